@@ -1,0 +1,96 @@
+"""Messages to frames and back: msgpack, limits on size and nesting, types and finite numbers checked, zstd for large.
+
+A compressed frame is told by zstd's own magic number, with which no msgpack map can begin. A frame that is not one
+of our messages raises MessageError, which says why; whoever receives frames counts and drops those.
+"""
+
+from typing import Annotated, TypeVar
+
+import msgpack
+import zstandard
+from pydantic import Field, TypeAdapter, ValidationError
+
+from common.errors import MessageError
+from common.messages import AnyMessage, Message, SwapEvent
+
+MAX_FRAME_BYTES = 16 << 20  # a snapshot of 100,000 matches takes about 2 MB
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+M = TypeVar("M", bound=Message)
+
+_adapter: TypeAdapter[AnyMessage] = TypeAdapter(Annotated[AnyMessage, Field(discriminator="kind")])
+_compressor = zstandard.ZstdCompressor(level=3)
+
+
+def encode(message: Message, compress_from: int = 0) -> bytes:
+    """The message's frame, compressed where it has at least `compress_from` bytes (0: never).
+
+    Raises MessageError for a message larger than a receiver would take.
+    """
+    frame: bytes = msgpack.packb(message.model_dump())
+    if len(frame) > MAX_FRAME_BYTES:
+        raise MessageError(f"a message of {len(frame):,} bytes is larger than {MAX_FRAME_BYTES:,}")
+    if compress_from and len(frame) >= compress_from:
+        return _compressor.compress(frame)
+    return frame
+
+
+def decode(frame: bytes) -> AnyMessage:
+    """The message of a frame. Raises MessageError."""
+    return _validated(_unpacked(frame))
+
+
+def decode_as(kind: type[M], frame: bytes) -> M:
+    """As `decode`, where only one kind is right."""
+    message = decode(frame)
+    if not isinstance(message, kind):
+        raise MessageError(f"expected {kind.__name__}, got {message.kind!r}")
+    return message
+
+
+def topic(channel: str) -> bytes:
+    """The prefix by which a swap event's frame is subscribed to. No topic is the beginning of another."""
+    return channel.encode() + b"\0"
+
+
+def encode_event(event: SwapEvent) -> bytes:
+    """One frame, topic first: what CONFLATE needs to keep the newest."""
+    return topic(event.channel) + encode(event)
+
+
+def decode_event(frame: bytes) -> SwapEvent:
+    """The event of a frame with its topic. Raises MessageError."""
+    head, separator, body = frame.partition(b"\0")
+    if not separator:
+        raise MessageError("a swap event begins with its channel")
+    event = decode_as(SwapEvent, body)
+    if event.channel.encode() != head:
+        raise MessageError(f"topic {head!r} of an event of {event.channel!r}")
+    return event
+
+
+def _unpacked(frame: bytes) -> object:
+    if len(frame) > MAX_FRAME_BYTES:
+        raise MessageError(f"a frame of {len(frame):,} bytes is larger than {MAX_FRAME_BYTES:,}")
+    if frame[:4] == _ZSTD_MAGIC:
+        try:
+            # The limit is on the size the frame declares; one that declares none is not ours.
+            size = zstandard.frame_content_size(frame)
+            if not 0 <= size <= MAX_FRAME_BYTES:
+                raise MessageError(f"a compressed frame of {size:,} bytes")
+            frame = zstandard.ZstdDecompressor().decompress(frame, max_output_size=MAX_FRAME_BYTES)
+        except zstandard.ZstdError as error:
+            raise MessageError(f"damaged compressed frame: {error}") from None
+    try:
+        return msgpack.unpackb(frame, max_buffer_size=MAX_FRAME_BYTES, strict_map_key=True)
+    except (ValueError, msgpack.UnpackException, RecursionError) as error:  # nesting ends at msgpack's own limit
+        raise MessageError(f"not msgpack: {type(error).__name__}: {str(error)[:200]}") from None
+
+
+def _validated(plain: object) -> AnyMessage:
+    try:
+        return _adapter.validate_python(plain)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])[:200]
+        raise MessageError(f"{where or 'message'}: {first['msg']}") from None

@@ -1,0 +1,42 @@
+"""`kernel`: how a function becomes machine code, once, and from then on comes from the cache.
+
+numba notices a change of the file a kernel stands in, not of the constants and functions it takes from others;
+so the cache folder is named after the contents of all files that kernels are made of.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SOURCES = ("common/layout.py", "common/atomics.py", "common/bitset.py", "common/swap.py", "common/rows.py")
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def _digest() -> str:
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
+    for source in (*_SOURCES, *sorted(str(p.relative_to(_ROOT)) for p in (_ROOT / "services").glob("*/kernels.py"))):
+        digest.update((_ROOT / source).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Where this version's machine code is kept: below `XDG_CACHE_HOME`, or `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "tickflag" / f"kernels-{_digest()}"
+
+
+if not os.environ.get("NUMBA_CACHE_DIR"):
+    numba.config.CACHE_DIR = str(cache_folder())
+
+
+def kernel(function: F) -> F:
+    """Compile on first call for the types it is called with. `function.py_func` is the plain twin."""
+    jitted: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return jitted

@@ -1,0 +1,194 @@
+"""Every message on the wire: one frozen type each, with kind and version. Times are in the unit of the field's name.
+
+New fields come last and have defaults; the meaning and type of a field never change. `monotonic` times compare only
+on one machine.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+Text = Annotated[str, Field(max_length=4096)]
+Count = Annotated[int, Field(ge=0)]
+Scores = dict[Name, float]
+
+
+class Message(BaseModel):
+    """What all have in common. `extra` fields come from a newer program and are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
+
+    version: Literal[1] = 1
+
+
+class SwapEvent(Message):
+    """A hint that a cycle of a channel was closed; repeated as heartbeat. The truth is in the segment."""
+
+    kind: Literal["swap"] = "swap"
+    channel: Name
+    generation: Count
+    cycle: Count
+    buffer: Literal["A", "B"]
+    """The read buffer: the one just filled."""
+    segment: Name
+    flagged: Count
+    symbols: Count
+    oldest_ns: Count
+    """Monotonic time of the cycle's oldest update."""
+    time_ns: Count
+    """Monotonic time of the swap."""
+
+
+class Progress(Message):
+    """How far a trader is, in every message it sends. Counts run since the start of the incarnation."""
+
+    trader: Name
+    incarnation: Count
+    """Grows with every start of the trader's worker."""
+    seq: Count
+    """Number of the last result (snapshot or delta) sent."""
+    cycle: Count
+    time_ms: Count
+    """UTC; a replay's recording time."""
+    cycles: Count = 0
+    flagged: Count = 0
+    processed: Count = 0
+    skipped: Count = 0
+    """Symbols of the market that a cycle did not have to evaluate."""
+    bytes_sent: Count = 0
+    """Result bytes, before compression."""
+    bytes_full: Count = 0
+    """What full results would have taken, before compression."""
+    oldest_ns: Count = 0
+    """Monotonic time of the oldest update that this result covers; 0 where unknown."""
+
+    @property
+    def efficiency(self) -> float:
+        """Share of the work that was not needed, 0 to 1."""
+        total = self.processed + self.skipped
+        return self.skipped / total if total else 0.0
+
+
+class Snapshot(Progress):
+    """A trader's whole match set, first and on request."""
+
+    kind: Literal["snapshot"] = "snapshot"
+    matches: Scores
+    stale: list[Name] = Field(default_factory=list)
+    """Matches whose symbol has no data yet in the present generation."""
+    token: Count = 0
+    """The resync request that this answers; 0 for none."""
+    score_step: float = 0.0
+    """Score changes up to this much are no signals."""
+
+
+class Delta(Progress):
+    """What changed in a trader's match set since result seq - 1."""
+
+    kind: Literal["delta"] = "delta"
+    entered: Scores = Field(default_factory=dict)
+    left: list[Name] = Field(default_factory=list)
+    scores: Scores = Field(default_factory=dict)
+
+
+class Heartbeat(Progress):
+    """A trader's sign of life, with the sequence number of its last result, so that a lost one shows."""
+
+    kind: Literal["heartbeat"] = "heartbeat"
+    pid: Count
+    state: Literal["running", "waiting", "failing", "stopped"]
+    """waiting: no segment, or a feed without heartbeat. failing: the last cycle failed."""
+    matches: Count = 0
+    failures: Count = 0
+    error: Text = ""
+    fast: Count = 0
+    """Cycles by flags; the others compared versions."""
+    retried: Count = 0
+    """Rows that stayed locked and were read again."""
+    cpu_ns: Count = 0
+    bytes_wire: Count = 0
+    """Result bytes as sent, after compression."""
+    owner: Text = ""
+
+
+class RosterEntry(BaseModel):
+    """One trader as the supervisor sees it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    name: Name
+    state: Literal["running", "restarting", "skipped", "stopped"]
+    pid: Count = 0
+    restarts: Count = 0
+    source: Text = ""
+    reason: Text = ""
+    """Why it is not running."""
+
+
+class Roster(Message):
+    """All traders the supervisor knows. A trader that is on no roster any more is gone for good."""
+
+    kind: Literal["roster"] = "roster"
+    pid: Count
+    time_ms: Count
+    traders: list[RosterEntry]
+
+
+class Control(Message):
+    """The collector's versioned control state, repeated as its heartbeat: a late or lossy subscriber converges."""
+
+    kind: Literal["control"] = "control"
+    state_version: Count
+    """Grows with every change, also over restarts of the collector."""
+    time_ms: Count
+    resync: dict[Name, Count] = Field(default_factory=dict)
+    """Trader -> token: a snapshot is wanted that carries the token."""
+    features: dict[Name, Any] = Field(default_factory=dict)
+    """Feature flags; none are defined yet."""
+
+
+class Signal(BaseModel):
+    """A symbol entered or left a trader's match set, or its score moved."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
+
+    seq: Count
+    trader: Name
+    symbol: Name
+    event: Literal["entered", "left", "score"]
+    score: float
+    time_ms: Count
+    cycle: Count
+
+
+class Signals(Message):
+    """Signals of one commit of the journal, with consecutive sequence numbers."""
+
+    kind: Literal["signals"] = "signals"
+    signals: list[Signal]
+    last_seq: Count
+    """Number of the newest signal; an empty message is the feed's heartbeat."""
+
+
+class Request(Message):
+    """A question or command to the collector."""
+
+    kind: Literal["request"] = "request"
+    id: Count
+    what: Name
+    arguments: dict[Name, Any] = Field(default_factory=dict)
+
+
+class Reply(Message):
+    """The answer to the request of the same id."""
+
+    kind: Literal["reply"] = "reply"
+    id: Count
+    error: Text = ""
+    """What was wrong with the request; empty where it succeeded."""
+    result: Any = None
+
+
+Result = Snapshot | Delta
+AnyMessage = SwapEvent | Snapshot | Delta | Heartbeat | Roster | Control | Signals | Request | Reply

@@ -1,0 +1,190 @@
+"""Reading rows: a symbol's ticker and candles, copied under its seqlock. A torn read never leaves this file.
+
+The row's version is odd while the feed writes the row. A reader copies between two equal, even versions; after
+`MAX_TRIES` it gives up on that symbol, and on that symbol only (Progress), and the caller retries it later.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from common import layout
+from common.atomics import fence_acquire, load_acquire, load_relaxed
+from common.jit import kernel
+from common.layout import TICKER_WORDS
+from common.segment import Segment
+
+MAX_TRIES = 8
+
+
+@kernel
+def _copy_candles(rings: Any, opens: Any, slot: int, head: int, fields: Any, forming: bool, out: Any) -> int:
+    """The newest candles of a slot to `out` (field, look-back), oldest first, right-aligned; gives how many."""
+    look_back = out.shape[1]
+    depth = rings.shape[2]
+    now = 1 if forming and opens[slot]["trades"] > 0 else 0
+    closed = min(look_back - now, depth, head)
+    pad = look_back - now - closed
+    for f in range(len(fields)):
+        ring = rings[slot, fields[f]]
+        row = out[f]
+        for i in range(pad):
+            row[i] = np.nan
+        at = (head - closed) % depth
+        for i in range(closed):
+            row[pad + i] = ring[at]
+            at += 1
+            if at == depth:
+                at = 0
+        if now:
+            candle = opens[slot]
+            field = fields[f]
+            if field == layout.TIME:
+                row[look_back - 1] = candle["start_ns"] // 1_000_000_000
+            elif field == layout.OPEN_PRICE:
+                row[look_back - 1] = candle["open"]
+            elif field == layout.HIGH:
+                row[look_back - 1] = candle["high"]
+            elif field == layout.LOW:
+                row[look_back - 1] = candle["low"]
+            elif field == layout.CLOSE:
+                row[look_back - 1] = candle["close"]
+            elif field == layout.VOLUME:
+                row[look_back - 1] = candle["volume"]
+            else:
+                row[look_back - 1] = candle["trades"]
+    return closed + now
+
+
+@kernel
+def copy_tickers(
+    row_versions: Any, versions: Any, tickers: Any, slots: Any, scatter: bool, out_slots: Any, out_seen: Any, out: Any
+) -> int:
+    """Copy the rows of `slots`; gives how many could be read. Those are in `out_slots`, `out_seen` and `out`.
+
+    `versions` is the channel's version array, read inside the lock. With `scatter`, a row goes to its slot's place.
+    """
+    done = 0
+    for i in range(len(slots)):
+        slot = slots[i]
+        at = slot if scatter else done
+        for _ in range(MAX_TRIES):
+            before = load_acquire(row_versions, slot)
+            if before & 1:
+                continue
+            seen = load_relaxed(versions, slot)
+            for word in range(TICKER_WORDS):
+                out[at, word] = load_relaxed(tickers[slot], word)
+            fence_acquire()  # the copy is complete before the second look
+            if load_relaxed(row_versions, slot) == before:
+                out_slots[done] = slot
+                out_seen[done] = seen
+                done += 1
+                break
+    return done
+
+
+@kernel
+def copy_rows(
+    row_versions: Any, versions: Any, tickers: Any, heads: Any, opens: Any, rings: Any, fields: Any, forming: bool,
+    slots: Any, scatter: bool, out_slots: Any, out_seen: Any, out: Any, out_candles: Any, out_valid: Any,
+) -> int:  # fmt: skip
+    """As `copy_tickers`, with the candles of one interval: `heads`, `opens` and `rings` are that interval's."""
+    done = 0
+    for i in range(len(slots)):
+        slot = slots[i]
+        at = slot if scatter else done
+        for _ in range(MAX_TRIES):
+            before = load_acquire(row_versions, slot)
+            if before & 1:
+                continue
+            seen = load_relaxed(versions, slot)
+            for word in range(TICKER_WORDS):
+                out[at, word] = load_relaxed(tickers[slot], word)
+            head = load_relaxed(heads, slot)
+            out_valid[at] = _copy_candles(rings, opens, slot, head, fields, forming, out_candles[:, at])
+            fence_acquire()
+            if load_relaxed(row_versions, slot) == before:
+                out_slots[done] = slot
+                out_seen[done] = seen
+                done += 1
+                break
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class CandleWish:
+    """Which candles to copy with each row: `interval` is its number, `fields` numbers of `CANDLE_FIELDS`."""
+
+    interval: int
+    look_back: int
+    fields: tuple[int, ...]
+    forming: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Copies of `n` rows, valid until the next read. `candles` is (field, n, look-back), NaN where a symbol is young."""
+
+    slots: npt.NDArray[np.int32]
+    versions: npt.NDArray[np.int64]
+    tickers: npt.NDArray[np.void]
+    candles: npt.NDArray[np.float64] | None
+    valid: npt.NDArray[np.int32] | None  # candles each symbol has
+    failed: int  # rows that stayed locked
+
+
+class RowReader:
+    """Copies rows into buffers of its own, at most `chunk` at a time; with `mirror` each row keeps its slot's place
+    and the whole market is handed out. One thread."""
+
+    def __init__(
+        self, segment: Segment, channel: int, wish: CandleWish | None, chunk: int, mirror: bool = False
+    ) -> None:
+        arrays = segment.arrays
+        size = segment.layout.capacity if mirror else chunk
+        self._arrays = arrays
+        self._versions = arrays.versions if channel == 0 else arrays.heads[channel - 1]
+        self._mirror = mirror
+        self._slots = np.zeros(max(chunk, size), np.int32)
+        self._seen = np.zeros(max(chunk, size), np.int64)
+        self._words = np.zeros((size, TICKER_WORDS), np.int64)
+        self._tickers = self._words.view(layout.TICKER).reshape(size)
+        self._candles: npt.NDArray[np.float64] | None = None
+        self._valid: npt.NDArray[np.int32] | None = None
+        self._wish = wish
+        if wish is not None:
+            if not 1 <= wish.look_back <= segment.layout.depth + wish.forming:
+                raise ValueError(f"look-back must be 1 to {segment.layout.depth}, not {wish.look_back}")
+            self._fields = np.array(wish.fields, np.int64)
+            self._candles = np.full((len(wish.fields), size, wish.look_back), np.nan)
+            self._valid = np.zeros(size, np.int32)
+            self._heads = arrays.heads[wish.interval]
+            self._opens = arrays.opens[:, wish.interval]
+            self._rings = arrays.rings[wish.interval]
+
+    def read(self, slots: npt.NDArray[np.int32]) -> Rows:
+        """Copy the rows of `slots`."""
+        arrays, wish = self._arrays, self._wish
+        if wish is None:
+            n = copy_tickers(
+                arrays.versions, self._versions, arrays.ticker_words, slots, self._mirror,
+                self._slots, self._seen, self._words,
+            )  # fmt: skip
+        else:
+            n = copy_rows(
+                arrays.versions, self._versions, arrays.ticker_words, self._heads, self._opens, self._rings,
+                self._fields, wish.forming, slots, self._mirror,
+                self._slots, self._seen, self._words, self._candles, self._valid,
+            )  # fmt: skip
+        shown = len(self._words) if self._mirror else n
+        return Rows(
+            slots=self._slots[:n],
+            versions=self._seen[:n],
+            tickers=self._tickers[:shown],
+            candles=None if self._candles is None else self._candles[:, :shown],
+            valid=None if self._valid is None else self._valid[:shown],
+            failed=len(slots) - n,
+        )

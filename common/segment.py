@@ -1,0 +1,262 @@
+"""Segment: the mapped file, created by the feed and attached read-only by everyone else.
+
+The creator writes the header first and its `state` last, so that a half-made file reads as "not ready". The file is
+never resized or rewritten in place; more symbols mean a new file, a new generation. Readers map it `ACCESS_READ`:
+the operating system keeps a plugin from harming the data.
+"""
+
+import contextlib
+import enum
+import mmap
+import os
+import secrets
+import shutil
+import sys
+import time
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from common import layout
+from common.errors import SegmentError
+from common.layout import Layout
+from common.runtime import SEGMENT_SUFFIX, Runtime
+
+I64 = npt.NDArray[np.int64]
+
+
+class Attach(enum.Enum):
+    """Why a segment could not be attached, or READY."""
+
+    READY = "ready"
+    MISSING = "missing"
+    NOT_READY = "not ready"
+    WRONG_VERSION = "wrong layout version"
+    FOREIGN = "not a tickflag segment"
+    DAMAGED = "damaged"
+
+
+class Arrays(NamedTuple):
+    """The regions of a segment as numpy arrays over the mapping; what kernels take."""
+
+    living: I64
+    control: I64  # flat: channel * CONTROL_WORDS + word
+    cycles: I64  # (channel, CYCLE_RING, 2)
+    debug: npt.NDArray[np.void]
+    versions: I64
+    heads: I64  # (interval, capacity)
+    flags: npt.NDArray[np.uint32]  # (channel, buffer, words)
+    tickers: npt.NDArray[np.void]
+    ticker_words: I64  # (capacity, TICKER_WORDS): the same bytes as `tickers`
+    opens: npt.NDArray[np.void]  # (capacity, interval)
+    rings: npt.NDArray[np.float64]  # (interval, capacity, field, depth)
+
+
+class AttachError(SegmentError):
+    """The segment is not there or cannot be trusted; `state` says which."""
+
+    def __init__(self, state: Attach, detail: str) -> None:
+        super().__init__(f"segment {detail}: {state.value}")
+        self.state = state
+
+
+class Segment:
+    """One mapped segment. Made by `create` (writable, once, by the feed) or `attach` (read-only, by anyone)."""
+
+    def __init__(self, path: Path, mapping: mmap.mmap, plan: Layout, generation: int) -> None:
+        self.path = path
+        self.layout = plan
+        self.generation = generation
+        self._mapping = mapping
+        self.names = self._array("names", np.dtype(f"S{layout.NAME_BYTES}"), (plan.capacity,))
+        capacity, intervals, channels = plan.capacity, len(plan.intervals_s), plan.channel_count
+        int64, float64 = np.dtype("<i8"), np.dtype("<f8")
+        self.arrays = Arrays(
+            living=self._array("living", int64, (layout.LIVING_WORDS,)),
+            control=self._array("control", int64, (channels * layout.CONTROL_WORDS,)),
+            cycles=self._array("cycles", int64, (channels, layout.CYCLE_RING, 2)),
+            debug=self._array("debug", layout.DEBUG_ENTRY, (layout.DEBUG_RING,)),
+            versions=self._array("versions", int64, (capacity,)),
+            heads=self._array("heads", int64, (intervals, capacity)),
+            flags=self._array("flags", np.dtype("<u4"), (channels, 2, plan.flag_words)),
+            tickers=self._array("tickers", layout.TICKER, (capacity,)),
+            ticker_words=self._array("tickers", int64, (capacity, layout.TICKER_WORDS)),
+            opens=self._array("opens", layout.OPEN_CANDLE, (capacity, intervals)),
+            rings=self._array("rings", float64, (intervals, capacity, len(layout.CANDLE_FIELDS), plan.depth)),
+        )
+
+    @classmethod
+    def create(cls, runtime: Runtime, plan: Layout, generation: int | None = None) -> "Segment":
+        """Make the file of a new generation, reserve its space and map it; `publish` makes it current.
+
+        Raises SegmentError with needed and free bytes where the space is too small.
+        """
+        generation = generation or secrets.randbits(62) | 1
+        path = runtime.folder / f"{generation:016x}{SEGMENT_SUFFIX}"
+        free = shutil.disk_usage(runtime.folder).free
+        if free < plan.total_bytes:
+            raise _no_space(runtime.folder, plan, free)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                if sys.platform == "darwin":  # no posix_fallocate there; a sparse file is all it offers
+                    os.ftruncate(descriptor, plan.total_bytes)
+                else:
+                    os.posix_fallocate(descriptor, 0, plan.total_bytes)
+            except OSError as error:
+                path.unlink()
+                raise _no_space(runtime.folder, plan, free) from error
+            mapping = mmap.mmap(descriptor, plan.total_bytes)
+        finally:
+            os.close(descriptor)
+        header = np.zeros((), layout.HEADER)
+        header["magic"] = layout.MAGIC
+        header["layout_version"] = layout.LAYOUT_VERSION
+        header["generation"] = generation
+        header["total_bytes"] = plan.total_bytes
+        header["capacity"] = plan.capacity
+        header["depth"] = plan.depth
+        header["interval_count"] = len(plan.intervals_s)
+        header["owner_pid"] = os.getpid()
+        header["created_ms"] = time.time_ns() // 1_000_000
+        header["intervals_s"][: len(plan.intervals_s)] = plan.intervals_s
+        header["offsets"][:] = plan.offsets
+        header["checksum"] = _checksum(header)
+        mapping[: layout.HEADER.itemsize] = header.tobytes()
+        return cls(path, mapping, plan, generation)
+
+    @classmethod
+    def attach(cls, path: Path) -> "Segment":
+        """Map `path` read-only. Raises AttachError whose `state` says why it cannot be used."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise AttachError(Attach.MISSING, path.name) from None
+        try:
+            size = os.fstat(descriptor).st_size
+            header, plan = _checked_header(path, os.pread(descriptor, layout.HEADER.itemsize, 0), size)
+            mapping = mmap.mmap(descriptor, plan.total_bytes, access=mmap.ACCESS_READ)
+        finally:
+            os.close(descriptor)
+        return cls(path, mapping, plan, int(header["generation"]))
+
+    @classmethod
+    def attach_current(cls, runtime: Runtime) -> "Segment":
+        """Attach the segment that the pointer names. Raises AttachError."""
+        name = runtime.read_pointer()
+        if name is None:
+            raise AttachError(Attach.MISSING, "of this instance (is the feed running?)")
+        if Path(name).name != name:
+            raise AttachError(Attach.FOREIGN, name)
+        return cls.attach(runtime.folder / name)
+
+    def publish(self, runtime: Runtime) -> None:
+        """Mark the segment READY and make it the current one."""
+        at = layout.HEADER.fields["state"][1]  # type: ignore[index] # a structured dtype has fields
+        self._mapping[at : at + 4] = layout.STATE_READY.to_bytes(4, "little")
+        runtime.write_pointer(self.path.name)
+
+    @property
+    def nbytes(self) -> int:
+        return self.layout.total_bytes
+
+    def channel(self, name: str) -> int:
+        """Number of the channel `ticker` or of an interval as `5m`. Raises SegmentError naming what there is."""
+        names = self.channel_names
+        if name not in names:
+            raise SegmentError(f"this feed has no channel {name!r}; it has {', '.join(names)}")
+        return names.index(name)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        return ("ticker", *(interval_name(seconds) for seconds in self.layout.intervals_s))
+
+    def interval(self, name: str) -> int:
+        """Number of the interval. Raises SegmentError naming what there is."""
+        names = self.channel_names[1:]
+        if name not in names:
+            raise SegmentError(f"this feed keeps no {name!r} candles; it keeps {', '.join(names)}")
+        return names.index(name)
+
+    def counters(self) -> dict[str, int]:
+        """Snapshot of the named counters."""
+        return {name: int(self.arrays.living[word]) for name, word in layout.COUNTER.items()}
+
+    def close(self) -> None:
+        """Unmap, as soon as the last array over the mapping is gone. The file stays."""
+        del self.arrays, self.names
+        with contextlib.suppress(BufferError):  # a view outlives us: the mapping goes with it
+            self._mapping.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _array(self, region: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        count = int(np.prod(shape))
+        return np.frombuffer(self._mapping, dtype, count, self.layout.offset(region)).reshape(shape)
+
+
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
+def interval_name(seconds: int) -> str:
+    """The shortest usual name: 60 -> `1m`, 90 -> `90s`."""
+    for unit, length in _UNITS:
+        if seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    raise ValueError(f"an interval has at least 1 s, not {seconds}")
+
+
+def interval_seconds(name: str) -> int:
+    """Seconds of `30s`, `5m`, `4h`, `1d`. Raises ValueError naming the text."""
+    number, unit = name[:-1], name[-1:]
+    length = dict(_UNITS).get(unit)
+    if length is None or not number.isascii() or not number.isdigit() or int(number) == 0:
+        raise ValueError(f"{name!r} is no interval; use a number and s, m, h or d, as 5m")
+    return int(number) * length
+
+
+def _checked_header(path: Path, raw: bytes, size: int) -> tuple[npt.NDArray[np.void], Layout]:
+    """The header and its plan, or AttachError: magic, version, checksum, state and file size all have to hold."""
+    if raw[:8] != layout.MAGIC:
+        state = Attach.NOT_READY if not raw.strip(b"\0") else Attach.FOREIGN
+        raise AttachError(state, path.name)
+    if len(raw) < layout.HEADER.itemsize:
+        raise AttachError(Attach.DAMAGED, f"{path.name} (cut off at {size} bytes)")
+    header = np.array(np.frombuffer(raw, layout.HEADER)[0])
+    if header["layout_version"] != layout.LAYOUT_VERSION:
+        detail = f"{path.name} has layout {header['layout_version']}, this program {layout.LAYOUT_VERSION}"
+        raise AttachError(Attach.WRONG_VERSION, detail)
+    if header["checksum"] != _checksum(header):
+        raise AttachError(Attach.DAMAGED, f"{path.name} (header checksum)")
+    if header["state"] != layout.STATE_READY:
+        raise AttachError(Attach.NOT_READY, path.name)
+    intervals = tuple(int(seconds) for seconds in header["intervals_s"][: int(header["interval_count"])])
+    plan = layout.plan(int(header["capacity"]), int(header["depth"]), intervals)
+    if size < plan.total_bytes or plan.total_bytes != header["total_bytes"]:
+        raise AttachError(Attach.DAMAGED, f"{path.name} (cut off at {size} of {plan.total_bytes} bytes)")
+    return header, plan
+
+
+def _checksum(header: Any) -> int:
+    """Of all header bytes but `state` and the checksum itself."""
+    plain = header.copy()
+    plain["state"] = 0
+    plain["checksum"] = 0
+    return zlib.crc32(plain.tobytes())
+
+
+def _no_space(folder: Path, plan: Layout, free: int) -> SegmentError:
+    return SegmentError(
+        f"the segment needs {plan.total_bytes:,} bytes and {folder} has {free:,} free: lower `segment.capacity` "
+        f"(now {plan.capacity:,}) or `segment.depth` (now {plan.depth}), or set `runtime.root` to a larger place"
+    )

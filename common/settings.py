@@ -1,0 +1,238 @@
+"""Every setting, its default, unit and limits. TOML files < environment < arguments; an unknown key is refused.
+
+The files are all `*.toml` of one folder: `TICKFLAG_CONFIG`, or `configs` below the current folder. An environment
+variable `TICKFLAG_A__B` sets key `b` of block `a`; `docs/settings.md` lists all of them.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from common.errors import TickflagError
+from common.layout import MAX_CAPACITY, MAX_INTERVALS
+from common.runtime import Runtime, default_root
+from common.segment import interval_seconds
+
+PREFIX = "TICKFLAG_"
+# Variables of ours that are no settings.
+NOT_SETTINGS = {"TICKFLAG_CONFIG", "TICKFLAG_TEST_DATA"}
+
+Milliseconds = Annotated[float, Field(ge=0, le=86_400_000)]
+
+
+class Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class RuntimeBlock(Block):
+    root: Path = Field(default_factory=default_root)
+    """Folder below which each instance has its segment, sockets, locks, logs and journal."""
+
+
+class LogBlock(Block):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is written."""
+    style: Literal["console", "json"] = "console"
+    """Lines for people or for programs."""
+
+
+class SegmentBlock(Block):
+    capacity: int = Field(1024, ge=1, le=MAX_CAPACITY)
+    """Symbols the segment has room for."""
+    depth: int = Field(100, ge=1, le=100_000)
+    """Closed candles kept for each symbol and interval."""
+    intervals: list[str] = Field(["1m", "5m", "15m", "1h"], min_length=1, max_length=MAX_INTERVALS)
+    """Candle intervals: a number and s, m, h or d."""
+    growth: bool = False
+    """A full segment is followed by one of twice the capacity, instead of refusing new symbols."""
+
+    @field_validator("intervals")
+    @classmethod
+    def _known(cls, intervals: list[str]) -> list[str]:
+        seconds = sorted({interval_seconds(interval) for interval in intervals})
+        if len(seconds) != len(intervals):
+            raise ValueError("an interval is named twice")
+        return sorted(intervals, key=interval_seconds)
+
+
+class SyntheticBlock(Block):
+    symbols: int = Field(300, ge=1, le=MAX_CAPACITY)
+    """Symbols of the generated market."""
+    rate: float = Field(400.0, ge=0, le=5_000_000)
+    """Ticks a second in a quiet phase."""
+    busy_factor: float = Field(5.0, ge=1, le=1_000)
+    """How much busier a busy phase is."""
+    phase_s: float = Field(30.0, gt=0, le=86_400)
+    """Length of a quiet phase; a busy one takes a fifth of it."""
+    seed: int = 7
+    """The same seed gives the same market."""
+    history: int = Field(100, ge=0, le=100_000)
+    """Candles of each interval that exist at the start."""
+
+
+class ReplayBlock(Block):
+    recordings: list[Path] = []
+    """Files that the source `replay` plays, merged by time."""
+    speed: float = Field(1.0, ge=0, le=1_000_000)
+    """Multiple of real time; 0 is as fast as possible."""
+
+
+class FeedBlock(Block):
+    source: str = "synthetic"
+    """`synthetic`, `replay`, or the name of a source plugin."""
+    min_swap_interval_ms: Milliseconds = 100.0
+    """Least time between two swaps; 0 swaps after each batch from the source."""
+    rate_limit_ms: Milliseconds = 100.0
+    """Least time between two ticker announcements of one symbol; 0 is off."""
+    heartbeat_ms: Annotated[float, Field(ge=10, le=60_000)] = 500.0
+    """Time between signs of life. Readers call a feed stale after three."""
+    watermark_ms: Milliseconds = 2_000.0
+    """How long after its end a candle waits for late trades."""
+
+
+class TraderBlock(Block):
+    plugins: Path = Path("plugins")
+    """Folder whose `*.py` files are traders."""
+    tracking: bool = True
+    """Process only the changed symbols; off: all of them in every cycle."""
+    deltas: bool = True
+    """Send what changed; off: the whole match set in every cycle that changed it."""
+    batch_share: float = Field(0.5, ge=0, le=1)
+    """Share of the market changed above which a cycle is evaluated in chunks."""
+    chunk: int = Field(1024, ge=1, le=1_000_000)
+    """Symbols in one chunk of a vectorised trader."""
+    symbol_chunk: int = Field(64, ge=1, le=1_000_000)
+    """Symbols in one chunk of a per-symbol trader."""
+    compress_from_bytes: int = Field(4096, ge=0)
+    """Results of at least this size are compressed; 0 is never."""
+    deadline_s: float = Field(30.0, gt=0, le=3_600)
+    """A worker whose cycle takes longer is killed and started again."""
+    restart_ms: Annotated[float, Field(ge=1, le=60_000)] = 200.0
+    """Wait before the first restart of a worker; doubled with each further one."""
+    restart_limit_ms: Annotated[float, Field(ge=1, le=3_600_000)] = 30_000.0
+    """Longest wait before a restart."""
+    heartbeat_ms: Annotated[float, Field(ge=10, le=60_000)] = 1_000.0
+    """Time between a worker's reports to the collector."""
+    log_limit_bytes: int = Field(1 << 20, ge=4096)
+    """A trader's log file is cut when it is larger."""
+
+
+class CollectorBlock(Block):
+    journal_keep: int = Field(1_000_000, ge=1)
+    """Signals kept in the journal."""
+    heartbeat_ms: Annotated[float, Field(ge=10, le=60_000)] = 500.0
+    """Time between repetitions of the control state."""
+    stale_after_ms: Annotated[float, Field(ge=50, le=3_600_000)] = 5_000.0
+    """A trader that reports nothing for so long is stale."""
+
+
+class Settings(BaseSettings):
+    """All blocks. Build with `load`, which reads the files and turns every fault into a TickflagError."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    instance: str = "main"
+    """Name of this engine; several may run beside one another."""
+    runtime: RuntimeBlock = Field(default_factory=RuntimeBlock)
+    log: LogBlock = LogBlock()
+    segment: SegmentBlock = SegmentBlock()  # type: ignore[call-arg] # Field's first argument is the default
+    feed: FeedBlock = FeedBlock()
+    synthetic: SyntheticBlock = SyntheticBlock()  # type: ignore[call-arg] # as above
+    replay: ReplayBlock = ReplayBlock()  # type: ignore[call-arg] # as above
+    trader: TraderBlock = TraderBlock()  # type: ignore[call-arg] # as above
+    collector: CollectorBlock = CollectorBlock()  # type: ignore[call-arg] # as above
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _FilesSource(settings_cls)
+
+    def runtime_folder(self) -> Runtime:
+        """The instance's runtime folder."""
+        return Runtime(self.runtime.root, self.instance)
+
+    @property
+    def intervals_s(self) -> tuple[int, ...]:
+        return tuple(interval_seconds(interval) for interval in self.segment.intervals)
+
+
+def config_folder() -> Path:
+    return Path(os.environ.get("TICKFLAG_CONFIG") or "configs")
+
+
+def load(**arguments: Any) -> Settings:
+    """Resolve the settings. `arguments` are blocks or parts of them, as `feed={"source": "replay"}`; they win.
+
+    Raises TickflagError naming each key at fault and where it comes from.
+    """
+    _refuse_unknown_variables()
+    try:
+        return Settings(**arguments)
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors(include_url=False):
+            key = ".".join(str(part) for part in fault["loc"])
+            reason = "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
+            lines.append(f"setting `{key}`{_origin(key)}: {reason}")
+        raise TickflagError("\n".join(lines)) from None
+
+
+class _FilesSource(PydanticBaseSettingsSource):
+    """The TOML files of the configuration folder, merged; a key set in two files is refused."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError("values come from __call__ only")
+
+    def __call__(self) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        for path in sorted(config_folder().glob("*.toml")):
+            for block, content in _parsed(path).items():
+                if not isinstance(content, dict):
+                    merged[block] = content
+                    continue
+                known = merged.setdefault(block, {})
+                twice = known.keys() & content.keys()
+                if twice:
+                    raise TickflagError(f"{path}: `{block}.{sorted(twice)[0]}` is also set in another file")
+                known.update(content)
+        return merged
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise TickflagError(f"{path}: {error}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
+            block = variable.removeprefix(PREFIX).split("__")[0].lower()
+            if block not in Settings.model_fields:
+                raise TickflagError(f"environment variable {variable}: no such setting (blocks: {_blocks()})")
+
+
+def _blocks() -> str:
+    return ", ".join(Settings.model_fields)
+
+
+def _origin(key: str) -> str:
+    variable = PREFIX + key.upper().replace(".", "__")
+    return f" (environment variable {variable})" if variable in {name.upper() for name in os.environ} else ""

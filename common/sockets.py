@@ -1,0 +1,84 @@
+"""Every socket of the engine: its type, who binds it, high-water marks and linger in one place.
+
+Hints may be dropped at any time and linger for nothing; results and replies get half a second at close.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import zmq
+
+from common.runtime import Runtime
+
+Socket = zmq.Socket[bytes]
+Context = zmq.Context[Socket]
+
+LINGER_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One end of a connection. `high_water` is in messages."""
+
+    endpoint: str
+    kind: int
+    binds: bool
+    high_water: int
+    linger_ms: int
+    conflate: bool = False
+    immediate: bool = False  # queue only for a peer that is there
+
+
+EVENTS_OUT = Role("feed-events", zmq.PUB, True, 1_000, 0)
+EVENTS_IN = Role("feed-events", zmq.SUB, False, 1, 0, conflate=True)
+RESULTS_OUT = Role("collector-results", zmq.PUSH, False, 1_000, LINGER_MS, immediate=True)
+RESULTS_IN = Role("collector-results", zmq.PULL, True, 10_000, 0)
+CONTROL_OUT = Role("collector-control", zmq.PUB, True, 10, 0)
+CONTROL_IN = Role("collector-control", zmq.SUB, False, 1, 0, conflate=True)
+SIGNALS_OUT = Role("collector-signals", zmq.PUB, True, 100_000, LINGER_MS)
+SIGNALS_IN = Role("collector-signals", zmq.SUB, False, 100_000, 0)
+FEED_COMMANDS_SERVER = Role("feed-commands", zmq.ROUTER, True, 100, 0)
+FEED_COMMANDS_CLIENT = Role("feed-commands", zmq.DEALER, False, 10, 0)
+COMMANDS_SERVER = Role("collector-commands", zmq.ROUTER, True, 1_000, LINGER_MS)
+COMMANDS_CLIENT = Role("collector-commands", zmq.DEALER, False, 10, 0)
+
+
+def open_socket(context: Context, runtime: Runtime, role: Role, subscribe: bytes | None = None) -> Socket:
+    """A socket as `role` asks, bound or connected. `subscribe` is a SUB socket's topic."""
+    socket: Any = context.socket(role.kind)
+    socket.linger = role.linger_ms
+    if role.conflate:
+        socket.set(zmq.CONFLATE, 1)
+    else:
+        socket.set_hwm(role.high_water)
+    if role.immediate:
+        socket.set(zmq.IMMEDIATE, 1)
+    socket.set(zmq.RECONNECT_IVL, 50)
+    socket.set(zmq.RECONNECT_IVL_MAX, 1_000)
+    if role.kind == zmq.SUB:
+        socket.subscribe(b"" if subscribe is None else subscribe)
+    endpoint = runtime.socket(role.endpoint)
+    if role.binds:
+        # A crashed owner leaves its socket file; whoever binds holds the role's lock, so it is nobody's.
+        (runtime.folder / role.endpoint).unlink(missing_ok=True)
+        socket.bind(endpoint)
+    else:
+        socket.connect(endpoint)
+    return socket  # type: ignore[no-any-return] # Any above: zmq types options per socket kind
+
+
+def receive(socket: Socket) -> bytes | None:
+    """The next frame, or None where none has come."""
+    try:
+        return socket.recv(zmq.NOBLOCK)
+    except zmq.Again:
+        return None
+
+
+def try_send(socket: Socket, frame: bytes) -> bool:
+    """Send without waiting; False where the queue is full or nobody is there."""
+    try:
+        socket.send(frame, zmq.NOBLOCK)
+    except zmq.Again:
+        return False
+    return True

@@ -1,0 +1,142 @@
+"""Market: the feed's side of the segment. Applies updates, keeps the timers, closes cycles. One thread.
+
+It knows no socket, no source and no clock: whoever drives it (the service, a replay, a test) gives the time and
+takes the swap events.
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from common import layout
+from common.errors import SymbolTableFull
+from common.layout import CONTROL_WORDS, COUNTER, OPEN
+from common.messages import SwapEvent
+from common.segment import Segment
+from common.swap import BUFFER_NAMES, close_cycle, open_next
+from common.symbols import SymbolTable
+from services.feed.kernels import HOURS, NEXT_DUE, FeedState, announce_due, apply_klines, apply_ticks, close_due
+from services.feed.updates import Batch
+
+NS = 1_000_000_000
+
+
+class Market:
+    """`native_s`: intervals (s) whose candles the source brings itself; the feed builds the others from trades.
+
+    `rate_limit_ns` is each symbol's least time between ticker announcements, `watermark_ns` how long after its end
+    a candle waits for late trades.
+    """
+
+    def __init__(self, segment: Segment, rate_limit_ns: int, watermark_ns: int, native_s: Iterable[int] = ()) -> None:
+        self.segment = segment
+        self.symbols = SymbolTable(segment)
+        self.rate_limit_ns = rate_limit_ns
+        self.watermark_ns = watermark_ns
+        plan = segment.layout
+        native = {seconds for seconds in native_s if seconds in plan.intervals_s}
+        self._base = plan.intervals_s.index(min(native)) if native else -1
+        self._intervals = {seconds: k for k, seconds in enumerate(plan.intervals_s)}
+        self._full_reported = False
+        self._watermark_done = 0
+        capacity = plan.capacity
+        self.state = FeedState(
+            announced_ns=np.zeros(capacity, np.int64),
+            pending_ns=np.zeros(capacity, np.int64),
+            pending=np.zeros(capacity, np.int32),
+            meta=np.zeros(8, np.int64),
+            cycle=np.zeros((plan.channel_count, 2), np.int64),
+            intervals_ns=np.array(plan.intervals_s, np.int64) * NS,
+            built=np.array([seconds not in native for seconds in plan.intervals_s], np.uint8),
+            day=np.zeros((capacity, HOURS, 4)),
+            day_hour=np.zeros((capacity, HOURS), np.int64),
+            day_native=np.zeros(capacity, np.uint8),
+        )
+        for channel in range(plan.channel_count):
+            word = channel * CONTROL_WORDS + OPEN
+            segment.arrays.control[word] = max(1, segment.arrays.control[word])
+
+    def slot(self, name: str) -> int:
+        """The symbol's slot; -1 where the table is full, which is counted. The first refusal raises SymbolTableFull."""
+        try:
+            return self.symbols.slot(name)
+        except SymbolTableFull:
+            self.segment.arrays.living[COUNTER["refused_symbols"]] += 1
+            if not self._full_reported:
+                self._full_reported = True
+                raise
+            return -1
+
+    def apply(self, batch: Batch, now_ns: int) -> None:
+        """Apply a batch. `now_ns` is monotonic."""
+        rows = batch.rows
+        if batch.is_ticks:
+            apply_ticks(self.segment.arrays, self.state, rows, now_ns, self.rate_limit_ns)
+        else:
+            numbers = np.array([self._intervals.get(int(s), -1) for s in rows["interval_s"]], np.int64)
+            apply_klines(self.segment.arrays, self.state, rows, numbers, self._base, now_ns, self.rate_limit_ns)
+
+    def next_due_ns(self) -> int:
+        """Monotonic ns when the first put-off announcement is due; 0 where there is none."""
+        return int(self.state.meta[NEXT_DUE])
+
+    def announce_due(self, now_ns: int) -> int:
+        """Flag the put-off announcements that are due; gives how many."""
+        return int(announce_due(self.segment.arrays, self.state, now_ns, self.rate_limit_ns))
+
+    def announce_pending(self, now_ns: int) -> int:
+        """Flag all put-off announcements: before a stop, a new generation or switching the limit off."""
+        return int(announce_due(self.segment.arrays, self.state, now_ns, 0))
+
+    def next_watermark_ns(self, event_ns: int) -> int:
+        """Event time of the next moment at which a candle can be due to close."""
+        step = int(self.state.intervals_ns.min())
+        passed = event_ns - self.watermark_ns
+        return passed - passed % step + step + self.watermark_ns
+
+    def close_due(self, event_ns: int, now_ns: int) -> int:
+        """Close the candles whose end lies `watermark_ns` back in event time; gives how many."""
+        watermark = event_ns - self.watermark_ns
+        watermark -= watermark % int(self.state.intervals_ns.min())
+        if watermark <= self._watermark_done:
+            return 0
+        self._watermark_done = watermark
+        arrays = self.segment.arrays
+        return int(close_due(arrays, self.state, len(self.symbols), watermark, now_ns, self.rate_limit_ns))
+
+    @property
+    def dirty(self) -> bool:
+        """A flag is set in an open cycle."""
+        return bool(self.state.cycle[:, 0].any())
+
+    def swap(self, send: Callable[[SwapEvent], None], now_ns: int) -> int:
+        """Close the open cycle of every channel with flags, hand each swap event to `send`; gives how many."""
+        arrays = self.segment.arrays
+        closed = 0
+        for channel, name in enumerate(self.segment.channel_names):
+            flagged, oldest_ns = (int(word) for word in self.state.cycle[channel])
+            if not flagged:
+                continue
+            cycle = int(close_cycle(arrays.control, arrays.cycles, channel, oldest_ns))
+            send(
+                SwapEvent(
+                    channel=name,
+                    generation=self.segment.generation,
+                    cycle=cycle,
+                    buffer=BUFFER_NAMES[cycle % 2],
+                    segment=self.segment.path.name,
+                    flagged=flagged,
+                    symbols=len(self.symbols),
+                    oldest_ns=oldest_ns,
+                    time_ns=now_ns,
+                )
+            )
+            open_next(arrays.control, arrays.flags, channel)
+            self.state.cycle[channel] = 0
+            closed += 1
+        arrays.living[COUNTER["swaps"]] += closed
+        return closed
+
+    def beat(self, now_ns: int) -> None:
+        """Show that the feed lives."""
+        self.segment.arrays.living[layout.HEARTBEAT] = now_ns
