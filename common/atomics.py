@@ -16,6 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 Words = np.ndarray[Any, Any]
+_WORDS = {"int32", "uint32", "int64", "uint64"}
 
 
 def load_relaxed(words: Words, i: int) -> Any:
@@ -79,9 +80,15 @@ def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any
 def _checked(words: Any) -> Any:
     if not (isinstance(words, types.Array) and words.ndim == 1 and words.layout == "C"):
         raise TypeError(f"atomics work on contiguous one-dimensional arrays, not {words}")
-    if not (isinstance(words.dtype, types.Integer) and words.dtype.bitwidth in (32, 64)):
+    if str(words.dtype) not in _WORDS:
         raise TypeError(f"atomics work on 4- or 8-byte integers, not {words.dtype}")
     return words.dtype
+
+
+def _writable(words: Any) -> Any:
+    if not words.mutable:  # a store into a mapping that is read-only would end the process
+        raise TypeError(f"{words} is read-only")
+    return _checked(words)
 
 
 def _load(ordering: str) -> Any:
@@ -101,7 +108,7 @@ def _load(ordering: str) -> Any:
 def _store(ordering: str) -> Any:
     @intrinsic
     def store(_typing: Any, words: Any, i: Any, value: Any) -> Any:
-        dtype = _checked(words)
+        dtype = _writable(words)
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             address = _address(context, builder, signature.args[0], args[0], args[1])
@@ -116,7 +123,7 @@ def _store(ordering: str) -> Any:
 def _modify(operation: str) -> Any:
     @intrinsic
     def modify(_typing: Any, words: Any, i: Any, mask: Any) -> Any:
-        dtype = _checked(words)
+        dtype = _writable(words)
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             address = _address(context, builder, signature.args[0], args[0], args[1])
@@ -171,5 +178,5 @@ overload(fetch_or)(lambda words, i, mask: lambda words, i, mask: _or(words, i, m
 overload(fetch_and)(lambda words, i, mask: lambda words, i, mask: _and(words, i, mask))
 overload(fence_acquire)(lambda: lambda: _acquire())
 overload(fence_release)(lambda: lambda: _release())
-overload(trailing_zeros)(lambda word: lambda word: _cttz(word))
-overload(population)(lambda word: lambda word: _ctpop(word))
+overload(trailing_zeros)(lambda word: lambda word: _cttz(word))  # type: ignore[call-arg] # numba adds the context
+overload(population)(lambda word: lambda word: _ctpop(word))  # type: ignore[call-arg] # as above

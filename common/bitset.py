@@ -26,14 +26,14 @@ def set_bit(words: Any, bit: int) -> bool:
     word = bit // WORD_BITS
     if load_relaxed(words, word) & mask:
         return False
-    return (fetch_or(words, word, mask) & mask) == 0
+    return bool((fetch_or(words, word, mask) & mask) == 0)
 
 
 @kernel
 def clear_bit(words: Any, bit: int) -> bool:
     """Clear one bit; True where that changed it."""
     mask = np.uint32(1) << np.uint32(bit % WORD_BITS)
-    return (fetch_and(words, bit // WORD_BITS, ~mask) & mask) != 0
+    return bool((fetch_and(words, bit // WORD_BITS, ~mask) & mask) != 0)
 
 
 @kernel
@@ -112,7 +112,7 @@ class BitSet:
 
     def indices(self) -> npt.NDArray[np.int32]:
         """The numbers of the set bits, ascending."""
-        out = np.empty(self.size, np.int32)
+        out = np.empty(len(self.words) * WORD_BITS, np.int32)  # shared words may have bits beyond our size
         return out[: set_indices(self.words, out)]
 
     def count(self) -> int:

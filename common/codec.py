@@ -82,8 +82,13 @@ def _unpacked(frame: bytes) -> object:
         except zstandard.ZstdError as error:
             raise MessageError(f"damaged compressed frame: {error}") from None
     try:
-        return msgpack.unpackb(frame, max_buffer_size=MAX_FRAME_BYTES, strict_map_key=True)
-    except (ValueError, msgpack.UnpackException, RecursionError) as error:  # nesting ends at msgpack's own limit
+        return msgpack.unpackb(frame, strict_map_key=True)
+    except (
+        ValueError,
+        msgpack.UnpackException,
+        RecursionError,
+        MemoryError,
+    ) as error:  # nesting ends at msgpack's own limit
         raise MessageError(f"not msgpack: {type(error).__name__}: {str(error)[:200]}") from None
 
 

@@ -35,6 +35,7 @@ STATE_READY: Final = 0x59444552  # "REDY"
 
 MAX_INTERVALS: Final = 8
 MAX_CAPACITY: Final = 1 << 22
+MAX_INTERVAL_S: Final = 366 * 86_400
 NAME_BYTES: Final = 48
 WORD_BITS: Final = 32
 CYCLE_RING: Final = 1024
@@ -163,8 +164,10 @@ def plan(capacity: int, depth: int, intervals_s: tuple[int, ...]) -> Layout:
         raise ValueError(f"depth must be 1 to 100000, not {depth}")
     if not 1 <= len(intervals_s) <= MAX_INTERVALS:
         raise ValueError(f"1 to {MAX_INTERVALS} intervals are possible, not {len(intervals_s)}")
-    if any(seconds < 1 for seconds in intervals_s) or list(intervals_s) != sorted(set(intervals_s)):
-        raise ValueError(f"intervals must be different, at least 1 s and ascending, not {intervals_s}")
+    if any(not 1 <= seconds <= MAX_INTERVAL_S for seconds in intervals_s):
+        raise ValueError(f"intervals must have 1 to {MAX_INTERVAL_S} s, not {intervals_s}")
+    if list(intervals_s) != sorted(set(intervals_s)):
+        raise ValueError(f"intervals must be different and ascending, not {intervals_s}")
     channels = 1 + len(intervals_s)
     candles = capacity * len(intervals_s)
     sizes = {

@@ -13,7 +13,8 @@ def configure(service: str, level: str = "info", style: str = "console") -> Logg
     """Set up the process's log. `style` is `console` or `json`."""
     renderer: Any = structlog.processors.JSONRenderer()
     if style == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24)
+        plain = structlog.dev.plain_traceback
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24, exception_formatter=plain)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -18,6 +18,11 @@ from common.segment import Segment
 
 MAX_TRIES = 8
 
+UNKNOWN = np.zeros((), layout.TICKER)  # what a mirror shows of a symbol without data
+for _field in layout.TICKER.names or ():
+    if layout.TICKER[_field].kind == "f":
+        UNKNOWN[_field] = np.nan
+
 
 @kernel
 def _copy_candles(rings: Any, opens: Any, slot: int, head: int, fields: Any, forming: bool, out: Any) -> int:
@@ -55,7 +60,7 @@ def _copy_candles(rings: Any, opens: Any, slot: int, head: int, fields: Any, for
                 row[look_back - 1] = candle["volume"]
             else:
                 row[look_back - 1] = candle["trades"]
-    return closed + now
+    return int(closed + now)
 
 
 @kernel
@@ -64,12 +69,13 @@ def copy_tickers(
 ) -> int:
     """Copy the rows of `slots`; gives how many could be read. Those are in `out_slots`, `out_seen` and `out`.
 
-    `versions` is the channel's version array, read inside the lock. With `scatter`, a row goes to its slot's place.
+    `versions` is the channel's version array, read inside the lock. With `scatter`, a row goes to its slot's place,
+    by way of the last row of `out`: a copy that turns out torn must not stand where an older, whole one stood.
     """
     done = 0
     for i in range(len(slots)):
         slot = slots[i]
-        at = slot if scatter else done
+        at = len(out) - 1 if scatter else done
         for _ in range(MAX_TRIES):
             before = load_acquire(row_versions, slot)
             if before & 1:
@@ -79,6 +85,9 @@ def copy_tickers(
                 out[at, word] = load_relaxed(tickers[slot], word)
             fence_acquire()  # the copy is complete before the second look
             if load_relaxed(row_versions, slot) == before:
+                if scatter:
+                    for word in range(TICKER_WORDS):
+                        out[slot, word] = out[at, word]
                 out_slots[done] = slot
                 out_seen[done] = seen
                 done += 1
@@ -95,7 +104,7 @@ def copy_rows(
     done = 0
     for i in range(len(slots)):
         slot = slots[i]
-        at = slot if scatter else done
+        at = len(out) - 1 if scatter else done
         for _ in range(MAX_TRIES):
             before = load_acquire(row_versions, slot)
             if before & 1:
@@ -107,6 +116,13 @@ def copy_rows(
             out_valid[at] = _copy_candles(rings, opens, slot, head, fields, forming, out_candles[:, at])
             fence_acquire()
             if load_relaxed(row_versions, slot) == before:
+                if scatter:
+                    for word in range(TICKER_WORDS):
+                        out[slot, word] = out[at, word]
+                    for f in range(len(fields)):
+                        for back in range(out_candles.shape[2]):
+                            out_candles[f, slot, back] = out_candles[f, at, back]
+                    out_valid[slot] = out_valid[at]
                 out_slots[done] = slot
                 out_seen[done] = seen
                 done += 1
@@ -126,7 +142,7 @@ class CandleWish:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Copies of `n` rows, valid until the next read. `candles` is (field, n, look-back), NaN where a symbol is young."""
+    """Copies of rows, valid until the next read. `candles` is (field, row, look-back), NaN where a symbol is young."""
 
     slots: npt.NDArray[np.int32]
     versions: npt.NDArray[np.int64]
@@ -144,20 +160,25 @@ class RowReader:
         self, segment: Segment, channel: int, wish: CandleWish | None, chunk: int, mirror: bool = False
     ) -> None:
         arrays = segment.arrays
-        size = segment.layout.capacity if mirror else chunk
+        self._limit = segment.layout.capacity if mirror else chunk
+        size = self._limit + mirror  # a mirror has a last row in which copies are made before they count
         self._arrays = arrays
         self._versions = arrays.versions if channel == 0 else arrays.heads[channel - 1]
         self._mirror = mirror
-        self._slots = np.zeros(max(chunk, size), np.int32)
-        self._seen = np.zeros(max(chunk, size), np.int64)
+        self._slots = np.zeros(size, np.int32)
+        self._seen = np.zeros(size, np.int64)
         self._words = np.zeros((size, TICKER_WORDS), np.int64)
         self._tickers = self._words.view(layout.TICKER).reshape(size)
+        if mirror:
+            self._tickers[:] = UNKNOWN
+        self._tickers.flags.writeable = False  # the alias that is handed out
         self._candles: npt.NDArray[np.float64] | None = None
         self._valid: npt.NDArray[np.int32] | None = None
         self._wish = wish
         if wish is not None:
-            if not 1 <= wish.look_back <= segment.layout.depth + wish.forming:
-                raise ValueError(f"look-back must be 1 to {segment.layout.depth}, not {wish.look_back}")
+            longest = segment.layout.depth + wish.forming
+            if not 1 <= wish.look_back <= longest:
+                raise ValueError(f"look-back must be 1 to {longest}, not {wish.look_back}")
             self._fields = np.array(wish.fields, np.int64)
             self._candles = np.full((len(wish.fields), size, wish.look_back), np.nan)
             self._valid = np.zeros(size, np.int32)
@@ -166,7 +187,9 @@ class RowReader:
             self._rings = arrays.rings[wish.interval]
 
     def read(self, slots: npt.NDArray[np.int32]) -> Rows:
-        """Copy the rows of `slots`."""
+        """Copy the rows of `slots`. Raises ValueError for more than `chunk` (a mirror: than there are symbols)."""
+        if len(slots) > self._limit:
+            raise ValueError(f"{len(slots)} rows are more than this reader has room for, {self._limit}")
         arrays, wish = self._arrays, self._wish
         if wish is None:
             n = copy_tickers(
@@ -179,12 +202,18 @@ class RowReader:
                 self._fields, wish.forming, slots, self._mirror,
                 self._slots, self._seen, self._words, self._candles, self._valid,
             )  # fmt: skip
-        shown = len(self._words) if self._mirror else n
+        return self._shown(self._limit if self._mirror else n, n, len(slots) - n)
+
+    def mirrored(self, count: int) -> Rows:
+        """The first `count` rows of a mirror, as they were last read; prices of a row never read are NaN."""
+        return self._shown(count, 0, 0)
+
+    def _shown(self, rows: int, n: int, failed: int) -> Rows:
         return Rows(
             slots=self._slots[:n],
             versions=self._seen[:n],
-            tickers=self._tickers[:shown],
-            candles=None if self._candles is None else self._candles[:, :shown],
-            valid=None if self._valid is None else self._valid[:shown],
-            failed=len(slots) - n,
+            tickers=self._tickers[:rows],
+            candles=None if self._candles is None else self._candles[:, :rows],
+            valid=None if self._valid is None else self._valid[:rows],
+            failed=failed,
         )

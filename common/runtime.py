@@ -1,11 +1,13 @@
 """The runtime folder of an instance: where its segment, sockets, locks and logs lie, and who owns what there."""
 
+import contextlib
 import fcntl
 import os
 import re
 import stat
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +18,7 @@ MAX_SOCKET_PATH_BYTES = 103  # the least any supported system allows, macOS
 POINTER = "current"
 SEGMENT_SUFFIX = ".seg"
 _LONGEST_SOCKET = len("/collector-commands")
+_LOOKS = 1_000  # at least 1 s, where a look takes microseconds
 
 
 def default_root() -> Path:
@@ -39,11 +42,12 @@ class Runtime:
             )
 
     def prepare(self) -> None:
-        """Make the folder, readable by its owner only. Raises where it is someone else's."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.folder.parent, self.folder):
-            status = folder.stat()
-            if status.st_uid != os.getuid() and folder == self.folder:
+        """Make the folder, readable by its owner only. Raises where it is someone else's, or lies in such a one."""
+        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        # Whoever owns the folder above could put another in our folder's place; the superuser could anyway.
+        for folder, owners in ((self.folder.parent, {0, os.getuid()}), (self.folder, {os.getuid()})):
+            if folder.stat().st_uid not in owners:
                 raise TickflagError(f"runtime folder {folder} belongs to another user: set `runtime.root`")
         if stat.S_IMODE(self.folder.stat().st_mode) != 0o700:
             self.folder.chmod(0o700)
@@ -96,15 +100,13 @@ class Role:
     def __init__(self, runtime: Runtime, role: str) -> None:
         self.path = runtime.lock_path(role)
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _try_lock(self._descriptor):
             holder = os.read(self._descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)
             raise AlreadyRunning(
                 f"a {role} is already running for this instance (pid {holder}, lock {self.path}): "
                 "stop it, or set another `instance`"
-            ) from None
+            )
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
 
@@ -137,3 +139,17 @@ class Role:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Take the exclusive lock, unless another process has it. One that only looks, in `holder`, is waited for."""
+    for _ in range(_LOOKS):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # granted beside a look, refused by a holder
+        except BlockingIOError:
+            return False
+        time.sleep(0.001)
+    return False

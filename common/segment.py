@@ -125,7 +125,7 @@ class Segment:
         header["created_ms"] = time.time_ns() // 1_000_000
         header["intervals_s"][: len(plan.intervals_s)] = plan.intervals_s
         header["offsets"][:] = plan.offsets
-        header["checksum"] = _checksum(header)
+        header["checksum"] = _checksum(header.tobytes())
         mapping[: layout.HEADER.itemsize] = header.tobytes()
         return cls(path, mapping, plan, generation)
 
@@ -150,7 +150,7 @@ class Segment:
         name = runtime.read_pointer()
         if name is None:
             raise AttachError(Attach.MISSING, "of this instance (is the feed running?)")
-        if Path(name).name != name:
+        if Path(name).name != name or not name.endswith(SEGMENT_SUFFIX):
             raise AttachError(Attach.FOREIGN, name)
         return cls.attach(runtime.folder / name)
 
@@ -187,8 +187,9 @@ class Segment:
         return {name: int(self.arrays.living[word]) for name, word in layout.COUNTER.items()}
 
     def close(self) -> None:
-        """Unmap, as soon as the last array over the mapping is gone. The file stays."""
-        del self.arrays, self.names
+        """Unmap, as soon as the last array over the mapping is gone; once more does nothing. The file stays."""
+        vars(self).pop("arrays", None)
+        vars(self).pop("names", None)
         with contextlib.suppress(BufferError):  # a view outlives us: the mapping goes with it
             self._mapping.close()
 
@@ -210,19 +211,20 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 def interval_name(seconds: int) -> str:
     """The shortest usual name: 60 -> `1m`, 90 -> `90s`."""
-    for unit, length in _UNITS:
-        if seconds % length == 0:
-            return f"{seconds // length}{unit}"
-    raise ValueError(f"an interval has at least 1 s, not {seconds}")
+    if seconds < 1:
+        raise ValueError(f"an interval has at least 1 s, not {seconds}")
+    unit, length = next((unit, length) for unit, length in _UNITS if seconds % length == 0)
+    return f"{seconds // length}{unit}"
 
 
 def interval_seconds(name: str) -> int:
     """Seconds of `30s`, `5m`, `4h`, `1d`. Raises ValueError naming the text."""
     number, unit = name[:-1], name[-1:]
-    length = dict(_UNITS).get(unit)
-    if length is None or not number.isascii() or not number.isdigit() or int(number) == 0:
-        raise ValueError(f"{name!r} is no interval; use a number and s, m, h or d, as 5m")
-    return int(number) * length
+    length = dict(_UNITS).get(unit, 0)
+    seconds = int(number) * length if number.isascii() and number.isdigit() and len(number) < 10 else 0
+    if not 1 <= seconds <= layout.MAX_INTERVAL_S:
+        raise ValueError(f"{name[:80]!r} is no interval; use a number and s, m, h or d, as 5m, up to 366d")
+    return seconds
 
 
 def _checked_header(path: Path, raw: bytes, size: int) -> tuple[npt.NDArray[np.void], Layout]:
@@ -232,27 +234,32 @@ def _checked_header(path: Path, raw: bytes, size: int) -> tuple[npt.NDArray[np.v
         raise AttachError(state, path.name)
     if len(raw) < layout.HEADER.itemsize:
         raise AttachError(Attach.DAMAGED, f"{path.name} (cut off at {size} bytes)")
-    header = np.array(np.frombuffer(raw, layout.HEADER)[0])
+    header = np.frombuffer(raw, layout.HEADER)[0]
+    if header["state"] == layout.STATE_CREATING:  # looked at first: the rest may be half written
+        raise AttachError(Attach.NOT_READY, path.name)
     if header["layout_version"] != layout.LAYOUT_VERSION:
         detail = f"{path.name} has layout {header['layout_version']}, this program {layout.LAYOUT_VERSION}"
         raise AttachError(Attach.WRONG_VERSION, detail)
-    if header["checksum"] != _checksum(header):
+    if header["state"] != layout.STATE_READY or header["checksum"] != _checksum(raw):
         raise AttachError(Attach.DAMAGED, f"{path.name} (header checksum)")
-    if header["state"] != layout.STATE_READY:
-        raise AttachError(Attach.NOT_READY, path.name)
     intervals = tuple(int(seconds) for seconds in header["intervals_s"][: int(header["interval_count"])])
-    plan = layout.plan(int(header["capacity"]), int(header["depth"]), intervals)
+    try:
+        plan = layout.plan(int(header["capacity"]), int(header["depth"]), intervals)
+    except ValueError as error:
+        raise AttachError(Attach.DAMAGED, f"{path.name} ({error})") from None
     if size < plan.total_bytes or plan.total_bytes != header["total_bytes"]:
         raise AttachError(Attach.DAMAGED, f"{path.name} (cut off at {size} of {plan.total_bytes} bytes)")
     return header, plan
 
 
-def _checksum(header: Any) -> int:
+def _checksum(raw: bytes) -> int:
     """Of all header bytes but `state` and the checksum itself."""
-    plain = header.copy()
-    plain["state"] = 0
-    plain["checksum"] = 0
-    return zlib.crc32(plain.tobytes())
+    # On the bytes, not on a copied record: numpy's copies leave the gaps between the fields undefined.
+    plain = bytearray(raw)
+    for field in ("state", "checksum"):
+        at = layout.HEADER.fields[field][1]  # type: ignore[index] # a structured dtype has fields
+        plain[at : at + 4] = bytes(4)
+    return zlib.crc32(plain)
 
 
 def _no_space(folder: Path, plan: Layout, free: int) -> SegmentError:

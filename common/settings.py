@@ -4,10 +4,11 @@ The files are all `*.toml` of one folder: `TICKFLAG_CONFIG`, or `configs` below 
 variable `TICKFLAG_A__B` sets key `b` of block `a`; `docs/settings.md` lists all of them.
 """
 
+import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -101,12 +102,10 @@ class TraderBlock(Block):
     """Process only the changed symbols; off: all of them in every cycle."""
     deltas: bool = True
     """Send what changed; off: the whole match set in every cycle that changed it."""
-    batch_share: float = Field(0.5, ge=0, le=1)
-    """Share of the market changed above which a cycle is evaluated in chunks."""
     chunk: int = Field(1024, ge=1, le=1_000_000)
-    """Symbols in one chunk of a vectorised trader."""
+    """A cycle with more symbols than this is evaluated in chunks of so many (vectorised traders)."""
     symbol_chunk: int = Field(64, ge=1, le=1_000_000)
-    """Symbols in one chunk of a per-symbol trader."""
+    """The same for per-symbol traders."""
     compress_from_bytes: int = Field(4096, ge=0)
     """Results of at least this size are compressed; 0 is never."""
     deadline_s: float = Field(30.0, gt=0, le=3_600)
@@ -181,15 +180,15 @@ def load(**arguments: Any) -> Settings:
 
     Raises TickflagError naming each key at fault and where it comes from.
     """
-    _refuse_unknown_variables()
+    _check_variables()
     try:
         return Settings(**arguments)
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False):
-            key = ".".join(str(part) for part in fault["loc"])
+            key = tuple(str(part) for part in fault["loc"])
             reason = "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
-            lines.append(f"setting `{key}`{_origin(key)}: {reason}")
+            lines.append(f"setting `{'.'.join(key)}`{_origin(key[:2], arguments)}: {reason}")
         raise TickflagError("\n".join(lines)) from None
 
 
@@ -201,17 +200,23 @@ class _FilesSource(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         merged: dict[str, Any] = {}
-        for path in sorted(config_folder().glob("*.toml")):
+        for path in _files():
             for block, content in _parsed(path).items():
-                if not isinstance(content, dict):
+                if block not in merged:
                     merged[block] = content
                     continue
-                known = merged.setdefault(block, {})
-                twice = known.keys() & content.keys()
+                known, twice = merged[block], block
+                if isinstance(known, dict) and isinstance(content, dict):
+                    common = sorted(known.keys() & content.keys())
+                    twice = f"{block}.{common[0]}" if common else ""
                 if twice:
-                    raise TickflagError(f"{path}: `{block}.{sorted(twice)[0]}` is also set in another file")
+                    raise TickflagError(f"{path}: `{twice}` is also set in another file")
                 known.update(content)
         return merged
+
+
+def _files() -> list[Path]:
+    return sorted(config_folder().glob("*.toml"))
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -221,18 +226,53 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise TickflagError(f"{path}: {error}") from None
 
 
-def _refuse_unknown_variables() -> None:
-    for variable in os.environ:
-        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
-            block = variable.removeprefix(PREFIX).split("__")[0].lower()
-            if block not in Settings.model_fields:
-                raise TickflagError(f"environment variable {variable}: no such setting (blocks: {_blocks()})")
+def _check_variables() -> None:
+    """Refuse what pydantic-settings would pass over, or name by its block only."""
+    known = _variables()
+    for variable, text in os.environ.items():
+        name = variable.upper()
+        if not name.startswith(PREFIX) or name in NOT_SETTINGS:
+            continue
+        if name not in known:
+            blocks = ", ".join(Settings.model_fields)
+            raise TickflagError(f"environment variable {variable}: no such setting (blocks: {blocks})")
+        if known[name]:
+            try:
+                json.loads(text)
+            except ValueError as error:
+                raise TickflagError(f"environment variable {variable}: must be JSON: {error}") from None
 
 
-def _blocks() -> str:
-    return ", ".join(Settings.model_fields)
+def _variables() -> dict[str, bool]:
+    """The variables that set something; True where the value is JSON: a list, or a whole block."""
+    known = {}
+    for name, field in Settings.model_fields.items():
+        block = field.annotation
+        known[_variable(name)] = block is not str
+        for key, inner in getattr(block, "model_fields", {}).items():
+            known[_variable(name, key)] = get_origin(inner.annotation) is list
+    return known
 
 
-def _origin(key: str) -> str:
-    variable = PREFIX + key.upper().replace(".", "__")
-    return f" (environment variable {variable})" if variable in {name.upper() for name in os.environ} else ""
+def _variable(*key: str) -> str:
+    return PREFIX + "__".join(key).upper()
+
+
+def _origin(key: tuple[str, ...], arguments: dict[str, Any]) -> str:
+    """Where the value that won comes from, in brackets; nothing for a default."""
+    if _holds(arguments, key):
+        return " (argument)"
+    names = {name.upper(): name for name in os.environ}
+    for variable in (_variable(*key), _variable(key[0])):
+        if variable in names:
+            return f" (environment variable {names[variable]})"
+    return "".join(f" ({path})" for path in _files() if _holds(_parsed(path), key))
+
+
+def _holds(tree: Any, key: tuple[str, ...]) -> bool:
+    """The nested dict has the key."""
+    for part in key:
+        if not isinstance(tree, dict) or part not in tree:
+            return False
+        tree = tree[part]
+    return True

@@ -61,7 +61,11 @@ def open_socket(context: Context, runtime: Runtime, role: Role, subscribe: bytes
     if role.binds:
         # A crashed owner leaves its socket file; whoever binds holds the role's lock, so it is nobody's.
         (runtime.folder / role.endpoint).unlink(missing_ok=True)
-        socket.bind(endpoint)
+        try:
+            socket.bind(endpoint)
+        except zmq.ZMQError:
+            socket.close()  # an open socket would keep the context from ending
+            raise
     else:
         socket.connect(endpoint)
     return socket  # type: ignore[no-any-return] # Any above: zmq types options per socket kind

@@ -11,7 +11,7 @@ argues them, `tests/model` checks every interleaving of a small instance.
 
 import enum
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from common.jit import kernel
 from common.layout import CLOSED, CONTROL_WORDS, CYCLE_RING, OPEN, STAMP, SYMBOL_COUNT, WORD_BITS
 from common.segment import Segment
 
-BUFFER_NAMES = ("A", "B")
+BUFFER_NAMES: Final[tuple[Literal["A"], Literal["B"]]] = ("A", "B")
 
 
 @kernel
@@ -70,7 +70,7 @@ def copy_flags(control: Any, flags: Any, channel: int, cycle: int, out: Any) -> 
         return False
     copy_words(flags[channel, cycle % 2], out)
     fence_acquire()  # the words were loaded before the second look
-    return load_relaxed(control, stamp) == cycle
+    return bool(load_relaxed(control, stamp) == cycle)
 
 
 @kernel
@@ -144,10 +144,13 @@ class Take:
 class ChannelReader:
     """A reader's place in one channel of one generation. One thread; writes nothing shared.
 
-    `watched` is one byte a slot, kept by the caller, who extends it in `before_scan` when symbols were added.
+    `watched` is one byte a slot of the segment's capacity, kept by the caller, who fills in the symbols that were
+    added between `observe` and `take`. Raises ValueError where it is too short.
     """
 
     def __init__(self, segment: Segment, channel: int, watched: npt.NDArray[np.uint8]) -> None:
+        if watched.shape != (segment.layout.capacity,):
+            raise ValueError(f"`watched` needs {segment.layout.capacity} bytes, not {watched.shape}")
         arrays = segment.arrays
         self._control, self._living = arrays.control, arrays.living
         self._cycles, self._flags = arrays.cycles, arrays.flags

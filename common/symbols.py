@@ -44,13 +44,17 @@ class SymbolTable:
         slot = self._slots.get(name)
         if slot is not None:
             return slot
-        encoded = name.encode()
+        try:
+            encoded = name.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair
+            encoded = b""
         if not 0 < len(encoded) < layout.NAME_BYTES or "\0" in name:
             raise TickflagError(f"symbol {name[:80]!r}: a name has 1 to {layout.NAME_BYTES - 1} bytes of UTF-8")
         slot = len(self._slots)
         if slot >= self._segment.layout.capacity:
             raise SymbolTableFull(
-                f"symbol {name!r} refused: all {slot:,} slots are taken; raise `segment.capacity` or set `segment.growth`"
+                f"symbol {name!r} refused: all {slot:,} slots are taken; "
+                "raise `segment.capacity` or set `segment.growth`"
             )
         self._segment.names[slot] = encoded
         self._slots[name] = slot

@@ -42,8 +42,9 @@ class FeedState(NamedTuple):
     intervals_ns: Any  # i8[interval]
     built: Any  # u1[interval]: 1 where the feed builds the candles, 0 where the source brings them
     day: Any  # f8[capacity, HOURS, 4]: open, high, low, volume of each hour
-    day_hour: Any  # i8[capacity, HOURS]: which hour the place holds
+    day_hour: Any  # i8[capacity, HOURS + 1]: which hour the place holds; in the last, the newest of them
     day_native: Any  # u1[capacity]: 1 where the source brings the 24 h figures
+    traded_ns: Any  # i8[capacity]: event time of the newest trade; 0: none yet
 
 
 @kernel
@@ -174,12 +175,13 @@ def _day(arrays: Any, state: Any, slot: int, at_ns: int, open_: float, high: flo
     """Keep the rolling 24 h figures, in steps of an hour."""
     row = arrays.tickers[slot]
     hour = at_ns // HOUR_NS
+    newest = max(state.day_hour[slot, HOURS], hour)
+    if hour <= newest - HOURS:
+        return  # older than a day
+    state.day_hour[slot, HOURS] = newest
     place = hour % HOURS
     bucket = state.day[slot, place]
-    held = state.day_hour[slot, place]
-    if held > hour:
-        return  # older than a day
-    if held == hour:
+    if state.day_hour[slot, place] == hour:
         if high > bucket[1]:
             bucket[1] = high
         if low < bucket[2]:
@@ -193,11 +195,11 @@ def _day(arrays: Any, state: Any, slot: int, at_ns: int, open_: float, high: flo
     else:
         state.day_hour[slot, place] = hour
         bucket[0], bucket[1], bucket[2], bucket[3] = open_, high, low, volume
-        first = hour + 1
+        first = newest + 1
         row["high_24h"], row["low_24h"], row["volume_24h"] = high, low, 0.0
         for i in range(HOURS):
             held = state.day_hour[slot, i]
-            if held > hour - HOURS and held <= hour and held > 0:
+            if held > newest - HOURS and held > 0:
                 other = state.day[slot, i]
                 row["high_24h"] = max(row["high_24h"], other[1])
                 row["low_24h"] = min(row["low_24h"], other[2])
@@ -300,6 +302,7 @@ def apply_ticks(arrays: Any, state: Any, ticks: Any, now_ns: int, limit_ns: int)
             if qty == qty:  # a trade; a price without a size is only the latest price
                 row["last_size"] = qty
                 row["volume"] += qty
+                state.traded_ns[slot] = max(state.traded_ns[slot], at_ns)
                 if state.day_native[slot] == 0:
                     _day(arrays, state, slot, at_ns, price, price, price, qty)
                 late = False
@@ -318,11 +321,12 @@ def apply_ticks(arrays: Any, state: Any, ticks: Any, now_ns: int, limit_ns: int)
 
 
 @kernel
-def apply_klines(arrays: Any, state: Any, klines: Any, interval: Any, base: int, now_ns: int, limit_ns: int) -> None:
+def apply_klines(arrays: Any, state: Any, klines: Any, interval: Any, base_s: int, now_ns: int, limit_ns: int) -> None:
     """Apply candles that the source keeps itself, in their order.
 
-    `interval[i]` is the number of the kline's interval, -1 where the segment keeps none such; closed klines of
-    number `base` (the shortest the source brings) also build the longer intervals that the feed keeps itself.
+    `interval[i]` is the number of the kline's interval, -1 where the segment keeps none such. Closed klines of
+    `base_s` seconds (the shortest the source brings) also count as trades: in the volume, the 24 h figures and the
+    longer intervals that the feed keeps itself. Not where trades of their time came: those counted already.
     """
     for i in range(len(klines)):
         kline = klines[i]
@@ -333,12 +337,12 @@ def apply_klines(arrays: Any, state: Any, klines: Any, interval: Any, base: int,
         high, low, close, volume = kline["high"], kline["low"], kline["close"], kline["volume"]
         sound = low > 0.0 and high >= low and high < np.inf and close >= low and close <= high
         sound = sound and kline["open"] >= low and kline["open"] <= high and volume >= 0.0 and volume < np.inf
-        if not sound or kline["open_ns"] <= 0:
+        if not sound or kline["open_ns"] <= 0 or kline["interval_s"] <= 0:
             arrays.living[REJECTED] += 1
             continue
         k = interval[i]
         start_ns = kline["open_ns"]
-        length = kline["interval_s"] * 1_000_000_000
+        length = np.int64(kline["interval_s"]) * 1_000_000_000
         finished = kline["closed"] != 0
         if k >= 0 and start_ns < arrays.opens[slot, k]["start_ns"]:
             arrays.living[LATE] += 1
@@ -371,7 +375,7 @@ def apply_klines(arrays: Any, state: Any, klines: Any, interval: Any, base: int,
                 candle["close"] = close
                 candle["volume"] = volume
                 candle["trades"] = max(kline["trades"], 1.0)
-        if finished and k == base:
+        if finished and kline["interval_s"] == base_s and state.traded_ns[slot] < start_ns:
             row["volume"] += volume
             if state.day_native[slot] == 0:
                 _day(arrays, state, slot, start_ns, kline["open"], high, low, volume)

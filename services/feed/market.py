@@ -34,8 +34,9 @@ class Market:
         self.rate_limit_ns = rate_limit_ns
         self.watermark_ns = watermark_ns
         plan = segment.layout
-        native = {seconds for seconds in native_s if seconds in plan.intervals_s}
-        self._base = plan.intervals_s.index(min(native)) if native else -1
+        self.native_s = frozenset(native_s)
+        native = self.native_s & set(plan.intervals_s)
+        self._base_s = min(self.native_s, default=0)
         self._intervals = {seconds: k for k, seconds in enumerate(plan.intervals_s)}
         self._full_reported = False
         self._watermark_done = 0
@@ -49,9 +50,11 @@ class Market:
             intervals_ns=np.array(plan.intervals_s, np.int64) * NS,
             built=np.array([seconds not in native for seconds in plan.intervals_s], np.uint8),
             day=np.zeros((capacity, HOURS, 4)),
-            day_hour=np.zeros((capacity, HOURS), np.int64),
+            day_hour=np.zeros((capacity, HOURS + 1), np.int64),
             day_native=np.zeros(capacity, np.uint8),
+            traded_ns=np.zeros(capacity, np.int64),
         )
+        self._step_ns = int(np.gcd.reduce(self.state.intervals_ns))  # every candle ends at a multiple of it
         for channel in range(plan.channel_count):
             word = channel * CONTROL_WORDS + OPEN
             segment.arrays.control[word] = max(1, segment.arrays.control[word])
@@ -74,7 +77,7 @@ class Market:
             apply_ticks(self.segment.arrays, self.state, rows, now_ns, self.rate_limit_ns)
         else:
             numbers = np.array([self._intervals.get(int(s), -1) for s in rows["interval_s"]], np.int64)
-            apply_klines(self.segment.arrays, self.state, rows, numbers, self._base, now_ns, self.rate_limit_ns)
+            apply_klines(self.segment.arrays, self.state, rows, numbers, self._base_s, now_ns, self.rate_limit_ns)
 
     def next_due_ns(self) -> int:
         """Monotonic ns when the first put-off announcement is due; 0 where there is none."""
@@ -90,14 +93,13 @@ class Market:
 
     def next_watermark_ns(self, event_ns: int) -> int:
         """Event time of the next moment at which a candle can be due to close."""
-        step = int(self.state.intervals_ns.min())
         passed = event_ns - self.watermark_ns
-        return passed - passed % step + step + self.watermark_ns
+        return passed - passed % self._step_ns + self._step_ns + self.watermark_ns
 
     def close_due(self, event_ns: int, now_ns: int) -> int:
         """Close the candles whose end lies `watermark_ns` back in event time; gives how many."""
         watermark = event_ns - self.watermark_ns
-        watermark -= watermark % int(self.state.intervals_ns.min())
+        watermark -= watermark % self._step_ns
         if watermark <= self._watermark_done:
             return 0
         self._watermark_done = watermark
@@ -118,23 +120,25 @@ class Market:
             if not flagged:
                 continue
             cycle = int(close_cycle(arrays.control, arrays.cycles, channel, oldest_ns))
-            send(
-                SwapEvent(
-                    channel=name,
-                    generation=self.segment.generation,
-                    cycle=cycle,
-                    buffer=BUFFER_NAMES[cycle % 2],
-                    segment=self.segment.path.name,
-                    flagged=flagged,
-                    symbols=len(self.symbols),
-                    oldest_ns=oldest_ns,
-                    time_ns=now_ns,
+            try:
+                send(
+                    SwapEvent(
+                        channel=name,
+                        generation=self.segment.generation,
+                        cycle=cycle,
+                        buffer=BUFFER_NAMES[cycle % 2],
+                        segment=self.segment.path.name,
+                        flagged=flagged,
+                        symbols=len(self.symbols),
+                        oldest_ns=oldest_ns,
+                        time_ns=now_ns,
+                    )
                 )
-            )
-            open_next(arrays.control, arrays.flags, channel)
-            self.state.cycle[channel] = 0
-            closed += 1
-        arrays.living[COUNTER["swaps"]] += closed
+            finally:  # a closed cycle takes no more flags, whatever became of its event
+                open_next(arrays.control, arrays.flags, channel)
+                self.state.cycle[channel] = 0
+                closed += 1
+                arrays.living[COUNTER["swaps"]] += 1
         return closed
 
     def beat(self, now_ns: int) -> None:

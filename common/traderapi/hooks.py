@@ -1,0 +1,39 @@
+"""The hooks of a trader plugin. Mark your functions with `hookimpl`; leave out arguments you do not need."""
+
+from typing import Any
+
+import pluggy
+
+from common.traderapi.declaration import Trader
+from common.traderapi.views import Market, Symbol
+
+API_VERSION = 1
+PROJECT = "tickflag"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec(firstresult=True)
+def trader() -> Trader:
+    """Declare the trader: its name and what it looks at. Called once, when the plugin is loaded."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def evaluate(market: Market) -> Any:
+    """Which symbols of `market` match, all at once: one of
+
+    - a boolean array, True where the symbol matches (its score is then 1),
+    - a float array of scores, NaN where the symbol does not match,
+    - a pair of both: (mask, scores).
+
+    Called with the changed symbols only, unless the trader's scope is `market`.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def evaluate_symbol(symbol: Symbol) -> Any:
+    """Does this one symbol match: False or None, or True, or its score. Simplest to write; `evaluate` is faster."""
+    raise NotImplementedError

@@ -1,0 +1,208 @@
+"""The collector's loop: drain, apply, commit, publish, answer."""
+
+import os
+from typing import Any
+
+import zmq
+
+from common import sockets
+from common.clock import Clock, SystemClock
+from common.codec import decode, decode_as, encode
+from common.errors import MessageError
+from common.lifecycle import Stop
+from common.log import Logger
+from common.messages import Delta, Heartbeat, Reply, Request, Roster, Signal, Signals, Snapshot
+from common.runtime import Runtime
+from common.settings import Settings
+from common.sockets import open_socket, receive, try_send
+from services.collector.commands import Commands
+from services.collector.control import ControlState
+from services.collector.journal import Journal
+from services.collector.report import Report
+from services.collector.view import Draft
+from services.collector.views import Views
+
+DRAIN_LIMIT = 1_000
+REQUEST_LIMIT = 8  # a large answer takes as long as hundreds of results
+SIGNALS_PER_MESSAGE = 10_000  # so that the largest names make no frame a receiver would refuse
+
+NS_PER_MS = 1_000_000
+
+
+def run(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
+    """Serve until `stop` is requested. Raises TickflagError where the journal cannot be used."""
+    with (
+        Journal(runtime.journal, settings.collector.journal_keep) as journal,
+        sockets.Context() as context,
+        Collector(settings, runtime, log, SystemClock(), journal, context) as collector,
+    ):
+        poller = zmq.Poller()
+        poller.register(stop.fileno(), zmq.POLLIN)
+        for socket in collector.inputs:
+            poller.register(socket, zmq.POLLIN)
+        while not stop.requested:
+            if not collector.step():
+                poller.poll(collector.idle_ms())
+
+
+class Collector:
+    """Owns its sockets, borrows the journal. One thread. No peer ever makes it wait.
+
+    What was committed is published, and nothing else: after a crash between the two, whoever follows the signals sees
+    the hole in the numbers and asks for the missing ones.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        runtime: Runtime,
+        log: Logger,
+        clock: Clock,
+        journal: Journal,
+        context: sockets.Context,
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._journal = journal
+        self._instance = settings.instance
+        self._heartbeat_ns = int(settings.collector.heartbeat_ms * NS_PER_MS)
+        self._started_ns = now_ns = clock.monotonic_ns()
+        stale_after_ns = int(settings.collector.stale_after_ms * NS_PER_MS)
+        self._expire_every_ns = min(self._heartbeat_ns, stale_after_ns // 4)
+
+        state = journal.load()
+        self._control = ControlState(state.state_version)
+        self._views = Views(self._control, stale_after_ns)
+        self._views.restore(state.traders, now_ns)
+        self._commands = Commands(self._views, journal, self._control, clock, self._about)
+        self._report = Report(log, self._views, now_ns)
+        self._dropped = 0
+        self._published_version = 0
+        self._heartbeat_due_ns = self._expire_due_ns = now_ns
+
+        self._results = open_socket(context, runtime, sockets.RESULTS_IN)
+        self._requests = open_socket(context, runtime, sockets.COMMANDS_SERVER)
+        self._signals = open_socket(context, runtime, sockets.SIGNALS_OUT)
+        self._controls = open_socket(context, runtime, sockets.CONTROL_OUT)
+        self._log.info("started", pid=os.getpid(), traders=len(state.traders), last_seq=journal.last_seq)
+
+    @property
+    def inputs(self) -> tuple[sockets.Socket, ...]:
+        """What to wait on while there is nothing to do."""
+        return (self._results, self._requests)
+
+    def idle_ms(self) -> int:
+        """How long `step` has nothing to do unless a message comes."""
+        due_ns = min(self._heartbeat_due_ns, self._expire_due_ns, self._report.due_ns)
+        # Rounded up: the poller takes whole milliseconds, and waking early means to turn round for nothing.
+        return max(0, due_ns - self._clock.monotonic_ns() + NS_PER_MS - 1) // NS_PER_MS
+
+    def step(self) -> int:
+        """One turn; gives how many frames were taken. Never waits."""
+        now_ns = self._clock.monotonic_ns()
+        drafts: list[Draft] = []
+        taken = self._take_results(drafts, now_ns)
+        if taken < DRAIN_LIMIT and now_ns >= self._expire_due_ns:
+            # Only with an empty queue: the sign of life of a trader that seems silent may lie in it.
+            self._expire_due_ns = now_ns + self._expire_every_ns
+            self._views.expire(now_ns)
+        heartbeat = now_ns >= self._heartbeat_due_ns
+        self._commit(drafts, positions_too=heartbeat)
+        taken += self._take_requests()
+        self._commit([], positions_too=False)
+        if heartbeat:
+            self._heartbeat_due_ns = now_ns + self._heartbeat_ns
+            self._publish_control()
+            self._publish_signals([])
+        self._report.changes(self._views.take_changes())
+        self._report.write(now_ns)
+        return taken
+
+    def close(self) -> None:
+        """Release the sockets; the context lets the last signals out."""
+        for socket in (self._results, self._requests, self._signals, self._controls):
+            socket.close()
+        self._log.info("stopped", last_seq=self._journal.last_seq)
+
+    def _take_results(self, drafts: list[Draft], now_ns: int) -> int:
+        for taken in range(DRAIN_LIMIT):
+            frame = receive(self._results)
+            if frame is None:
+                return taken
+            try:
+                message = decode(frame)
+                if not isinstance(message, Delta | Heartbeat | Snapshot | Roster):
+                    raise MessageError(f"{message.kind!r} is no result")
+                drafts += self._views.apply(message, now_ns)
+            except MessageError as error:
+                self._drop(error)
+        return DRAIN_LIMIT
+
+    def _take_requests(self) -> int:
+        for taken in range(REQUEST_LIMIT):
+            try:
+                *route, frame = self._requests.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return taken
+            try:
+                request = decode_as(Request, frame)
+            except MessageError as error:
+                self._drop(error)
+            else:
+                self._reply(route, request)
+        return REQUEST_LIMIT
+
+    def _reply(self, route: list[bytes], request: Request) -> None:
+        reply = self._commands.answer(request)
+        try:
+            frame = encode(reply)
+        except MessageError as error:
+            frame = encode(Reply(id=request.id, error=f"the answer is too large: {error}"))
+        try:
+            self._requests.send_multipart([*route, frame], zmq.NOBLOCK)
+        except zmq.ZMQError as error:  # the client has gone, or does not read: its answer is its own business
+            self._log.debug("reply not sent", what=request.what, reason=str(error))
+
+    def _commit(self, drafts: list[Draft], positions_too: bool) -> None:
+        """Journal, then publish. A view that moved without a signal may wait for the next heartbeat: an older position
+        with the same matches only means that more is taken for new after a crash, when all is resynced anyway."""
+        version = self._control.version
+        if drafts or version != self._published_version or (positions_too and self._views.moved):
+            signals = self._journal.commit(drafts, self._views.take_moved(), version)
+            if signals:
+                self._publish_signals(signals)
+                self._report.drafts(drafts)
+            if version != self._published_version:
+                self._publish_control()
+
+    def _publish_signals(self, signals: list[Signal]) -> None:
+        """The batch in one message, a very large one in several; none is the heartbeat."""
+        for start in range(0, max(1, len(signals)), SIGNALS_PER_MESSAGE):
+            part = signals[start : start + SIGNALS_PER_MESSAGE]
+            last_seq = part[-1].seq if part else self._journal.last_seq
+            try_send(self._signals, encode(Signals(signals=part, last_seq=last_seq)))
+
+    def _publish_control(self) -> None:
+        document = self._control.document(self._clock.wall_ns() // NS_PER_MS)
+        try_send(self._controls, encode(document))
+        self._published_version = document.state_version
+
+    def _drop(self, error: MessageError) -> None:
+        self._dropped += 1
+        self._report.dropped(str(error))
+
+    def _about(self) -> dict[str, Any]:
+        uptime_s = (self._clock.monotonic_ns() - self._started_ns) / 1e9
+        return {
+            "pid": os.getpid(),
+            "instance": self._instance,
+            "uptime_s": uptime_s,
+            "dropped_messages": self._dropped,
+            "ignored_messages": self._views.ignored,
+        }
+
+    def __enter__(self) -> "Collector":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

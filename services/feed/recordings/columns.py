@@ -1,0 +1,203 @@
+"""Columns of a Parquet file: checked against what a recording needs, then read batch by batch as numpy arrays."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.feed.recordings.errors import RecordingError
+
+ColumnType = Literal["text", "integer", "number"]
+
+_TYPE_WORDS = {"text": "text", "integer": "whole numbers", "number": "numbers"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column a recording needs, or may have."""
+
+    name: str
+    type: ColumnType
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Integers:
+    """Whole numbers; 0 where `missing`."""
+
+    values: NDArray[np.int64]
+    missing: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Prices or amounts; NaN where the file has none. `nan` marks rows that state NaN instead of leaving it out."""
+
+    values: NDArray[np.float64]
+    nan: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts by code: row i holds `values[codes[i]]`, and nothing where the code is -1. Values are UTF-8 bytes."""
+
+    codes: NDArray[np.int64]
+    values: tuple[bytes, ...]
+
+    def used(self) -> Iterator[tuple[int, bytes]]:
+        """Give the codes that occur, with their texts. A dictionary may hold more than the rows use."""
+        counts = np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
+        for code in np.flatnonzero(counts).tolist():
+            yield code, self.values[code]
+
+
+def _pyarrow(path: Path) -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise RecordingError(str(path), "reading Parquet needs pyarrow: pip install 'tickflag[data]'") from error
+    return pyarrow
+
+
+@contextmanager
+def _damage_named(arrow: Any, path: Path, row: int | None = None) -> Iterator[None]:
+    try:
+        yield
+    except RecordingError:
+        raise
+    except (arrow.ArrowException, OSError, ValueError, KeyError, MemoryError, OverflowError) as error:
+        where = "" if row is None else " from this row on"
+        text = " ".join(str(error).split())
+        reason = f"cannot be read as Parquet{where}; the file is damaged or cut off ({text})"
+        raise RecordingError(str(path), reason, row=row) from error
+
+
+def column_names(path: Path) -> tuple[str, ...]:
+    """Give the names of a Parquet file's columns. Raises RecordingError if it cannot be read."""
+    arrow = _pyarrow(path)
+    with _damage_named(arrow, path):
+        return tuple(arrow.parquet.read_schema(path).names)
+
+
+class Batch:
+    """Some consecutive rows of the file; `row` is the number of the first, from 0."""
+
+    def __init__(self, arrow: Any, path: Path, record_batch: Any, row: int) -> None:
+        self._arrow = arrow
+        self._path = path
+        self._batch = record_batch
+        self.row = row
+
+    def __len__(self) -> int:
+        return int(self._batch.num_rows)
+
+    def has(self, name: str) -> bool:
+        """Tell whether an optional column is there."""
+        return name in self._batch.schema.names
+
+    def integers(self, name: str) -> Integers:
+        """Give a column of whole numbers. Numbers beyond 64 signed bits wrap round and end up negative."""
+        array = self._batch.column(name)
+        missing = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+        if missing is not None:
+            array = array.fill_null(0)
+        return Integers(array.cast(self._arrow.int64(), safe=False).to_numpy(), missing)
+
+    def numbers(self, name: str) -> Numbers:
+        """Give a column of prices or amounts."""
+        array = self._batch.column(name).cast(self._arrow.float64(), safe=False)
+        values: NDArray[np.float64] = array.to_numpy(zero_copy_only=False)
+        unset = values != values
+        if int(np.count_nonzero(unset)) == array.null_count:
+            return Numbers(values, None)
+        return Numbers(values, unset & array.is_valid().to_numpy(zero_copy_only=False))
+
+    def texts(self, name: str) -> Texts:
+        """Give a column of texts by code."""
+        array = self._batch.column(name)
+        if not self._arrow.types.is_dictionary(array.type):
+            array = array.dictionary_encode()
+        indices = array.indices.cast(self._arrow.int64())
+        codes = (indices.fill_null(-1) if indices.null_count else indices).to_numpy()
+        # As bytes, because a damaged file can hold text that is not UTF-8, and only that symbol's rows are at fault.
+        values = array.dictionary.cast(self._arrow.large_binary()).to_pylist()
+        if len(codes) and not -1 <= codes.min() <= codes.max() < len(values):
+            # Decoding trusts the page, so damage can leave codes that point at no text.
+            reason = "cannot be read from this row on; the file is damaged (texts are missing)"
+            raise RecordingError(str(self._path), reason, name, self.row)
+        if None in values:
+            absent = np.array([value is None for value in values])
+            codes = np.where((codes >= 0) & absent[codes], -1, codes)
+        return Texts(codes, tuple(value or b"" for value in values))
+
+
+class ColumnFile:
+    """A Parquet file whose columns have been checked. Holds no open file between readings."""
+
+    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
+        """Check that the columns are there and of the right type. Raises RecordingError naming the first at fault."""
+        self._path = path
+        self._arrow = _pyarrow(path)
+        with _damage_named(self._arrow, path), self._arrow.parquet.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            self.rows = int(file.metadata.num_rows)
+        for column in columns:
+            self._check(schema, column)
+        self.names = tuple(column.name for column in columns if column.name in schema.names)
+        self._texts = [column.name for column in columns if column.type == "text"]
+
+    def _check(self, schema: Any, column: Column) -> None:
+        found = schema.get_all_field_indices(column.name)
+        if not found:
+            if column.required:
+                has = ", ".join(schema.names)
+                raise RecordingError(str(self._path), f"the column is missing; the file has {has}", column.name)
+            return
+        if len(found) > 1:
+            raise RecordingError(str(self._path), f"the column is there {len(found)} times", column.name)
+        arrow_type, types = schema.field(found[0]).type, self._arrow.types
+        if types.is_dictionary(arrow_type):
+            arrow_type = arrow_type.value_type
+            fits = column.type == "text" and self._is_text(arrow_type)
+        elif column.type == "text":
+            fits = self._is_text(arrow_type)
+        elif column.type == "integer":
+            fits = types.is_integer(arrow_type)
+        else:
+            # A column of type null is what writers make of one that is absent in every row.
+            fits = types.is_floating(arrow_type) or types.is_integer(arrow_type) or types.is_decimal(arrow_type)
+            fits = fits or types.is_null(arrow_type)
+        if not fits:
+            reason = f"must hold {_TYPE_WORDS[column.type]}, but has type {arrow_type}"
+            raise RecordingError(str(self._path), reason, column.name)
+
+    def _is_text(self, arrow_type: Any) -> bool:
+        types = self._arrow.types
+        return bool(types.is_string(arrow_type) or types.is_large_string(arrow_type))
+
+    def batches(self, names: Sequence[str], batch_rows: int) -> Iterator[Batch]:
+        """Read some columns in file order. Raises RecordingError at the first row that cannot be read."""
+        row = 0
+        texts = [name for name in self._texts if name in names]
+        with ExitStack() as stack:
+            with _damage_named(self._arrow, self._path):
+                file = self._arrow.parquet.ParquetFile(
+                    self._path, read_dictionary=texts, page_checksum_verification=True
+                )
+                stack.enter_context(file)
+                batches = file.iter_batches(batch_size=batch_rows, columns=list(names))
+            while True:
+                with _damage_named(self._arrow, self._path, row):
+                    record_batch = next(batches, None)
+                if record_batch is None:
+                    break
+                yield Batch(self._arrow, self._path, record_batch, row)
+                row += record_batch.num_rows
+        if row != self.rows:
+            reason = f"the file is damaged: it announces {self.rows} rows and holds {row}"
+            raise RecordingError(str(self._path), reason)

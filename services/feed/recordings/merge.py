@@ -1,0 +1,129 @@
+"""Several recordings as one stream in replay time order."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.feed.recordings.recording import (
+    CHUNK_ROWS,
+    TICK_INPUT,
+    Chunk,
+    KlineChunk,
+    Recording,
+    Records,
+    TickChunk,
+    pick,
+    split,
+)
+from services.feed.recordings.symbols import SymbolIndex
+
+
+def merge(recordings: Sequence[Recording], chunk_rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+    """Give the rows of all recordings in replay time order, in chunks of at most `chunk_rows`.
+
+    Rows of the same time come in the order of `recordings`, and within one recording in its own order. A symbol name
+    is one symbol, whichever recording it comes from. Raises RecordingError when a recording cannot be read any
+    further, after all rows of the others before that time were given.
+    """
+    if chunk_rows < 1:
+        raise ValueError(f"chunk_rows must be 1 or more, not {chunk_rows}")
+    index = SymbolIndex()
+    heads = [_Head(recording, index) for recording in recordings]
+    while True:
+        # In turn, so that an error comes only when the damaged recording's next row is due.
+        live = [head for head in heads if head.fill()]
+        if not live:
+            return
+        for chunk in _joined(_take(live), index.names):
+            yield from split(chunk, chunk_rows)
+
+
+class _Head:
+    """The next chunk of one recording, its symbols renumbered to the merged names."""
+
+    def __init__(self, recording: Recording, index: SymbolIndex) -> None:
+        self._chunks = iter(recording)
+        self._index = index
+        self._symbols: tuple[str, ...] = ()
+        self._renumber: NDArray[np.int32] = np.empty(0, np.int32)
+        self._is_tick = True
+        self._records: Records = np.empty(0, TICK_INPUT)
+        self._time: NDArray[np.int64] = np.empty(0, np.int64)
+
+    def fill(self) -> bool:
+        """Fetch the next chunk if none is left of the last; False at the recording's end."""
+        while not len(self._records):
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return False
+            if chunk.symbols is not self._symbols:
+                self._symbols = chunk.symbols
+                self._renumber = np.array([self._index.index(name) for name in chunk.symbols], np.int32)
+            records = chunk.records.copy()  # the chunk's own memory stays as its reader knows it
+            records["symbol"] = self._renumber[records["symbol"]]
+            self._is_tick = isinstance(chunk, TickChunk)
+            self._records = records
+            self._time = np.ascontiguousarray(records["recv_ns"])
+        return True
+
+    @property
+    def last_ns(self) -> int:
+        return int(self._time[-1])
+
+    def take(self, until_ns: int, inclusive: bool) -> tuple[bool, Records, NDArray[np.int64]]:
+        """Cut off the rows before `until_ns`, or up to it. Gives whether they are ticks, the rows and their times."""
+        count = int(np.searchsorted(self._time, until_ns, side="right" if inclusive else "left"))
+        part = self._is_tick, self._records[:count], self._time[:count]
+        self._records, self._time = self._records[count:], self._time[count:]
+        return part
+
+
+_Part = tuple[bool, Records, NDArray[np.int64]]
+
+
+def _take(live: list[_Head]) -> list[_Part]:
+    """Cut off all rows that no row still to come can precede.
+
+    The chunk that ends first bounds them. Where others reach the same time, those before it in the order go along
+    with theirs, and those after it wait: it may have more rows of that time. So at least one chunk is used up.
+    """
+    first = min(range(len(live)), key=lambda i: (live[i].last_ns, i))
+    until_ns = live[first].last_ns
+    return [head.take(until_ns, inclusive=i <= first) for i, head in enumerate(live)]
+
+
+def _joined(parts: list[_Part], symbols: tuple[str, ...]) -> Iterator[Chunk]:
+    """Give the parts, which are in the order of their recordings, as chunks in time order."""
+    parts = [part for part in parts if len(part[1])]
+    if len(parts) == 1:
+        yield _chunk(parts[0][0], symbols, parts[0][1])
+        return
+    time = np.concatenate([times for _, _, times in parts])
+    order = np.argsort(time, kind="stable")
+    is_tick = np.concatenate([np.full(len(rows), tick) for tick, rows, _ in parts])
+    # Where each row lands among the rows of its own kind once these are sorted in the same way.
+    sorted_kind = is_tick[order]
+    rows_of = {kind: _sorted([(rows, times) for tick, rows, times in parts if tick is kind]) for kind in (True, False)}
+    edges = [0, *(np.flatnonzero(sorted_kind[1:] != sorted_kind[:-1]) + 1).tolist(), len(sorted_kind)]
+    used = {True: 0, False: 0}
+    for start, stop in pairwise(edges):
+        kind = bool(sorted_kind[start])
+        begin = used[kind]
+        used[kind] += stop - start
+        yield _chunk(kind, symbols, rows_of[kind][begin : used[kind]])
+
+
+def _sorted(parts: list[tuple[Records, NDArray[np.int64]]]) -> Records:
+    if not parts:
+        return np.empty(0, TICK_INPUT)
+    if len(parts) == 1:
+        return parts[0][0]
+    rows = np.concatenate([rows for rows, _ in parts])
+    time = np.concatenate([times for _, times in parts])
+    return pick(rows, np.argsort(time, kind="stable"))
+
+
+def _chunk(is_tick: bool, symbols: tuple[str, ...], records: Records) -> Chunk:
+    return TickChunk(symbols, records) if is_tick else KlineChunk(symbols, records)

@@ -1,0 +1,193 @@
+"""Feed: drives source and market. One turn applies what came, closes what is due, swaps where it may, then waits."""
+
+import time
+from typing import Any
+
+import zmq
+
+from common import layout
+from common.codec import decode_as, encode
+from common.errors import MessageError, SymbolTableFull, TickflagError
+from common.lifecycle import Stop
+from common.log import Logger
+from common.messages import Reply, Request
+from common.runtime import SEGMENT_SUFFIX, Runtime
+from common.segment import Segment
+from common.settings import Settings
+from common.sockets import EVENTS_OUT, FEED_COMMANDS_SERVER, Context, open_socket
+from services.feed.growth import grown
+from services.feed.market import Market
+from services.feed.publisher import Publisher
+from services.feed.sources.base import Source, Venue
+
+MS = 1_000_000
+LONGEST_WAIT_NS = 1_000_000_000
+
+
+class Feed:
+    """The service. Create it holding the role `feed`; it makes the segment and removes it in `close`."""
+
+    def __init__(self, settings: Settings, runtime: Runtime, context: Context, source: Source, log: Logger) -> None:
+        feed = settings.feed
+        self._settings, self._runtime, self._log = settings, runtime, log
+        self._min_swap_ns = int(feed.min_swap_interval_ms * MS)
+        self._heartbeat_ns = int(feed.heartbeat_ms * MS)
+        self._source = source
+        self._remove_remains()
+        plan = layout.plan(settings.segment.capacity, settings.segment.depth, settings.intervals_s)
+        self.market = Market(
+            Segment.create(runtime, plan), int(feed.rate_limit_ms * MS), int(feed.watermark_ms * MS), source.native_s
+        )
+        self._swapped_ns = 0
+        self._beat_due_ns = 0
+        self._watermark_due_ns = 0
+        now_ns = time.monotonic_ns()
+        for batch in source.open(Venue(self.slot, plan.intervals_s, now_ns, time.time_ns(), log)):
+            self.market.apply(batch, now_ns)
+        self._events = open_socket(context, runtime, EVENTS_OUT)
+        self._commands = open_socket(context, runtime, FEED_COMMANDS_SERVER)
+        self._publisher = Publisher(self._events)
+        self.market.beat(time.monotonic_ns())
+        self.market.segment.publish(runtime)
+        log.info(
+            "feed ready",
+            source=settings.feed.source,
+            symbols=len(self.market.symbols),
+            segment=self.market.segment.path.name,
+            bytes=self.market.segment.nbytes,
+        )
+
+    def slot(self, name: str) -> int:
+        """The symbol's slot; -1, with one error in the log, where there is no room."""
+        try:
+            return self.market.slot(name)
+        except SymbolTableFull as error:
+            if self._settings.segment.growth:
+                self._grow()
+                return self.market.slot(name)
+            self._log.error("symbol refused", reason=str(error))
+        except TickflagError as error:  # a name that no slot can hold
+            self._log.error("symbol refused", reason=str(error))
+        return -1
+
+    def run(self, stop: Stop) -> None:
+        """Turn until a stop is asked for."""
+        poller = zmq.Poller()
+        poller.register(stop.fileno(), zmq.POLLIN)
+        poller.register(self._commands, zmq.POLLIN)
+        for descriptor in self._source.descriptors():
+            poller.register(descriptor, zmq.POLLIN)
+        while not stop.requested:
+            due_ns = self.turn()
+            wait_ns = due_ns - time.monotonic_ns()
+            if wait_ns <= 0 and not poller.poll(0):
+                continue
+            # zmq waits whole milliseconds: rounded up, as a turn before its time finds nothing to do
+            ready = dict(poller.poll(max(0, -(-wait_ns // MS))))
+            if self._commands in ready:
+                self._answer()
+
+    def turn(self) -> int:
+        """One turn; gives the monotonic time when the next one is due at the latest."""
+        now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
+        for batch in self._source.drain(now_ns, wall_ns):
+            self.market.apply(batch, now_ns)
+        market = self.market  # a new one where the segment grew
+        due_ns = market.next_due_ns()
+        if due_ns and due_ns <= now_ns:
+            market.announce_due(now_ns)
+        event_ns = self._source.event_ns(now_ns, wall_ns)
+        if event_ns >= self._watermark_due_ns:
+            market.close_due(event_ns, now_ns)
+            self._watermark_due_ns = market.next_watermark_ns(event_ns)
+        if now_ns - self._swapped_ns >= self._min_swap_ns and market.dirty:
+            self.swap(now_ns)
+        if now_ns >= self._beat_due_ns:
+            market.beat(now_ns)
+            self._publisher.repeat()
+            self._beat_due_ns = now_ns + self._heartbeat_ns
+        return self._next_turn_ns(now_ns)
+
+    def swap(self, now_ns: int) -> int:
+        """Close every channel's cycle that has flags, now; gives how many."""
+        closed = self.market.swap(self._publisher.send, now_ns)
+        self._swapped_ns = now_ns
+        self.market.beat(now_ns)
+        return closed
+
+    def close(self) -> None:
+        """Announce what is pending, then take everything away."""
+        now_ns = time.monotonic_ns()
+        self.market.announce_pending(now_ns)
+        self.swap(now_ns)
+        self._source.close()
+        self._events.close()
+        self._commands.close()
+        self._runtime.pointer.unlink(missing_ok=True)
+        self.market.segment.path.unlink(missing_ok=True)
+        for role in (EVENTS_OUT, FEED_COMMANDS_SERVER):
+            (self._runtime.folder / role.endpoint).unlink(missing_ok=True)
+        self._log.info("feed stopped", **self.market.segment.counters())
+        self.market.segment.close()
+
+    def _next_turn_ns(self, now_ns: int) -> int:
+        """The earliest of all timers."""
+        due = [now_ns + LONGEST_WAIT_NS, self._beat_due_ns]
+        source_ns = self._source.next_ns()
+        if source_ns is not None:
+            due.append(source_ns)
+        if self.market.next_due_ns():
+            due.append(self.market.next_due_ns())
+        if self.market.dirty:
+            due.append(self._swapped_ns + self._min_swap_ns)
+        return min(due)
+
+    def _grow(self) -> None:
+        """Twice the capacity, as a new generation."""
+        now_ns = time.monotonic_ns()
+        old = self.market
+        old.announce_pending(now_ns)
+        self.swap(now_ns)
+        self.market = grown(old, self._runtime)
+        self.market.beat(now_ns)
+        self.market.segment.publish(self._runtime)
+        self._publisher.forget()
+        old.segment.path.unlink(missing_ok=True)
+        self._log.info("segment grew", capacity=self.market.segment.layout.capacity)
+        old.segment.close()
+
+    def _remove_remains(self) -> None:
+        """What a crashed feed left: nobody else holds the role, so it is nobody's."""
+        self._runtime.pointer.unlink(missing_ok=True)
+        for path in self._runtime.folder.glob(f"*{SEGMENT_SUFFIX}"):
+            path.unlink(missing_ok=True)
+
+    def _answer(self) -> None:
+        """Answer one request of the command line."""
+        identity, *frames = self._commands.recv_multipart()
+        try:
+            request = decode_as(Request, frames[-1] if frames else b"")
+        except MessageError as error:
+            self._log.warning("bad request", reason=str(error))
+            return
+        try:
+            reply = Reply(id=request.id, result=self._carried_out(request))
+        except TickflagError as error:
+            reply = Reply(id=request.id, error=str(error))
+        self._commands.send_multipart([identity, encode(reply)])
+
+    def _carried_out(self, request: Request) -> Any:
+        now_ns = time.monotonic_ns()
+        match request.what:
+            case "status":
+                return {"symbols": len(self.market.symbols), **self.market.segment.counters()}
+            case "swap":
+                self.market.announce_pending(now_ns)
+                return {"channels": self.swap(now_ns)}
+            case "debug":
+                on = request.arguments.get("on")
+                if not isinstance(on, bool):
+                    raise TickflagError("debug: `on` must be true or false")
+                self.market.segment.arrays.living[layout.DEBUG_ON] = int(on)
+                return {"debug": on}
+        return self._source.command(request.what, request.arguments)

@@ -1,0 +1,137 @@
+"""SyntheticSource: a made-up market that behaves like one. Zipf activity, quiet and busy phases, seeded.
+
+Prices follow a random walk in logarithms that is pulled back to where it began, so that a long run stays sensible.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from common.errors import TickflagError
+from common.settings import SyntheticBlock
+from services.feed.sources.base import Source, Venue
+from services.feed.updates import KLINE, Batch, ticks
+
+NS = 1_000_000_000
+LEAST_STEP_NS = 2_000_000  # a source that wakes more often costs more than it shows
+ZIPF_EXPONENT = 1.1
+
+
+def symbol_names(n: int, rng: np.random.Generator) -> list[str]:
+    """`n` different pronounceable names, the same for the same generator."""
+    consonants, vowels = "BDFGKLMNPRSTVZ", "AEIOU"
+    names = ["".join(letters) for letters in itertools.product(consonants, vowels, consonants, vowels)]
+    rng.shuffle(names)
+    return [names[i % len(names)] + (str(i // len(names)) if i >= len(names) else "") for i in range(n)]
+
+
+def zipf_shares(n: int, exponent: float = ZIPF_EXPONENT) -> npt.NDArray[np.float64]:
+    """Share of the activity of the first, second, ... most active of `n` symbols."""
+    weights = 1.0 / np.arange(1, n + 1) ** exponent
+    return np.asarray(weights / weights.sum())
+
+
+class SyntheticSource(Source):
+    """The default source. Needs nothing; the same seed gives the same prices in the same order."""
+
+    def __init__(self, settings: SyntheticBlock) -> None:
+        self._settings = settings
+        self._rng = np.random.default_rng(settings.seed)
+        n = settings.symbols
+        self._names = symbol_names(n, self._rng)
+        self._start = np.exp(self._rng.normal(3.0, 1.5, n))
+        self._walk = np.zeros(n)  # logarithm of price over start
+        self._volatility = self._rng.uniform(0.0004, 0.002, n)
+        self._cumulative = np.cumsum(self._rng.permutation(zipf_shares(n)))
+        self._cumulative /= self._cumulative[-1]
+        self._slots = np.zeros(n, np.int32)
+        self._opened_ns = 0
+        self._drained_ns = 0
+        self._next_ns = 0
+        self._burst = 0
+
+    def open(self, venue: Venue) -> Sequence[Batch]:
+        self._slots[:] = [venue.slot(name) for name in self._names]
+        self._opened_ns = self._drained_ns = venue.monotonic_ns
+        self._schedule(venue.monotonic_ns)
+        return [self._history(seconds, venue.wall_ns) for seconds in venue.intervals_s if self._settings.history]
+
+    def next_ns(self) -> int | None:
+        return self._drained_ns if self._burst else self._next_ns
+
+    def drain(self, monotonic_ns: int, wall_ns: int) -> Sequence[Batch]:
+        batches = []
+        if self._burst:
+            n, self._burst = min(self._burst, len(self._slots)), 0
+            batches.append(self._ticks(self._rng.choice(len(self._slots), n, replace=False), wall_ns))
+        if monotonic_ns >= self._next_ns:
+            elapsed = min(monotonic_ns - self._drained_ns, NS)  # after a pause the market does not catch up
+            n = int(self._rng.poisson(self._rate(monotonic_ns) * elapsed / NS))
+            self._drained_ns = monotonic_ns
+            self._schedule(monotonic_ns)
+            if n:
+                batches.append(self._ticks(np.searchsorted(self._cumulative, self._rng.random(n)), wall_ns))
+        return batches
+
+    def command(self, name: str, arguments: dict[str, Any]) -> Any:
+        """`burst` with `symbols`: at the next turn so many symbols tick at once."""
+        if name != "burst":
+            return super().command(name, arguments)
+        n = arguments.get("symbols")
+        if not isinstance(n, int) or not 1 <= n <= len(self._slots):
+            raise TickflagError(f"burst: `symbols` must be 1 to {len(self._slots)}")
+        self._burst = n
+        return {"symbols": n}
+
+    def _rate(self, monotonic_ns: int) -> float:
+        """Ticks a second: a quiet phase, then a busy one of a fifth of its length, and again."""
+        phase = (monotonic_ns - self._opened_ns) / NS % (1.2 * self._settings.phase_s)
+        return self._settings.rate * (self._settings.busy_factor if phase > self._settings.phase_s else 1.0)
+
+    def _schedule(self, monotonic_ns: int) -> None:
+        rate = self._rate(monotonic_ns)
+        gap_ns = int(self._rng.exponential(NS / rate)) if rate else NS
+        self._next_ns = monotonic_ns + max(LEAST_STEP_NS, min(gap_ns, NS))
+
+    def _ticks(self, symbols: npt.NDArray[np.int64], wall_ns: int) -> Batch:
+        n = len(symbols)
+        step = self._rng.normal(0.0, 1.0, n) * self._volatility[symbols]
+        np.add.at(self._walk, symbols, step)
+        self._walk[symbols] *= 0.9995
+        rows = ticks(n)
+        price = self._start[symbols] * np.exp(self._walk[symbols])
+        rows["slot"] = self._slots[symbols]
+        rows["event_ns"] = rows["recv_ns"] = wall_ns
+        rows["price"] = np.round(price, 4) + 0.0001
+        rows["qty"] = np.ceil(self._rng.exponential(40.0, n))
+        spread = price * self._volatility[symbols] * self._rng.uniform(0.2, 1.5, n)
+        rows["bid"] = price - spread / 2
+        rows["ask"] = price + spread / 2
+        rows["bid_size"] = np.ceil(self._rng.exponential(200.0, n))
+        rows["ask_size"] = np.ceil(self._rng.exponential(200.0, n))
+        return Batch(rows)
+
+    def _history(self, seconds: int, wall_ns: int) -> Batch:
+        """Closed candles up to now; each symbol's last close is its starting price."""
+        n, count = len(self._slots), self._settings.history
+        steps = self._rng.normal(0.0, 1.0, (count, n)) * self._volatility * np.sqrt(seconds / 10.0)
+        path = np.concatenate([np.cumsum(steps[::-1], axis=0)[::-1] * -1.0, np.zeros((1, n))])
+        level = self._start * np.exp(path)
+        opens, closes = level[:-1], level[1:]
+        reach = np.abs(self._rng.normal(0.0, 0.5, (2, count, n))) * self._volatility * np.sqrt(seconds / 10.0)
+        last_ns = wall_ns - wall_ns % (seconds * NS)
+        rows = np.zeros((count, n), KLINE)
+        rows["slot"] = self._slots
+        rows["interval_s"] = seconds
+        rows["open_ns"] = (last_ns - np.arange(count, 0, -1) * seconds * NS)[:, None]
+        rows["recv_ns"] = rows["open_ns"] + seconds * NS
+        rows["open"], rows["close"] = opens, closes
+        rows["high"] = np.maximum(opens, closes) * np.exp(reach[0])
+        rows["low"] = np.minimum(opens, closes) * np.exp(-reach[1])
+        rows["volume"] = np.ceil(self._rng.exponential(40.0 * seconds, (count, n)))
+        rows["trades"] = seconds
+        rows["closed"] = 1
+        return Batch(rows.reshape(-1))

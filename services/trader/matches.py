@@ -1,0 +1,96 @@
+"""MatchSet: the symbols that match, their scores, and what a cycle changes in them.
+
+Scores stand by slot while a generation lasts. When another begins, matches are carried over by name and are stale
+until their symbol has data again.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.trader.kernels import difference
+
+Floats = npt.NDArray[np.float64]
+Slots = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one cycle changes; commit it or drop it."""
+
+    slots: Slots
+    scores: Floats
+    entered: dict[str, float]
+    left: list[str]
+    moved: dict[str, float]
+
+    def __bool__(self) -> bool:
+        return bool(self.entered or self.left or self.moved)
+
+
+def entry_bytes(name: str) -> int:
+    """Bytes of one match in a msgpack map: name and float."""
+    length = len(name.encode())
+    return length + (1 if length < 32 else 2) + 9
+
+
+class MatchSet:
+    """The committed matches of one trader."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._scores: Floats = np.full(0, np.nan)
+        self._carried: dict[str, float] = {}  # from an older generation, without a slot yet
+        self._work = tuple(np.zeros(0, np.int64) for _ in range(3))
+        self.stale: set[str] = set()
+        self.count = 0
+        self.entries_bytes = 0
+        """Bytes that the entries of all matches take in a full result."""
+
+    def begin_generation(self, capacity: int, names: list[str]) -> None:
+        """Slots mean something else from now on; `names` is the new directory's list, which grows."""
+        matches = self.scores()
+        self._carried = matches
+        self.stale = set(matches)
+        self._names = names
+        self._scores = np.full(capacity, np.nan)
+        self._work = tuple(np.zeros(capacity, np.int64) for _ in range(3))
+
+    def place(self, first: int) -> None:
+        """Symbols from slot `first` on are new in the directory: matches carried over get their slot."""
+        if self._carried:
+            for slot in range(first, len(self._names)):
+                score = self._carried.pop(self._names[slot], None)
+                if score is not None:
+                    self._scores[slot] = score
+
+    def difference(self, slots: Slots, scores: Floats) -> Change:
+        """What committing `scores` (NaN: no match) for `slots` would change."""
+        entered, left, moved = self._work
+        e, x, m = difference(slots, scores, self._scores, entered, left, moved)
+        names = self._names
+        return Change(
+            slots,
+            scores,
+            {names[slots[i]]: float(scores[i]) for i in entered[:e]},
+            [names[slots[i]] for i in left[:x]],
+            {names[slots[i]]: float(scores[i]) for i in moved[:m]},
+        )
+
+    def commit(self, change: Change) -> bool:
+        """Take the change in; True where a stale match became live or left."""
+        self._scores[change.slots] = change.scores
+        self.count += len(change.entered) - len(change.left)
+        self.entries_bytes += sum(map(entry_bytes, change.entered)) - sum(map(entry_bytes, change.left))
+        if not self.stale:
+            return False
+        evaluated = {self._names[slot] for slot in change.slots}
+        woken = bool(self.stale & evaluated)
+        self.stale -= evaluated
+        return woken
+
+    def scores(self) -> dict[str, float]:
+        """All matches, those carried over included."""
+        held = np.flatnonzero(~np.isnan(self._scores))
+        return {self._names[slot]: float(self._scores[slot]) for slot in held} | self._carried

@@ -1,0 +1,18 @@
+"""Backoff: how long to wait after one failure more."""
+
+
+class Backoff:
+    """Doubles from `first_ns` to `limit_ns`; a success starts it over."""
+
+    def __init__(self, first_ns: int, limit_ns: int) -> None:
+        self._first_ns, self._limit_ns = first_ns, limit_ns
+        self.failures = 0
+
+    def failed(self) -> int:
+        """Note a failure; gives the wait in ns."""
+        wait_ns = min(self._first_ns << min(self.failures, 40), self._limit_ns)
+        self.failures += 1
+        return wait_ns
+
+    def succeeded(self) -> None:
+        self.failures = 0

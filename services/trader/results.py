@@ -1,0 +1,126 @@
+"""Results: a trader's messages to the collector. Snapshot first and when asked, then deltas; every byte is counted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from common.codec import encode
+from common.messages import Delta, Result, Snapshot
+from services.trader.matches import Change, MatchSet
+
+
+@dataclass(slots=True)
+class Tally:
+    """Running counts of a worker, since its start."""
+
+    cycles: int = 0
+    flagged: int = 0
+    processed: int = 0
+    skipped: int = 0
+    fast: int = 0
+    retried: int = 0
+    failures: int = 0
+    bytes_sent: int = 0
+    bytes_full: int = 0
+    bytes_wire: int = 0
+
+
+class Results:
+    """Numbers and sends results. `send` gives False where the message could not be taken: then a snapshot is owed."""
+
+    def __init__(
+        self,
+        trader: str,
+        incarnation: int,
+        matches: MatchSet,
+        tally: Tally,
+        send: Callable[[bytes], bool],
+        deltas: bool,
+        compress_from: int,
+        score_step: float,
+    ) -> None:
+        self._trader, self._incarnation = trader, incarnation
+        self._matches, self._tally = matches, tally
+        self._send = send
+        self._deltas = deltas
+        self._compress_from = compress_from
+        self._score_step = score_step
+        self.seq = 0
+        self.owes_snapshot = True
+        self._token = 0
+        self._asked = 0
+        self._empty_bytes = len(encode(self._snapshot({}, [], 0, 0, 0)))
+
+    def ask_snapshot(self, token: int) -> None:
+        """The collector wants a snapshot carrying `token`; asked again with the same token, it is on its way."""
+        if token != self._asked:
+            self._asked = self._token = token
+            self.owes_snapshot = True
+
+    def full_bytes(self) -> int:
+        """What a full result would take now, before compression, to within a few bytes of its numbers."""
+        return self._empty_bytes + self._matches.entries_bytes
+
+    def publish(self, change: Change, cycle: int, time_ms: int, oldest_ns: int) -> Result | None:
+        """Send what the committed `change` means; nothing changed, nothing sent. Gives the message."""
+        if self.owes_snapshot or (change and not self._deltas):
+            return self.publish_snapshot(cycle, time_ms, oldest_ns)
+        if not change:
+            return None
+        delta = Delta.model_construct(
+            **self._progress(cycle, time_ms, oldest_ns),
+            entered=change.entered,
+            left=change.left,
+            scores=change.moved,
+        )
+        self._push(delta)
+        return delta
+
+    def publish_snapshot(self, cycle: int, time_ms: int, oldest_ns: int = 0) -> Snapshot:
+        """Send the whole match set."""
+        snapshot = self._snapshot(self._matches.scores(), sorted(self._matches.stale), cycle, time_ms, oldest_ns)
+        self.owes_snapshot = False
+        if self._push(snapshot):
+            self._token = 0
+        return snapshot
+
+    def _snapshot(
+        self, matches: dict[str, float], stale: list[str], cycle: int, time_ms: int, oldest_ns: int
+    ) -> Snapshot:
+        return Snapshot.model_construct(
+            **self._progress(cycle, time_ms, oldest_ns),
+            matches=matches,
+            stale=stale,
+            token=self._token,
+            score_step=self._score_step,
+        )
+
+    def _progress(self, cycle: int, time_ms: int, oldest_ns: int) -> dict[str, Any]:
+        tally = self._tally
+        return {
+            "trader": self._trader,
+            "incarnation": self._incarnation,
+            "seq": self.seq + 1,
+            "cycle": cycle,
+            "time_ms": time_ms,
+            "cycles": tally.cycles,
+            "flagged": tally.flagged,
+            "processed": tally.processed,
+            "skipped": tally.skipped,
+            "bytes_sent": tally.bytes_sent,
+            "bytes_full": tally.bytes_full,
+            "oldest_ns": oldest_ns,
+        }
+
+    def _push(self, result: Result) -> bool:
+        """A message that is not taken still uses its number: the gap shows, and a snapshot follows."""
+        frame = encode(result)
+        self.seq += 1
+        self._tally.bytes_sent += len(frame)
+        if self._compress_from and len(frame) >= self._compress_from:
+            frame = encode(result, self._compress_from)
+        self._tally.bytes_wire += len(frame)
+        taken = self._send(frame)
+        if not taken:
+            self.owes_snapshot = True
+        return taken

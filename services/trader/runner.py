@@ -1,0 +1,151 @@
+"""Runner: one trader on one generation of the segment. A step is take, read, evaluate, compare, push, commit.
+
+Nothing moves before the last chunk succeeded: a step that raises leaves match set, `seen`, retry and `done` as they
+were, and the next one takes the exact path. The runner knows no socket and no clock, so a replay runs the same code.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from common.layout import CANDLE_FIELDS
+from common.messages import Result
+from common.rows import CandleWish, RowReader, Rows
+from common.segment import Segment
+from common.settings import TraderBlock
+from common.swap import ChannelReader, Route, Take
+from common.symbols import SymbolDirectory
+from services.trader.matches import Floats, MatchSet, Slots
+from services.trader.plugin import Plugin
+from services.trader.results import Results, Tally
+from services.trader.watchlist import WatchList
+
+
+def _nothing() -> None:
+    pass
+
+
+class Runner:
+    """`matches`, `results` and `tally` outlive it: they go on with the next generation's runner.
+
+    Raises SegmentError where the trader asks for a channel or interval that the feed does not keep.
+    """
+
+    def __init__(
+        self, segment: Segment, plugin: Plugin, settings: TraderBlock, matches: MatchSet, results: Results, tally: Tally
+    ) -> None:
+        trader = plugin.trader
+        self.segment = segment
+        self._plugin, self._matches, self._results, self._tally = plugin, matches, results, tally
+        self.tracking = settings.tracking
+        self._market = trader.scope == "market"
+        self.directory = SymbolDirectory(segment)
+        self._watch = WatchList(trader.watch, trader.exclude, segment.layout.capacity)
+        channel = segment.channel(trader.channel)
+        # A trader that ranks the market sees every row; its watch list only says which may match.
+        everyone = np.ones(segment.layout.capacity, np.uint8)
+        self._reader = ChannelReader(segment, channel, everyone if self._market else self._watch.mask)
+        wish = None
+        if trader.candles is not None:
+            interval = segment.interval(trader.candles)
+            fields = tuple(CANDLE_FIELDS.index(column) for column in trader.columns)
+            wish = CandleWish(interval, trader.look_back, fields, trader.forming)
+        self._chunk = min(settings.chunk if plugin.vectorised else settings.symbol_chunk, segment.layout.capacity)
+        self._rows = RowReader(segment, channel, wish, self._chunk, mirror=self._market)
+        matches.begin_generation(segment.layout.capacity, self.directory.names)
+        self._scores: Floats = np.full(segment.layout.capacity, np.nan)
+        self._slots: Slots = np.zeros(segment.layout.capacity, np.int32)
+        self._versions = np.zeros(segment.layout.capacity, np.int64)
+        self._held = np.zeros(segment.layout.capacity, np.bool_)  # of a market's mirror: has data
+
+    @property
+    def done(self) -> int:
+        """Everything announced up to this cycle is covered."""
+        return self._reader.done
+
+    @property
+    def retrying(self) -> bool:
+        """A row could not be read: step again soon, whatever is announced."""
+        return self._reader.owes_exact
+
+    def pending(self) -> bool:
+        """A step would find something to do."""
+        return self._results.owes_snapshot or self._reader.pending()
+
+    def fail(self) -> None:
+        """A step raised: trust no flags at the next one."""
+        self._reader.require_exact()
+        self._tally.failures += 1
+
+    def step(self, time_ns: int, between: Callable[[], None] = _nothing) -> Result | None:
+        """One cycle at UTC `time_ns`; `between` is called between chunks. Gives the result sent, if any.
+
+        Raises PluginError; then call `fail`.
+        """
+        closed, count = self._reader.observe()
+        known = len(self.directory)
+        if count > known:
+            self.directory.refresh(count)
+            self._watch.extend(self.directory.names)
+            self._matches.place(known)
+        take = self._reader.take(closed, count, everything=not self.tracking)
+        if take.route is Route.NOTHING:
+            if self._results.owes_snapshot:
+                return self._results.publish_snapshot(self.done, time_ns // 1_000_000)
+            return None
+        n, retry = self._processed(take, time_ns, between)
+        oldest_ns = self._reader.oldest_ns(take)
+        if self._market:
+            change = self._matches.difference(*self._ranked(count))
+        else:
+            change = self._matches.difference(self._slots[:n], self._scores[:n])
+        woken = self._matches.commit(change)
+        self._reader.commit(take, self._slots[:n], self._versions[:n], retry)
+        self._count(take, n, retry)
+        if woken:
+            self._results.owes_snapshot = True
+        return self._results.publish(change, take.target, time_ns // 1_000_000, oldest_ns)
+
+    def _processed(self, take: Take, time_ns: int, between: Callable[[], None]) -> tuple[int, bool]:
+        """Read and evaluate, in chunks where they are many; gives how many succeeded and whether one must be retried.
+
+        The slots, versions and scores are in the buffers of that name.
+        """
+        slots = take.slots
+        n = 0
+        for start in range(0, len(slots), self._chunk):
+            if start:
+                between()
+            rows = self._rows.read(slots[start : start + self._chunk])
+            size = len(rows.slots)
+            self._slots[n : n + size] = rows.slots
+            self._versions[n : n + size] = rows.versions
+            if not self._market and size:
+                self._scores[n : n + size] = self._evaluated(rows, time_ns)
+            n += size
+        if self._market and n:
+            self._held[self._slots[:n]] = True
+            everyone = self._rows.mirrored(take.symbols)
+            scores = self._plugin.evaluate(everyone, lambda: self.directory.names[: take.symbols], time_ns)
+            self._scores[: take.symbols] = scores
+        return n, n < len(slots)
+
+    def _evaluated(self, rows: Rows, time_ns: int) -> Floats:
+        names = self.directory.names
+        return self._plugin.evaluate(rows, lambda: [names[slot] for slot in rows.slots], time_ns)
+
+    def _ranked(self, count: int) -> tuple[Slots, Floats]:
+        """All slots and their scores in a market-wide evaluation; only watched symbols with data may match."""
+        allowed = self._held[:count] & (self._watch.mask[:count] != 0)
+        return np.arange(count, dtype=np.int32), np.where(allowed, self._scores[:count], np.nan)
+
+    def _count(self, take: Take, processed: int, retry: bool) -> None:
+        tally = self._tally
+        evaluated = take.symbols if self._market else processed
+        tally.cycles += 1
+        tally.flagged += take.flagged
+        tally.processed += evaluated
+        tally.skipped += take.symbols - evaluated
+        tally.fast += take.route is Route.FAST
+        tally.retried += retry
+        tally.bytes_full += self._results.full_bytes()

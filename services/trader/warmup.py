@@ -1,0 +1,47 @@
+"""Warm-up: every kernel a trader needs, compiled or loaded from the cache by running it on a tiny market."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from common import layout
+from common.rows import CandleWish, RowReader
+from common.runtime import Runtime
+from common.segment import Segment
+from common.swap import ChannelReader, close_cycle
+from common.symbols import SymbolDirectory
+from common.traderapi.indicators import ema, rsi
+from services.trader.kernels import difference
+
+
+def warm_up() -> None:
+    """Run a reader's kernels once, on memory mapped read-only as it will be."""
+    with tempfile.TemporaryDirectory() as folder:
+        runtime = Runtime(Path(folder), "warm")
+        runtime.prepare()
+        with Segment.create(runtime, layout.plan(2, 2, (60,))) as segment:
+            arrays = segment.arrays
+            arrays.living[layout.SYMBOL_COUNT] = 1
+            arrays.versions[0] = 2
+            arrays.control[layout.OPEN] = 1
+            segment.publish(runtime)
+            with Segment.attach_current(runtime) as mapped:
+                _read(mapped, segment)
+    ema(np.ones((1, 3)), 2)
+    rsi(np.ones((1, 3)), 2)
+
+
+def _read(mapped: Segment, segment: Segment) -> None:
+    SymbolDirectory(mapped).refresh()
+    for channel in (0, 1):
+        reader = ChannelReader(mapped, channel, np.ones(2, np.uint8))
+        take = reader.take(*reader.observe())
+        RowReader(mapped, channel, None, 2).read(take.slots)
+        rows = RowReader(mapped, channel, CandleWish(0, 2, (4,), True), 2).read(take.slots)
+        reader.commit(take, rows.slots, rows.versions, False)
+        close_cycle(segment.arrays.control, segment.arrays.cycles, channel, 1)
+        take = reader.take(*reader.observe())
+        reader.oldest_ns(take)
+    work = np.zeros(2, np.int64)
+    difference(np.zeros(0, np.int32), np.zeros(0), np.zeros(0), work, work, work)

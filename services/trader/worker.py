@@ -1,0 +1,289 @@
+"""Worker: the process of one trader. Waits for swap events, steps its runner, reports; ends with its supervisor.
+
+It runs in a fork of the fork server. Everything it does to the outside is a message; the segment is mapped read-only.
+"""
+
+import contextlib
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import zmq
+
+from common.codec import decode_as, decode_event, encode, topic
+from common.errors import MessageError, PluginError, SegmentError
+from common.layout import HEARTBEAT
+from common.messages import Control, Heartbeat
+from common.segment import AttachError, Segment
+from common.settings import Settings
+from common.sockets import CONTROL_IN, EVENTS_IN, RESULTS_OUT, Context, open_socket, receive, try_send
+from services.trader.matches import MatchSet
+from services.trader.pace import Backoff
+from services.trader.plugin import Plugin, load_plugin
+from services.trader.results import Results, Tally
+from services.trader.runner import Runner
+
+MS = 1_000_000
+RETRY_ROWS_NS = 1 * MS  # a locked row is written within a microsecond, unless its writer is not running
+FAILED_FIRST_NS = 100 * MS
+FAILED_LIMIT_NS = 5_000 * MS
+NO_SEGMENT_NS = 100 * MS
+STALE_BEATS = 3
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the supervisor asks a worker to be."""
+
+    path: Path
+    settings: Settings
+    incarnation: int
+    log_path: Path
+
+
+def run_worker(order: Order, pipe: Connection, watchdog: Any) -> None:
+    """The process's main. `watchdog` holds the monotonic ns at which the present cycle began, 0 between cycles."""
+    _settle(order)
+    try:
+        plugin = load_plugin(order.path)
+    except PluginError as error:
+        tell(pipe, state="refused", reason=str(error))
+        return
+    tell(pipe, state="ready", name=plugin.trader.name, owner=plugin.trader.owner)
+    context: Context = zmq.Context()
+    try:
+        Worker(order, plugin, context, pipe, watchdog).run()
+    finally:
+        context.destroy(linger=500)
+
+
+def tell(pipe: Connection, **words: Any) -> None:
+    """A word to the other end; msgpack, as everything between processes."""
+    pipe.send_bytes(msgpack.packb(words))
+
+
+def _settle(order: Order) -> None:
+    """Die with the parent, write to the log file, leave Ctrl-C to the supervisor."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.umask(0o077)
+    log = os.open(order.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    faulthandler.enable()  # SIGABRT from the supervisor shows where a cycle hangs, in C code too
+
+
+class Worker:
+    """One trader at work. `run` returns when the supervisor says stop or is gone."""
+
+    def __init__(self, order: Order, plugin: Plugin, context: Context, pipe: Connection, watchdog: Any) -> None:
+        settings = order.settings
+        self._settings, self._plugin, self._pipe, self._watchdog = settings, plugin, pipe, watchdog
+        self._runtime = settings.runtime_folder()
+        self._incarnation = order.incarnation
+        self._events = open_socket(context, self._runtime, EVENTS_IN, topic(plugin.trader.channel))
+        self._control = open_socket(context, self._runtime, CONTROL_IN)
+        self._results_socket = open_socket(context, self._runtime, RESULTS_OUT)
+        self._tally = Tally()
+        self._matches = MatchSet()
+        self._results = Results(
+            plugin.trader.name,
+            order.incarnation,
+            self._matches,
+            self._tally,
+            lambda frame: try_send(self._results_socket, frame),
+            settings.trader.deltas,
+            settings.trader.compress_from_bytes,
+            plugin.trader.score_step,
+        )
+        self._runner: Runner | None = None
+        self._backoff = Backoff(FAILED_FIRST_NS, FAILED_LIMIT_NS)
+        self._step_from_ns = 0  # not before; after a failure or a locked row
+        self._attach_from_ns = 0
+        self._beat_due_ns = 0
+        self._stopping = False
+        self._error = ""
+        self._feed_beat_ns = int(settings.feed.heartbeat_ms * MS)
+        self._own_beat_ns = int(settings.trader.heartbeat_ms * MS)
+
+    def run(self) -> None:
+        poller = zmq.Poller()
+        for socket in (self._events, self._control):
+            poller.register(socket, zmq.POLLIN)
+        poller.register(self._pipe.fileno(), zmq.POLLIN)
+        while not self._stopping:
+            now_ns = time.monotonic_ns()
+            self._turn(now_ns)
+            wait_ns = self._wait_ns(time.monotonic_ns())
+            # An event that came meanwhile is found by the poll; a close without one, by the look at `closed`.
+            ready = dict(poller.poll(max(0, -(-wait_ns // MS))))
+            if self._events in ready:
+                self._take_event()
+            if self._control in ready:
+                self._take_control()
+            if self._pipe.fileno() in ready:
+                self._take_word()
+        self._beat("stopped")
+
+    def _turn(self, now_ns: int) -> None:
+        """Attach where needed, step where something is to do, report when due."""
+        if self._runner is None and now_ns >= self._attach_from_ns:
+            self._attach(now_ns)
+        if self._runner is not None and now_ns >= self._step_from_ns and self._runner.pending():
+            self._step(self._runner, now_ns)
+        if now_ns >= self._beat_due_ns:
+            self._check_feed(now_ns)
+            self._beat("failing" if self._error else "running" if self._feed_alive(now_ns) else "waiting")
+            self._beat_due_ns = now_ns + self._own_beat_ns
+
+    def _step(self, runner: Runner, now_ns: int) -> None:
+        self._watchdog.value = now_ns
+        try:
+            runner.step(time.time_ns(), self._between_chunks)
+        except PluginError as error:
+            runner.fail()
+            if str(error) != self._error:  # the same fault again and again is one line in the log
+                sys.stderr.write(f"{error}\n")
+                sys.stderr.flush()
+            self._error = str(error)
+            self._step_from_ns = now_ns + self._backoff.failed()
+        else:
+            if self._error:
+                self._error = ""
+                self._backoff.succeeded()
+            self._step_from_ns = now_ns + RETRY_ROWS_NS if runner.retrying else 0
+        finally:
+            self._watchdog.value = 0
+
+    def _between_chunks(self) -> None:
+        """Long cycles stay responsive: control and heartbeat are served, and the deadline is for a chunk."""
+        now_ns = time.monotonic_ns()
+        self._watchdog.value = now_ns
+        self._take_control()
+        if now_ns >= self._beat_due_ns:
+            self._beat("running")
+            self._beat_due_ns = now_ns + self._own_beat_ns
+
+    def _wait_ns(self, now_ns: int) -> int:
+        """Until the next thing that no socket tells of."""
+        runner = self._runner
+        if runner is None:
+            return min(self._attach_from_ns, self._beat_due_ns) - now_ns
+        if self._step_from_ns > now_ns:
+            return min(self._step_from_ns, self._beat_due_ns) - now_ns
+        if runner.pending():
+            return 0
+        return min(self._beat_due_ns - now_ns, 2 * self._feed_beat_ns)
+
+    def _attach(self, now_ns: int) -> None:
+        """Take the current generation, if there is one."""
+        try:
+            segment = Segment.attach_current(self._runtime)
+        except AttachError as error:
+            self._attach_from_ns = now_ns + NO_SEGMENT_NS
+            self._error = "" if error.state.name in ("MISSING", "NOT_READY") else str(error)
+            return
+        try:
+            self._runner = Runner(
+                segment, self._plugin, self._settings.trader, self._matches, self._results, self._tally
+            )
+        except (SegmentError, ValueError) as error:  # it asks for what this feed does not keep
+            segment.close()
+            self._attach_from_ns = now_ns + int(STALE_BEATS * self._feed_beat_ns)
+            if str(error) != self._error:
+                sys.stderr.write(f"trader {self._plugin.trader.name!r}: {error}\n")
+                sys.stderr.flush()
+            self._error = str(error)
+            return
+        self._error = ""
+        self._step_from_ns = 0
+
+    def _take_event(self) -> None:
+        """An event is a hint: all it changes is that the worker looks, and where another generation shows, it moves."""
+        frame = receive(self._events)
+        if frame is None or self._runner is None:
+            return
+        try:
+            event = decode_event(frame)
+        except MessageError:
+            return
+        if event.generation != self._runner.segment.generation:
+            self._move()
+
+    def _check_feed(self, now_ns: int) -> None:
+        """A feed that shows no life for three beats may have been replaced."""
+        if self._runner is not None and not self._feed_alive(now_ns):
+            self._move()
+
+    def _feed_alive(self, now_ns: int) -> bool:
+        if self._runner is None:
+            return False
+        beat_ns = int(self._runner.segment.arrays.living[HEARTBEAT])
+        return now_ns - beat_ns <= STALE_BEATS * self._feed_beat_ns
+
+    def _move(self) -> None:
+        """Attach the current segment where it is another one (GenerationFence); else keep everything."""
+        runner = self._runner
+        name = self._runtime.read_pointer()
+        if runner is not None and name is not None and name != runner.segment.path.name:
+            self._runner = None
+            runner.segment.close()
+            self._attach_from_ns = 0
+
+    def _take_control(self) -> None:
+        frame = receive(self._control)
+        if frame is None:
+            return
+        try:
+            control = decode_as(Control, frame)
+        except MessageError:
+            return
+        token = control.resync.get(self._plugin.trader.name, 0)
+        if token:
+            self._results.ask_snapshot(token)
+
+    def _take_word(self) -> None:
+        """The supervisor says stop, or is gone."""
+        with contextlib.suppress(EOFError, OSError):
+            self._pipe.recv_bytes()
+        self._stopping = True
+
+    def _beat(self, state: str) -> None:
+        tally, results = self._tally, self._results
+        heartbeat = Heartbeat.model_construct(
+            trader=self._plugin.trader.name,
+            owner=self._plugin.trader.owner,
+            incarnation=self._incarnation,
+            seq=results.seq,
+            cycle=self._runner.done if self._runner else 0,
+            time_ms=time.time_ns() // MS,
+            cycles=tally.cycles,
+            flagged=tally.flagged,
+            processed=tally.processed,
+            skipped=tally.skipped,
+            bytes_sent=tally.bytes_sent,
+            bytes_full=tally.bytes_full,
+            bytes_wire=tally.bytes_wire,
+            pid=os.getpid(),
+            state=state,
+            matches=self._matches.count,
+            failures=tally.failures,
+            error=self._error[:4096],
+            fast=tally.fast,
+            retried=tally.retried,
+            cpu_ns=time.process_time_ns(),
+        )
+        try_send(self._results_socket, encode(heartbeat))

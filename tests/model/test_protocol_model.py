@@ -1,0 +1,192 @@
+"""The true protocol keeps every invariant in every interleaving; every wrong turn is caught with a shortest trace."""
+
+import dataclasses
+from collections import Counter
+
+import pytest
+
+from .explorer import Exploration, explore
+from .invariants import INVARIANTS
+from .protocol import Protocol
+from .protocol_model import Model
+from .scenario import (
+    FAILURES,
+    NEW_SYMBOL,
+    ONCE_EACH,
+    ONCE_FAILING,
+    ONCE_LIMITED,
+    ONE_SWITCHED,
+    ONE_SYMBOL,
+    SCENARIOS,
+    TWICE_AND_ONCE,
+    Scenario,
+)
+from .state import Event
+
+# Each wrong turn, the world that shows it, and the invariants it breaks there (searched for one by one).
+CAUGHT: dict[str, tuple[Scenario, tuple[str, ...]]] = {
+    "returns_cleared_buffer": (ONE_SYMBOL, ("NoLostUpdate", "NoStampReuse")),
+    "clears_before_invalidating": (TWICE_AND_ONCE, ("NoLostUpdate", "NoStampReuse")),
+    "never_invalidates": (TWICE_AND_ONCE, ("NoLostUpdate", "NoStampReuse")),
+    "clears_after_opening": (TWICE_AND_ONCE, ("NoLostUpdate", "NoStampReuse")),
+    "stamps_parity": (TWICE_AND_ONCE, ("NoLostUpdate", "NoStampReuse")),
+    "sends_before_closing": (ONCE_EACH, ("CursorClosed",)),
+    "waits_for_reader": (ONE_SYMBOL, ("WriterWaitFree",)),
+    "flags_before_row": (ONE_SYMBOL, ("NoLostUpdate", "Progress")),
+    "counts_after_flag": (NEW_SYMBOL, ("NoLostUpdate", "Progress")),
+    "forgets_deferred": (ONCE_LIMITED, ("NoLostUpdate",)),
+    "drops_deferred_at_switch": (ONE_SWITCHED, ("GenerationFence",)),
+    "publishes_before_copying": (ONE_SWITCHED, ("NoLostUpdate", "Progress")),
+    "never_wakes_alone": (ONE_SYMBOL, ("EventsAreHints",)),
+    "misses_gaps": (TWICE_AND_ONCE, ("NoLostUpdate",)),
+    "takes_old_events": (ONCE_EACH, ("CursorClosed", "Progress")),
+    "ignores_generation": (ONE_SWITCHED, ("GenerationFence", "CursorClosed", "Progress")),
+    "skips_second_look": (TWICE_AND_ONCE, ("NoLostUpdate",)),
+    "counts_from_event": (NEW_SYMBOL, ("NoLostUpdate",)),
+    "counts_before_closed": (NEW_SYMBOL, ("NoLostUpdate",)),
+    "closed_after_scan": (TWICE_AND_ONCE, ("NoLostUpdate",)),
+    "done_from_event": (ONE_SYMBOL, ("EventsAreHints", "Progress")),
+    "remembers_cycles": (TWICE_AND_ONCE, ("NoLostUpdate", "Progress")),
+    "skips_seqlock": (ONE_SYMBOL, ("NoTornRead",)),
+    "skips_odd_rows": (ONE_SYMBOL, ("NoLostUpdate",)),
+    "spins_on_odd_row": (ONCE_EACH, ("Progress",)),
+    "rereads_version": (TWICE_AND_ONCE, ("NoLostUpdate",)),
+    "forgets_retry": (ONE_SYMBOL, ("NoLostUpdate",)),
+    "overwrites_retry": (TWICE_AND_ONCE, ("NoLostUpdate",)),
+    "forgets_timer": (TWICE_AND_ONCE, ("EventsAreHints",)),
+    "commits_before_evaluation": (ONCE_FAILING, ("NoLostUpdate",)),
+    "never_reattaches": (ONE_SWITCHED, ("EventsAreHints",)),
+    "keeps_seen_at_attach": (ONE_SWITCHED, ("NoLostUpdate",)),
+    "attaches_at_closed": (ONE_SWITCHED, ("NoLostUpdate",)),
+}
+
+# Wrong turns that another rule makes good, and that rule.
+HARMLESS_ALONE: dict[str, str] = {
+    "flags_while_odd": "a flagged row that is odd goes to the retry set",
+    "skips_first_look": "an event follows its stamp, so a stamp that is right after the copy was right before it",
+    "forgets_failure": "`done` has not moved, so the same cycle is still the next one, or there is a gap",
+}
+
+# Steps without which an exploration would prove nothing.
+MUST_BE_REACHED = (
+    "reader: event of the next cycle",
+    "reader: event after a gap",
+    "reader: event, owing an exact pass",
+    "reader: wakes by itself",
+    "reader: wakes to process all",
+    "reader: stamp is still the same",
+    "reader: stamp is another, exact path",
+    "reader: stamp has moved, exact path",
+    "reader: row already seen",
+    "reader: row moved, again",
+    "reader: row moved, to the retry set",
+    "reader: row taken",
+    "reader: evaluation failed",
+    "reader: attaches to the new generation",
+    "reader: committed",
+    "writer: announcement deferred",
+    "writer: deferred announcement made",
+    "writer: pending announcements",
+    "writer: new symbol counted",
+    "writer: new generation copied",
+    "writer: cycle open",
+)
+
+
+@pytest.fixture(scope="module")
+def explored() -> dict[str, Exploration]:
+    """The true protocol in every scenario, each explored once."""
+    return {scenario.name: explore(Model(scenario)) for scenario in SCENARIOS}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_true_protocol_keeps_every_invariant(explored: dict[str, Exploration], scenario: Scenario) -> None:
+    """No interleaving of the true protocol breaks any invariant."""
+    found = explored[scenario.name]
+    print(f"{scenario.name}: {found.states} states, {found.steps.total()} steps")
+    assert found.violation is None, str(found.violation)
+
+
+def test_exploration_is_not_vacuous(explored: dict[str, Exploration]) -> None:
+    """Both paths, mismatches, torn copies, retries, deferrals, lost events, failures and switches are all reached."""
+    steps = sum((found.steps for found in explored.values()), Counter[str]())
+    states = sum(found.states for found in explored.values())
+    print(f"{states} states, {steps.total()} steps")
+    assert [step for step in MUST_BE_REACHED if not steps[step]] == []
+    assert states > 100_000
+    assert all(found.states > 1_000 for found in explored.values())
+
+
+def test_four_cycles_lap_the_reader_twice(explored: dict[str, Exploration]) -> None:
+    """A reader can be lapped so far that its buffer holds a later cycle of the same parity."""
+    model = Model(TWICE_AND_ONCE, Protocol(skips_second_look=True, never_invalidates=True))
+    assert explore(model, ["NoLostUpdate"]).violation is not None
+
+
+@pytest.mark.parametrize(
+    ("wrong_turn", "invariant"),
+    [(wrong_turn, invariant) for wrong_turn, (_, invariants) in CAUGHT.items() for invariant in invariants],
+)
+def test_wrong_turn_is_caught(wrong_turn: str, invariant: str) -> None:
+    """A protocol with one wrong turn breaks the invariant that stands against it."""
+    scenario, _ = CAUGHT[wrong_turn]
+    violation = explore(Model(scenario, _with(wrong_turn)), [invariant]).violation
+    print(violation)
+    assert violation is not None
+    assert violation.invariant == invariant
+
+
+@pytest.mark.parametrize("wrong_turn", HARMLESS_ALONE)
+@pytest.mark.parametrize("scenario", [ONCE_EACH, ONCE_FAILING, ONE_SWITCHED], ids=lambda scenario: scenario.name)
+def test_second_fence_alone_can_miss(wrong_turn: str, scenario: Scenario) -> None:
+    """A rule that another one stands behind can be broken alone without harm."""
+    violation = explore(Model(scenario, _with(wrong_turn))).violation
+    assert violation is None, f"{HARMLESS_ALONE[wrong_turn]}\n{violation}"
+
+
+def test_first_look_stands_behind_the_generation() -> None:
+    """Without the first look an event of another generation makes the reader copy a buffer still being filled."""
+    protocol = _with("skips_first_look", "ignores_generation")
+    violation = explore(Model(ONE_SWITCHED, protocol), ["NoLostUpdate"]).violation
+    print(violation)
+    assert violation is not None
+
+
+def test_every_wrong_turn_is_explored() -> None:
+    """No wrong turn is described without being tried, and no invariant stands against nothing."""
+    assert {field.name for field in dataclasses.fields(Protocol)} == CAUGHT.keys() | HARMLESS_ALONE.keys()
+    assert {name for _, names in CAUGHT.values() for name in names} == set(INVARIANTS)
+
+
+def test_trace_is_readable_and_shortest() -> None:
+    """A violation names its invariant and lists its steps in order; none of them can be left out."""
+    model = Model(ONCE_LIMITED, _with("forgets_deferred"))
+    violation = explore(model, ["NoLostUpdate"]).violation
+    assert violation is not None
+    assert [move.name.partition(": ")[2] for move in violation.trace] == [
+        "version odd",
+        "first word",
+        "second word",
+        "version even",
+        "announcement deferred",
+        "rate limit off",
+    ]
+    lines = str(violation).splitlines()
+    assert lines[0] == "NoLostUpdate is broken after 6 steps:"
+    assert lines[1].split() == ["1", "writer:", "version", "odd", "0"]
+
+
+@pytest.mark.parametrize("event", [Event(0, 1, 1), Event(0, 0, 1), Event(1, 2, 1)], ids=["done", "older", "generation"])
+def test_event_without_news_is_ignored(event: Event) -> None:
+    """An event of a covered cycle or of another generation starts nothing."""
+    model = Model(FAILURES)
+    initial = model.initial()
+    segment = initial.segments[0]._replace(closed=1)
+    state = initial._replace(
+        segments=(segment,), reader=initial.reader._replace(done=1), events=frozenset({event})
+    )
+    assert model.reader_moves(state) == []
+
+
+def _with(*wrong_turns: str) -> Protocol:
+    return dataclasses.replace(Protocol(), **dict.fromkeys(wrong_turns, True))
