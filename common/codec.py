@@ -1,14 +1,14 @@
 """Messages to frames and back: msgpack, limits on size and nesting, types and finite numbers checked, zstd for large.
 
-A compressed frame is told by zstd's own magic number, with which no msgpack map can begin. A frame that is not one
+A compressed frame is told by zstd's own magic number, with which no msgpack array can begin. A frame that is not one
 of our messages raises MessageError, which says why; whoever receives frames counts and drops those.
 """
 
-from typing import Annotated, TypeVar
+from typing import TypeVar, get_args
 
 import msgpack
 import zstandard
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from common.errors import MessageError
 from common.messages import AnyMessage, Message, SwapEvent
@@ -18,7 +18,7 @@ _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 M = TypeVar("M", bound=Message)
 
-_adapter: TypeAdapter[AnyMessage] = TypeAdapter(Annotated[AnyMessage, Field(discriminator="kind")])
+_KINDS: dict[str, type[AnyMessage]] = {kind.model_fields["kind"].default: kind for kind in get_args(AnyMessage)}
 _compressor = zstandard.ZstdCompressor(level=3)
 
 
@@ -27,7 +27,7 @@ def encode(message: Message, compress_from: int = 0) -> bytes:
 
     Raises MessageError for a message larger than a receiver would take.
     """
-    frame: bytes = msgpack.packb(message.model_dump())
+    frame: bytes = msgpack.packb(message.to_array())
     if len(frame) > MAX_FRAME_BYTES:
         raise MessageError(f"a message of {len(frame):,} bytes is larger than {MAX_FRAME_BYTES:,}")
     if compress_from and len(frame) >= compress_from:
@@ -93,8 +93,13 @@ def _unpacked(frame: bytes) -> object:
 
 
 def _validated(plain: object) -> AnyMessage:
+    if not isinstance(plain, list) or not plain or not isinstance(plain[0], str):
+        raise MessageError("a message is an array that begins with its kind")
+    kind = _KINDS.get(plain[0])
+    if kind is None:
+        raise MessageError(f"unknown kind {plain[0][:50]!r}")
     try:
-        return _adapter.validate_python(plain)
+        return kind.model_validate(plain)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:200]

@@ -17,7 +17,10 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SOURCES = ("common/layout.py", "common/atomics.py", "common/bitset.py", "common/swap.py", "common/rows.py")
+_SOURCES = (
+    *(f"common/{name}.py" for name in ("layout", "atomics", "bitset", "symbols", "swap", "rows")),
+    "common/traderapi/indicators.py",
+)
 _ROOT = Path(__file__).resolve().parent.parent
 
 

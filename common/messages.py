@@ -1,12 +1,14 @@
 """Every message on the wire: one frozen type each, with kind and version. Times are in the unit of the field's name.
 
-New fields come last and have defaults; the meaning and type of a field never change. `monotonic` times compare only
-on one machine.
+On the wire a message is an array: kind, version, then the other fields in the order they are declared here, base
+class first. So a new field has a default and is declared last in the message's own class, and the meaning, place and
+type of a field never change: an older program ignores what it does not know, a newer one fills in what is missing.
+Monotonic times compare only on one machine.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Text = Annotated[str, Field(max_length=4096)]
@@ -14,10 +16,33 @@ Count = Annotated[int, Field(ge=0)]
 Scores = dict[Name, float]
 
 
-class Message(BaseModel):
-    """What all have in common. `extra` fields come from a newer program and are ignored."""
+class Record(BaseModel):
+    """A frozen value that travels as an array of its fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
+
+    wire_fields: ClassVar[tuple[str, ...]] = ()
+    """Names of the fields in their order on the wire."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_arguments: Any) -> None:
+        names = tuple(cls.model_fields)
+        head = tuple(name for name in ("kind", "version") if name in names)
+        cls.wire_fields = head + tuple(name for name in names if name not in head)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_array(cls, value: object) -> object:
+        return dict(zip(cls.wire_fields, value, strict=False)) if isinstance(value, list) else value
+
+    def to_array(self) -> list[Any]:
+        """The fields' values in their order on the wire."""
+        values = self.__dict__
+        return [_plain(value) if (value := values[name]).__class__ is list else value for name in self.wire_fields]
+
+
+class Message(Record):
+    """What all messages have in common."""
 
     version: Literal[1] = 1
 
@@ -112,10 +137,8 @@ class Heartbeat(Progress):
     owner: Text = ""
 
 
-class RosterEntry(BaseModel):
+class RosterEntry(Record):
     """One trader as the supervisor sees it."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     name: Name
     state: Literal["running", "restarting", "skipped", "stopped"]
@@ -127,12 +150,14 @@ class RosterEntry(BaseModel):
 
 
 class Roster(Message):
-    """All traders the supervisor knows. A trader that is on no roster any more is gone for good."""
+    """All traders the supervisor knows. A trader that a complete roster does not name is gone for good."""
 
     kind: Literal["roster"] = "roster"
     pid: Count
     time_ms: Count
     traders: list[RosterEntry]
+    complete: bool = True
+    """Every trader's name is known. Where it is not, a trader that is missing here may only not have told it yet."""
 
 
 class Control(Message):
@@ -148,10 +173,8 @@ class Control(Message):
     """Feature flags; none are defined yet."""
 
 
-class Signal(BaseModel):
+class Signal(Record):
     """A symbol entered or left a trader's match set, or its score moved."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
 
     seq: Count
     trader: Name
@@ -188,6 +211,11 @@ class Reply(Message):
     error: Text = ""
     """What was wrong with the request; empty where it succeeded."""
     result: Any = None
+
+
+def _plain(value: list[Any]) -> list[Any]:
+    """Records in a list travel as arrays too."""
+    return [record.to_array() for record in value] if value and isinstance(value[0], Record) else value
 
 
 Result = Snapshot | Delta

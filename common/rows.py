@@ -174,6 +174,7 @@ class RowReader:
         self._tickers.flags.writeable = False  # the alias that is handed out
         self._candles: npt.NDArray[np.float64] | None = None
         self._valid: npt.NDArray[np.int32] | None = None
+        self._shown_candles: npt.NDArray[np.float64] | None = None
         self._wish = wish
         if wish is not None:
             longest = segment.layout.depth + wish.forming
@@ -181,6 +182,8 @@ class RowReader:
                 raise ValueError(f"look-back must be 1 to {longest}, not {wish.look_back}")
             self._fields = np.array(wish.fields, np.int64)
             self._candles = np.full((len(wish.fields), size, wish.look_back), np.nan)
+            self._shown_candles = self._candles.view()
+            self._shown_candles.flags.writeable = False
             self._valid = np.zeros(size, np.int32)
             self._heads = arrays.heads[wish.interval]
             self._opens = arrays.opens[:, wish.interval]
@@ -213,7 +216,7 @@ class RowReader:
             slots=self._slots[:n],
             versions=self._seen[:n],
             tickers=self._tickers[:rows],
-            candles=None if self._candles is None else self._candles[:, :rows],
+            candles=None if self._shown_candles is None else self._shown_candles[:, :rows],
             valid=None if self._valid is None else self._valid[:rows],
             failed=failed,
         )

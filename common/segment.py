@@ -247,7 +247,9 @@ def _checked_header(path: Path, raw: bytes, size: int) -> tuple[npt.NDArray[np.v
         plan = layout.plan(int(header["capacity"]), int(header["depth"]), intervals)
     except ValueError as error:
         raise AttachError(Attach.DAMAGED, f"{path.name} ({error})") from None
-    if size < plan.total_bytes or plan.total_bytes != header["total_bytes"]:
+    if header["total_bytes"] != plan.total_bytes or tuple(header["offsets"]) != plan.offsets:
+        raise AttachError(Attach.DAMAGED, f"{path.name} (offsets of another layout)")
+    if size < plan.total_bytes:
         raise AttachError(Attach.DAMAGED, f"{path.name} (cut off at {size} of {plan.total_bytes} bytes)")
     return header, plan
 

@@ -258,15 +258,21 @@ def _variable(*key: str) -> str:
     return PREFIX + "__".join(key).upper()
 
 
-def _origin(key: tuple[str, ...], arguments: dict[str, Any]) -> str:
-    """Where the value that won comes from, in brackets; nothing for a default."""
-    if _holds(arguments, key):
-        return " (argument)"
+def origin(key: tuple[str, ...]) -> str:
+    """Where the value of the setting `key`, as ("feed", "source"), comes from; nothing for a default."""
     names = {name.upper(): name for name in os.environ}
-    for variable in (_variable(*key), _variable(key[0])):
-        if variable in names:
-            return f" (environment variable {names[variable]})"
-    return "".join(f" ({path})" for path in _files() if _holds(_parsed(path), key))
+    if _variable(*key) in names:
+        return f"environment variable {names[_variable(*key)]}"
+    whole = names.get(_variable(key[0]))  # a whole block as JSON, or parts of it
+    if whole is not None and _holds({key[0]: json.loads(os.environ[whole])}, key):
+        return f"environment variable {whole}"
+    return ", ".join(str(path) for path in _files() if _holds(_parsed(path), key))
+
+
+def _origin(key: tuple[str, ...], arguments: dict[str, Any]) -> str:
+    """The same in brackets, with `arguments` before all others."""
+    where = "argument" if _holds(arguments, key) else origin(key)
+    return f" ({where})" if where else ""
 
 
 def _holds(tree: Any, key: tuple[str, ...]) -> bool:

@@ -161,22 +161,24 @@ class ChannelReader:
         self.done = 0
         self._words = np.zeros(segment.layout.flag_words, np.uint32)
         self._slots = np.zeros(segment.layout.capacity, np.int32)
-        self._exact_next = True  # a new reader has seen nothing
+        # How often the exact path was required, and how many of these a commit has answered: one required while a
+        # take is being worked on is owed to the next. A new reader has seen nothing and owes one.
+        self._required, self._answered, self._answering = 1, 0, 0
         self._retrying = False
 
     @property
     def owes_exact(self) -> bool:
         """The next take compares versions: after a start, a failure, or with rows that could not be read."""
-        return self._exact_next or self._retrying
+        return self._answered != self._required or self._retrying
 
     def require_exact(self) -> None:
         """Trust no flags at the next take: after a failed cycle, or when `seen` or `watched` was changed."""
-        self._exact_next = True
+        self._required += 1
 
     def pending(self) -> bool:
         """A take would find something to look at."""
         closed, _ = observe(self._control, self._living, self.channel)
-        return self._exact_next or self._retrying or bool(closed > self.done)
+        return self.owes_exact or bool(closed > self.done)
 
     def observe(self) -> tuple[int, int]:
         """(last closed cycle, symbol count)."""
@@ -184,7 +186,8 @@ class ChannelReader:
 
     def take(self, closed: int, count: int, everything: bool = False) -> Take:
         """What must be processed, given a fresh `observe` whose symbols `watched` already covers."""
-        if everything or self._exact_next or self._retrying or closed > self.done + 1:
+        self._answering = self._required
+        if everything or self.owes_exact or closed > self.done + 1:
             return self._exact(closed, count, everything)
         if closed <= self.done:
             return Take(Route.NOTHING, self.done, self._slots[:0], 0, 0, 0, count)
@@ -199,7 +202,7 @@ class ChannelReader:
         """The take's work succeeded: `slots` were processed at `versions`; `retry` says that some could not be read."""
         self.seen[slots] = versions
         self.done = take.target
-        self._exact_next = False
+        self._answered = self._answering
         self._retrying = retry
 
     def oldest_ns(self, take: Take) -> int:

@@ -209,7 +209,8 @@ class Views:
             raise MessageError(f"a number above {LARGEST} in a roster")
         before, self.roster = self.roster, {entry.name: entry for entry in message.traders}
         drafts: list[Draft] = []
-        for trader in sorted(self._known.keys() - self.roster.keys()):
+        missing = self._known.keys() - self.roster.keys() if message.complete else set()
+        for trader in sorted(missing):
             # One that reported before any roster named it is not gone: its roster is still on the way.
             if self._known[trader].listed or trader in before:
                 drafts += self._retire(trader, message.time_ms)

@@ -84,7 +84,12 @@ class Supervisor:
         return refused
 
     def _report(self) -> None:
-        roster = Roster(pid=os.getpid(), time_ms=time.time_ns() // MS, traders=[c.entry() for c in self._children])
+        roster = Roster(
+            pid=os.getpid(),
+            time_ms=time.time_ns() // MS,
+            traders=[child.entry() for child in self._children],
+            complete=all(child.name for child in self._children),
+        )
         try_send(self._results, encode(roster))
 
     def _wait_ns(self, now_ns: int) -> int:

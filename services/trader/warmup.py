@@ -20,7 +20,7 @@ def warm_up() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runtime = Runtime(Path(folder), "warm")
         runtime.prepare()
-        with Segment.create(runtime, layout.plan(2, 2, (60,))) as segment:
+        with Segment.create(runtime, layout.plan(2, 2, (60, 300))) as segment:
             arrays = segment.arrays
             arrays.living[layout.SYMBOL_COUNT] = 1
             arrays.versions[0] = 2
@@ -28,8 +28,11 @@ def warm_up() -> None:
             segment.publish(runtime)
             with Segment.attach_current(runtime) as mapped:
                 _read(mapped, segment)
-    ema(np.ones((1, 3)), 2)
-    rsi(np.ones((1, 3)), 2)
+    closes = np.ones((1, 3))
+    closes.flags.writeable = False  # as a trader sees them; a slice it copies is writable
+    for values in (closes, closes.copy()):
+        ema(values, 2)
+        rsi(values, 2)
 
 
 def _read(mapped: Segment, segment: Segment) -> None:

@@ -212,9 +212,10 @@ class Worker:
         self._step_from_ns = 0
 
     def _take_event(self) -> None:
-        """An event is a hint: all it changes is that the worker looks, and where another generation shows, it moves."""
+        """An event is a hint, and it has done its work by waking us. Only where the segment shows nothing new is it
+        worth reading: it may speak of another generation."""
         frame = receive(self._events)
-        if frame is None or self._runner is None:
+        if frame is None or self._runner is None or self._runner.pending():
             return
         try:
             event = decode_event(frame)

@@ -21,6 +21,7 @@ class Violation:
     alone: tuple[Move, ...] = ()
 
     def __str__(self) -> str:
+        """The steps one a line, then what there is after them."""
         lines = [f"{self.invariant} is broken after {len(self.trace)} steps:", *_numbered(self.trace)]
         if self.alone:
             lines += ["  from here on the writer does nothing, and the reader goes round or stops short:"]
@@ -38,7 +39,8 @@ def _described(state: State) -> Iterator[str]:
         mark = "*" if generation == state.current else " "
         flags = " ".join(f"{mask:0{len(segment.rows)}b}" for mask in segment.flags)
         rows = "  ".join(f"v{row.version} {row.first}/{row.second}" for row in segment.rows)
-        yield f"{mark} segment {generation}: closed {segment.closed}, stamps {segment.stamps}, flags {flags}, rows {rows}"
+        head = f"{mark} segment {generation}: closed {segment.closed}, stamps {segment.stamps}"
+        yield f"{head}, symbols {segment.symbol_count}, flags {flags}, rows {rows}"
     writer, reader = state.writer, state.reader
     yield f"  writer: cycle {writer.open} open, deferred {writer.deferred:b}, steps left {[*writer.row, *writer.swap]}"
     yield (

@@ -1,15 +1,19 @@
-"""What must stay true, under the names the design gives."""
+"""What must stay true, under the names the design gives.
+
+NoLostUpdate looks at the updates the match set rests on, not at `seen`: a wrong turn may move `seen` without the work.
+"""
 
 from collections.abc import Callable
 
 from .protocol_model import Model
-from .reader import FAIL, TAKES_EVENT, is_at_rest
+from .reader import TAKES_EVENT, is_at_rest
+from .reader_pass import FAIL
 from .state import NOTHING_COVERED, Move, State
 from .writer import is_finished, is_quiet
 
 
-def no_lost_update(model: Model, state: State) -> bool:
-    """What was announced up to `done` is in the match set or to be retried; when both sides rest, the match set is the truth."""
+def no_lost_update(_model: Model, state: State) -> bool:
+    """What was announced up to `done` is in the match set or to be retried; when both sides rest, it has every row."""
     reader = state.reader
     segment = state.segments[reader.generation]
     if reader.done != NOTHING_COVERED:
@@ -30,7 +34,7 @@ def cursor_closed(before: State, after: State) -> bool:
     return is_monotone and new.done <= after.segments[new.generation].closed
 
 
-def no_torn_read(model: Model, state: State) -> bool:
+def no_torn_read(_model: Model, state: State) -> bool:
     """The words of a copied row come from one update."""
     task = state.reader.task
     return task is None or all(copy is None or copy.first == copy.second for copy in task.copied)
@@ -43,6 +47,8 @@ def writer_wait_free(model: Model, state: State) -> bool:
 
 def no_stamp_reuse(before: State, after: State) -> bool:
     """A stamp is put once, on a buffer that stays as it is until the stamp is gone."""
+    if before.segments is after.segments:
+        return True
     old, new = before.segments[-1], after.segments[-1]
     if len(before.segments) == len(after.segments):
         for was, stamp in zip(old.stamps, new.stamps, strict=True):
@@ -53,7 +59,7 @@ def no_stamp_reuse(before: State, after: State) -> bool:
     )
 
 
-def generation_fence(model: Model, state: State) -> bool:
+def generation_fence(_model: Model, state: State) -> bool:
     """A pass starts by its own generation's event only, and a generation is left with everything announced."""
     reader = state.reader
     if reader.generation > state.current or (reader.task and reader.task.origin != reader.generation):
@@ -69,7 +75,7 @@ def events_are_hints(model: Model, state: State) -> list[Move]:
 
 
 def progress(model: Model, state: State) -> list[Move]:
-    """Should the writer stop anywhere, even inside a row, the reader covers every other row, whatever events still come."""
+    """Should the writer stop, even inside a row, the reader covers every other row, whatever events still come."""
     return [move for move in model.reader_moves(state) if move.name != FAIL]
 
 

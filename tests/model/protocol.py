@@ -11,7 +11,7 @@ class Protocol:
     returns_cleared_buffer: bool = False
     """The buffer on offer is the one about to be cleared, not the one just filled."""
     clears_before_invalidating: bool = False
-    """Bits are cleared while their stamp still says they are whole; also what a missing fence between the two allows."""
+    """Bits are cleared while their stamp still says they are whole; a missing fence between the two allows the same."""
     never_invalidates: bool = False
     """The stamp of a buffer stays until the next one replaces it."""
     clears_after_opening: bool = False
@@ -23,7 +23,7 @@ class Protocol:
     waits_for_reader: bool = False
     """A buffer is cleared only after the reader is through with it."""
 
-    # Writer: an update. A swap may fall anywhere after the flag: a timer does that, and so does a missing release.
+    # Writer: an update. A swap may fall anywhere after the flag, as a timer or a missing release would have it.
     flags_before_row: bool = False
     """The flag is set before the version has become odd."""
     flags_while_odd: bool = False

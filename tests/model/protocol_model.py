@@ -1,8 +1,9 @@
 """An exhaustive model of the update protocol: every interleaving of one writer's and one reader's micro-steps.
 
-Memory is sequentially consistent here; what a missing fence would allow is modelled as two steps in the wrong order. One channel
-with one bit a word stands for all, and one reader for all: readers write nothing anyone else sees. An event once sent can be
-taken at any later moment or never, which covers drops, duplicates, reordering, heartbeats that repeat it, and slow readers.
+Memory is sequentially consistent here; what a missing fence would allow is modelled as two steps in the wrong order.
+One channel with one bit a word stands for all channels, and one reader for all: none writes anything that another sees.
+An event once sent can be taken at any later moment or never, which covers drops, duplicates, reordering, slow readers
+and the heartbeats that repeat it.
 """
 
 from dataclasses import dataclass, field
@@ -16,10 +17,12 @@ from .writer import writer_moves
 
 @dataclass(frozen=True)
 class Model:
-    """A protocol in a scenario."""
+    """A protocol in a scenario. The moves of a state are kept, because several checks ask for them."""
 
     scenario: Scenario
     protocol: Protocol = field(default_factory=Protocol)
+    _writer_moves: dict[State, list[Move]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _reader_moves: dict[State, list[Move]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def initial(self) -> State:
         """An empty segment, and a reader that has seen it unless it comes late."""
@@ -35,8 +38,12 @@ class Model:
 
     def writer_moves(self, state: State) -> list[Move]:
         """The writer's micro-steps from `state`."""
-        return writer_moves(self.protocol, self.scenario, state)
+        if (moves := self._writer_moves.get(state)) is None:
+            moves = self._writer_moves[state] = writer_moves(self.protocol, self.scenario, state)
+        return moves
 
     def reader_moves(self, state: State) -> list[Move]:
         """The reader's micro-steps from `state`."""
-        return list(reader_moves(self.protocol, self.scenario, state))
+        if (moves := self._reader_moves.get(state)) is None:
+            moves = self._reader_moves[state] = list(reader_moves(self.protocol, self.scenario, state))
+        return moves

@@ -22,6 +22,8 @@ class Scenario:
     """Generation switches to come."""
     processes_all: bool = False
     """Any exact pass may take every symbol as different."""
+    observes_first: bool = False
+    """Whatever wakes the reader, it looks at `closed` and the symbol count and chooses the path by what it found."""
     late: bool = False
     """The reader has still to take its first look, instead of having seen the empty segment."""
 
@@ -32,6 +34,11 @@ NEW_SYMBOL = Scenario("a new symbol beside an old one", (1, 2), 1)
 LATE_READER = Scenario("two new symbols, late reader", (1, 1), 0, late=True)
 RATE_LIMIT = Scenario("rate limit", (2, 1), 2, rate_limit=True)
 FAILURES = Scenario("failing evaluations", (2, 1), 2, failures=True)
+OBSERVER = Scenario("observing reader", (2, 1), 2, observes_first=True)
+OBSERVER_OF_NEW = Scenario("observing reader, a new symbol", (1, 2), 1, observes_first=True)
+OBSERVER_OF_SWITCH = Scenario(
+    "observing reader, failures and a generation switch", (2,), 1, failures=True, switches=1, observes_first=True
+)
 ALL_SYMBOLS = Scenario("passes over all symbols, some failing", (1, 1), 2, failures=True, processes_all=True)
 SWITCH = Scenario("generation switch under a rate limit", (1, 1), 2, rate_limit=True, switches=1)
 GROWTH = Scenario("generation switch, failures and a new symbol", (1, 1), 1, failures=True, switches=1)
@@ -43,6 +50,9 @@ SCENARIOS = (
     LATE_READER,
     RATE_LIMIT,
     FAILURES,
+    OBSERVER,
+    OBSERVER_OF_NEW,
+    OBSERVER_OF_SWITCH,
     ALL_SYMBOLS,
     SWITCH,
     GROWTH,

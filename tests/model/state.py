@@ -1,7 +1,7 @@
 """What there is at one moment: segments, events under way, writer and reader; all of it hashable values.
 
-`frozen`, `marks`, `ledger` and `result` are the observer's notes: no step decides by them. The number of an update stands
-for what it writes, so that a row's words say which update they came from.
+`frozen`, `marks`, `ledger` and `result` are the observer's notes: no step decides by them. The number of an update
+stands for what it writes, so that a row's words say which update they came from.
 """
 
 from typing import NamedTuple, TypeVar

@@ -1,8 +1,8 @@
 """The writer's micro-steps: an update, a close, a deferred announcement, a generation switch.
 
-An update and a swap are programs: the names of the steps still to do. Wrong turns mostly reorder a program, so the rules
-for what may start when speak of the steps left: a swap may start once the flag is set, an update once the next cycle is
-open. In the true order the flag is the last step of an update, and the opening the last step of a swap.
+An update and a swap are programs: the names of the steps still to do. Wrong turns mostly reorder a program, so the
+rules for what may start when speak of the steps left: a swap may start once the flag is set, an update once the next
+cycle is open. In the true order the flag is the last step of an update, and the opening the last step of a swap.
 """
 
 from collections.abc import Iterator
@@ -89,7 +89,8 @@ def _row_step(
         announced = writer._replace(deferred=writer.deferred & ~bit)
         yield Move("writer: flag set", symbol, _with(state, announced, _flagged(segment, writer.open, symbol, update)))
     elif step == "count":
-        yield Move("writer: new symbol counted", symbol, _with(state, writer, segment._replace(symbol_count=symbol + 1)))
+        counted = segment._replace(symbol_count=symbol + 1)
+        yield Move("writer: new symbol counted", symbol, _with(state, writer, counted))
     else:
         if step == "odd":
             name, row = "writer: version odd", row._replace(version=row.version + 1)

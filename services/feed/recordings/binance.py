@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
-from json import JSONDecoder
+from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,8 +39,8 @@ from services.feed.recordings.recording import (
     Records,
     Survey,
     TickChunk,
-    pick,
 )
+from services.feed.recordings.records import pick
 from services.feed.recordings.symbols import SymbolIndex, symbol_fault
 
 # Order book messages are most of many captures, so they are told by how the line begins and are never parsed. Lines
@@ -181,7 +181,7 @@ class BinanceCapture(Recording):
         klines, kline_lines = self._checked_klines(decoder)
         decoder.clear()
         names = self._index.names
-        used = start = 0
+        used = 0
         # How many ticks come before each candle: candles with the same count stand together.
         before = np.searchsorted(tick_lines, kline_lines, side="right")
         edges = [0, *(np.flatnonzero(before[1:] != before[:-1]) + 1).tolist(), len(before)]
@@ -220,14 +220,16 @@ class BinanceCapture(Recording):
 
 
 def _kept(records: Records, lines: NDArray[np.int64], keep: NDArray[np.bool_]) -> tuple[Records, NDArray[np.int64]]:
-    return (records, lines) if keep.all() else (pick(records, keep), lines[keep])
+    return (records, lines) if keep.all() else (pick(records, np.flatnonzero(keep)), lines[keep])
 
 
 def _parse(line: bytes) -> dict[str, Any]:
     try:
         text = line.decode()
         envelope, end = _decode_json(text)
-    except (ValueError, RecursionError) as error:  # ValueError covers bytes that are not UTF-8
+    except JSONDecodeError as error:
+        raise FieldFault("", f"the line is not JSON ({error.msg} at character {error.pos + 1})") from error
+    except (ValueError, RecursionError) as error:  # bytes that are not UTF-8, numbers or nesting beyond all bounds
         raise FieldFault("", f"the line is not JSON ({error})") from error
     if type(envelope) is not dict or (not text[end:].isspace() and end != len(text)):
         raise FieldFault("", "the line is not one JSON object")

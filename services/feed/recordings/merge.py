@@ -14,9 +14,9 @@ from services.feed.recordings.recording import (
     Recording,
     Records,
     TickChunk,
-    pick,
     split,
 )
+from services.feed.recordings.records import copied, joined, pick
 from services.feed.recordings.symbols import SymbolIndex
 
 
@@ -48,6 +48,7 @@ class _Head:
         self._index = index
         self._symbols: tuple[str, ...] = ()
         self._renumber: NDArray[np.int32] = np.empty(0, np.int32)
+        self._same_numbers = True
         self._is_tick = True
         self._records: Records = np.empty(0, TICK_INPUT)
         self._time: NDArray[np.int64] = np.empty(0, np.int64)
@@ -61,8 +62,11 @@ class _Head:
             if chunk.symbols is not self._symbols:
                 self._symbols = chunk.symbols
                 self._renumber = np.array([self._index.index(name) for name in chunk.symbols], np.int32)
-            records = chunk.records.copy()  # the chunk's own memory stays as its reader knows it
-            records["symbol"] = self._renumber[records["symbol"]]
+                self._same_numbers = bool((self._renumber == np.arange(len(self._renumber))).all())
+            records = chunk.records
+            if not self._same_numbers:
+                records = copied(records)  # the chunk's own memory stays as its reader knows it
+                records["symbol"] = self._renumber[records["symbol"]]
             self._is_tick = isinstance(chunk, TickChunk)
             self._records = records
             self._time = np.ascontiguousarray(records["recv_ns"])
@@ -120,7 +124,7 @@ def _sorted(parts: list[tuple[Records, NDArray[np.int64]]]) -> Records:
         return np.empty(0, TICK_INPUT)
     if len(parts) == 1:
         return parts[0][0]
-    rows = np.concatenate([rows for rows, _ in parts])
+    rows = joined([rows for rows, _ in parts])
     time = np.concatenate([times for _, times in parts])
     return pick(rows, np.argsort(time, kind="stable"))
 

@@ -30,9 +30,8 @@ from services.feed.recordings.recording import (
     Records,
     Survey,
     TickChunk,
-    empty_ticks,
-    pick,
 )
+from services.feed.recordings.records import empty_ticks, joined, pick
 from services.feed.recordings.symbols import SymbolIndex, symbol_fault
 
 TICK_COLUMNS = (
@@ -214,7 +213,7 @@ class KlineFile(Recording):
         waiting: Records = np.empty(0, KLINE_INPUT)
         for batch in self._file.batches(self._file.names, _BATCH_ROWS):
             klines, floor_ns = self._decode(batch, floor_ns)
-            waiting = np.concatenate([waiting, klines]) if len(waiting) else klines
+            waiting = joined([waiting, klines]) if len(waiting) else klines
             recv_ns = waiting["recv_ns"]
             if (recv_ns[1:] < recv_ns[:-1]).any():
                 waiting = pick(waiting, np.argsort(recv_ns, kind="stable"))

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from services.feed.recordings import KLINE_INPUT, Fault, KlineChunk, RecordingError, open_recording
 from services.feed.recordings import parquet as parquet_module
 from services.feed.recordings.interval import grid_offset_seconds, interval_seconds
@@ -147,8 +148,8 @@ def test_weeks_open_on_monday(tmp_path: Path) -> None:
 
 def test_mixed_intervals_come_in_order_of_closing(tmp_path: Path) -> None:
     """An hour that opened first closes last; candles that close together keep the file's order."""
-    hour = [{"open_time_ms": T0_MS, "interval": "1h"}]
-    minutes = [{"open_time_ms": T0_MS + 60_000 * i} for i in range(60)]
+    hour: list[Row] = [{"open_time_ms": T0_MS, "interval": "1h"}]
+    minutes: list[Row] = [{"open_time_ms": T0_MS + 60_000 * i} for i in range(60)]
     rows, faults, _ = read(write(tmp_path / "k", hour + minutes))
     assert not faults
     assert [r["interval_s"] for r in rows] == [60] * 59 + [3600, 60]

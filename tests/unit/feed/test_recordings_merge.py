@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from services.feed.recordings import (
     KLINE_INPUT,
     TICK_INPUT,
@@ -64,16 +65,16 @@ class JoinedRecording(ScriptedRecording):
 
 def _joined(run: list[Chunk]) -> Chunk:
     records = np.concatenate([chunk.records for chunk in run])
-    return TickChunk(run[-1].symbols, records) if isinstance(run[0], TickChunk) else KlineChunk(run[-1].symbols, records)
+    make = TickChunk if isinstance(run[0], TickChunk) else KlineChunk
+    return make(run[-1].symbols, records)
 
 
 def rows(chunks: Iterator[Chunk]) -> list[tuple[int, str, str, int]]:
     """Give what was merged: time, name, kind, and which recording's which row."""
-    out = []
+    out: list[tuple[int, str, str, int]] = []
     for chunk in chunks:
         kind, mark = ("tick", "event_ns") if isinstance(chunk, TickChunk) else ("kline", "open_ns")
-        for record in chunk.records:
-            out.append((int(record["recv_ns"]), chunk.symbols[record["symbol"]], kind, int(record[mark])))
+        out += [(int(r["recv_ns"]), chunk.symbols[r["symbol"]], kind, int(r[mark])) for r in chunk.records]
     return out
 
 
@@ -134,10 +135,9 @@ def test_error_comes_in_time() -> None:
     broken = ScriptedRecording(0, [(5, "A", "tick")], 1, breaks=True)
     whole = ScriptedRecording(1, [(1, "B", "tick"), (4, "B", "tick"), (9, "B", "tick")], 1)
     merged = merge([broken, whole])
-    seen = []
+    seen: list[int] = []
     with pytest.raises(RecordingError, match="ends in an error"):
-        for chunk in merged:
-            seen += chunk.records["recv_ns"].tolist()
+        seen.extend(time for chunk in merged for time in chunk.records["recv_ns"].tolist())
     assert seen == [1, 4, 5]
 
 

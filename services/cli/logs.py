@@ -1,0 +1,65 @@
+"""`tickflag logs`: what a trader wrote, its own prints and its faults."""
+
+import contextlib
+import time
+from collections import deque
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from common import settings as configuration
+from common.errors import TickflagError
+from common.runtime import Runtime
+from services.cli.client import Client
+
+LOOK_S = 0.2
+
+
+@click.command()
+@click.argument("trader")
+@click.option("--follow", is_flag=True, help="Go on with new lines as they come, until Ctrl-C.")
+@click.option("--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many of the last lines.")
+def logs(trader: str, follow: bool, lines: int) -> None:
+    """Show what TRADER wrote: a trader's name, or its file's without `.py`."""
+    path = find_log(configuration.load().runtime_folder(), trader)
+    with contextlib.suppress(KeyboardInterrupt), path.open("rb") as file:
+        for line in deque(file, maxlen=lines):
+            _show(line)
+        while follow:
+            time.sleep(LOOK_S)
+            for line in fresh_lines(file):
+                _show(line)
+
+
+def find_log(runtime: Runtime, trader: str) -> Path:
+    """The trader's log file. Raises TickflagError naming the traders there are."""
+    files = {path.stem: path for path in sorted(runtime.logs.glob("*.log"))}
+    stems = _stems(runtime)
+    stem = stems.get(trader, trader)
+    if stem in files:
+        return files[stem]
+    if stem in stems.values():
+        raise TickflagError(f"trader {trader!r} has written nothing yet")
+    known = ", ".join(sorted(stems.keys() | (files.keys() - set(stems.values())))) or "none so far"
+    raise TickflagError(f"no trader {trader!r}: known are {known}")
+
+
+def fresh_lines(file: BinaryIO) -> list[bytes]:
+    """What was written since the last read. A file that was cut is read from its beginning."""
+    if Path(file.name).stat().st_size < file.tell():
+        file.seek(0)
+    return file.readlines()
+
+
+def _stems(runtime: Runtime) -> dict[str, str]:
+    """Trader -> stem of its file, as far as the collector knows; without one, a file's stem will do."""
+    try:
+        with Client(runtime, "collector", timeout_s=2.0) as collector:
+            return {one["name"]: Path(one["source"]).stem for one in collector.ask("traders") if one["source"]}
+    except TickflagError:
+        return {}
+
+
+def _show(line: bytes) -> None:
+    click.echo(line.decode(errors="replace"), nl=False)

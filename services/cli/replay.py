@@ -1,0 +1,141 @@
+"""`tickflag replay`: recordings through the engine in lock-step."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from common import settings as configuration
+from common.errors import PluginError, TickflagError
+from common.messages import Signal
+
+
+@click.command()
+@click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--traders", type=click.Path(path_type=Path), help="Folder of trader files, or one file; else `trader.plugins`.")
+@click.option("--speed", default="max", help="`max`, or a multiple of real time as 1 or 10.")
+@click.option("--full", is_flag=True, help="Process all symbols in every cycle: tracking off.")
+@click.option("--json", "as_json", is_flag=True, help="One signal a line, then one line with the summary.")
+def replay(recordings: tuple[Path, ...], traders: Path | None, speed: str, full: bool, as_json: bool) -> None:
+    """Play RECORDINGS (Parquet ticks or klines, raw captures) through feed, traders and collector.
+
+    Same input, same output: segment, update protocol and trader code are the live ones, the time is the recording's.
+    Rows at fault are refused, named on standard error and counted; the rest goes on.
+    """
+    from services.feed.recordings import RecordingError, open_recording
+    from services.replay.engine import Replay
+    from services.trader.plugin import load_plugin
+
+    overrides: dict[str, Any] = {"trader": {"tracking": False}} if full else {}
+    settings = configuration.load(**overrides)
+    pace = _pace(speed)
+    plugins = []
+    for path in _trader_files(traders or settings.trader.plugins):
+        try:
+            plugins.append(load_plugin(path))
+        except PluginError as error:
+            _complain(f"trader skipped: {error}")
+    if not plugins:
+        raise TickflagError("no trader to replay with")
+    _refuse_duplicates([plugin.trader.name for plugin in plugins])
+    try:
+        opened = [open_recording(path, lambda fault: _complain(f"row refused: {fault}")) for path in recordings]
+        with Replay(settings, opened, plugins, _complain, pace) as engine:
+            total = sum(recording.rows for recording in opened)
+            show = _as_json if as_json else _as_text
+            with _progress(total, as_json) as advance:
+                for signal in engine.run():
+                    show(signal)
+                    advance(engine.applied)
+            summary = engine.summary().plain()
+    except RecordingError as error:
+        raise TickflagError(str(error)) from None
+    if as_json:
+        click.echo(json.dumps({"summary": summary}))
+    else:
+        _table(summary)
+
+
+def _pace(speed: str) -> float:
+    if speed == "max":
+        return 0.0
+    try:
+        pace = float(speed)
+    except ValueError:
+        pace = 0.0
+    if not 0 < pace < 1e9:
+        raise click.BadParameter(f"{speed!r}: use `max` or a positive number", param_hint="--speed")
+    return pace
+
+
+def _trader_files(where: Path) -> list[Path]:
+    if where.is_file():
+        return [where]
+    if not where.is_dir():
+        raise TickflagError(f"no such folder or file of traders: {where}")
+    return sorted(path for path in where.glob("*.py") if not path.name.startswith(("_", ".")))
+
+
+def _refuse_duplicates(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise TickflagError(f"two trader files declare the name {name!r}")
+
+
+def _complain(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _as_json(signal: Signal) -> None:
+    sys.stdout.write(json.dumps(dict(zip(_FIELDS, (getattr(signal, name) for name in _FIELDS), strict=True))) + "\n")
+
+
+_FIELDS = ("seq", "trader", "symbol", "event", "score", "time_ms", "cycle")
+
+
+def _as_text(signal: Signal) -> None:
+    from datetime import UTC, datetime
+
+    moment = datetime.fromtimestamp(signal.time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    click.echo(f"{moment}  {signal.trader:<16} {signal.event:<8} {signal.symbol:<28} {signal.score:.6g}")
+
+
+class _progress:  # noqa: N801 - used as a function
+    """A progress bar on standard error where that is a terminal and signals do not run through it."""
+
+    def __init__(self, total: int, as_json: bool) -> None:
+        self._bar: Any = None
+        if sys.stderr.isatty() and not sys.stdout.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True))
+            self._task = self._bar.add_task("replay", total=total)
+
+    def __enter__(self) -> Callable[[int], None]:
+        if self._bar is not None:
+            self._bar.start()
+        return self._advance
+
+    def _advance(self, applied: int) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=applied)
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _table(summary: dict[str, Any]) -> None:
+    click.echo("")
+    for trader, matches in summary["matches"].items():
+        shown = ", ".join(f"{symbol} {score:.4g}" for symbol, score in list(matches.items())[:8])
+        click.echo(f"{trader:<16} {len(matches):>5} matches  {shown}{' ...' if len(matches) > 8 else ''}")
+    click.echo(
+        f"{summary['ticks']:,} updates of {summary['symbols']:,} symbols in {summary['cycles']:,} cycles; "
+        f"{summary['processed']:,} evaluations, {summary['efficiency']:.1%} not needed; results "
+        f"{summary['bytes_sent']:,} bytes, full ones would be {summary['bytes_full']:,}"
+    )

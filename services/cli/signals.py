@@ -1,0 +1,105 @@
+"""`tickflag signals`: what entered, left or moved, from the journal and live."""
+
+import contextlib
+import itertools
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import zmq
+
+from common import settings as configuration
+from common.codec import decode_as
+from common.errors import TickflagError
+from common.messages import Signals
+from common.runtime import Runtime
+from common.sockets import SIGNALS_IN, Context, Socket, open_socket
+from services.cli.client import Ask, Client
+from services.cli.follower import Follower, Signal, newest
+from services.cli.output import clock, number, show_json_line
+
+DEFAULT_LIMIT = 20
+_STYLES = {"entered": "green", "left": "red", "score": "cyan"}
+
+
+@click.command()
+@click.option("--since", type=click.IntRange(min=0), metavar="N", help="Signals with a number above N.")
+@click.option("--follow", is_flag=True, help="Go on with new signals as they come, without a gap, until Ctrl-C.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End after N signals.")
+@click.option("--trader", metavar="TRADER", help="Only this trader's.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+def signals(since: int | None, follow: bool, limit: int | None, trader: str | None, as_json: bool) -> None:
+    """Show signals: a symbol entered or left a trader's matches, or its score moved.
+
+    Without --since the newest 20, or with --follow only those that come from now on.
+    """
+    runtime = configuration.load().runtime_folder()
+    with Client(runtime, "collector") as collector, contextlib.closing(
+        _chosen(runtime, collector.ask, since, follow, limit, trader)
+    ) as chosen, contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how a follower is meant to end
+        for signal in chosen:
+            _show(signal, as_json)
+
+
+def _chosen(
+    runtime: Runtime, ask: Ask, since: int | None, follow: bool, limit: int | None, trader: str | None
+) -> Iterator[Signal]:
+    if trader is not None:
+        _check_trader(ask, trader)
+
+    def wanted(signal: Signal) -> bool:
+        return trader is None or signal["trader"] == trader
+
+    if follow:
+        found = _follow(runtime, ask, since)
+    elif since is not None:
+        found = Follower(ask, since, _notice).replay()
+    else:
+        found = iter(newest(ask, limit or DEFAULT_LIMIT, wanted))
+    yield from itertools.islice(filter(wanted, found), limit)
+
+
+def _follow(runtime: Runtime, ask: Ask, since: int | None) -> Iterator[Signal]:
+    """Without end, or until nobody reads our output any more."""
+    context: Context = zmq.Context()
+    try:
+        # Before the replay: what comes meanwhile waits in the queue, and is dropped there if the replay brought it.
+        socket = open_socket(context, runtime, SIGNALS_IN)
+        start = ask("status")["collector"]["last_seq"] if since is None else since
+        follower = Follower(ask, start, _notice)
+        yield from follower.replay()
+        poller = zmq.Poller()
+        poller.register(socket, zmq.POLLIN)
+        with contextlib.suppress(OSError):  # standard output that is no file
+            poller.register(sys.stdout.fileno(), zmq.POLLERR)
+        while _only(dict(poller.poll()), socket):
+            yield from follower.take(decode_as(Signals, socket.recv()))
+    finally:
+        context.destroy(0)
+
+
+def _only(ready: dict[Any, int], socket: Socket) -> bool:
+    """Nothing is ready but the socket: the other end of our output is still open."""
+    return all(one is socket for one in ready)
+
+
+def _check_trader(ask: Ask, trader: str) -> None:
+    known = [one["name"] for one in ask("traders")]
+    if trader not in known:
+        raise TickflagError(f"no trader {trader!r}: known are {', '.join(known) or 'none so far'}")
+
+
+def _notice(text: str) -> None:
+    click.echo(f"tickflag: {text}", err=True)
+
+
+def _show(signal: Signal, as_json: bool) -> None:
+    if as_json:
+        show_json_line(signal)
+        return
+    event = click.style(f"{signal['event']:<7}", fg=_STYLES.get(signal["event"]))
+    click.echo(
+        f"{clock(signal['time_ms'])}  {signal['seq']:>8}  {signal['trader']:<20} {event}  {signal['symbol']:<16} "
+        f"{number(signal['score'])}"
+    )

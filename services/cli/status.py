@@ -1,0 +1,112 @@
+"""`tickflag status`: the engine on one screen."""
+
+from typing import Any
+
+import click
+
+from common import settings as configuration
+from common.runtime import Role
+from services.cli import feed
+from services.cli.client import Client, Unreachable
+from services.cli.group import EXIT_FAILED
+from services.cli.output import amount, duration, json_option, share, show_json, show_table
+
+SUMMED = ("processed", "skipped", "bytes_sent", "bytes_full")
+
+
+@click.command()
+@json_option
+def status(as_json: bool) -> None:
+    """Show feed, collector and traders. Exit code 1 where nothing runs."""
+    settings = configuration.load()
+    runtime = settings.runtime_folder()
+    supervisor = Role.holder(runtime, "trader")
+    document: dict[str, Any] = {
+        "instance": settings.instance,
+        "folder": str(runtime.folder),
+        "feed": feed.facts(settings, runtime),
+        "collector": {"state": "stopped"},
+        "supervisor": {"state": "stopped"} if supervisor is None else {"state": "running", "pid": supervisor},
+        "traders": [],
+    }
+    try:
+        with Client(runtime, "collector") as collector:
+            answer = collector.ask("status")
+        document["collector"] = {"state": "running", **answer["collector"]}
+        document["traders"] = answer["traders"]
+    except Unreachable as error:
+        if (pid := Role.holder(runtime, "collector")) is not None:
+            document["collector"] = {"state": "silent", "pid": pid, "error": str(error)}
+    document["overall"] = overall(document["traders"])
+    running = any(document[part]["state"] != "stopped" for part in ("feed", "collector", "supervisor"))
+    if as_json:
+        show_json(document)
+    elif running:
+        _show(document)
+    else:
+        click.echo(
+            f"tickflag: nothing is running for instance {settings.instance!r} (start it with `tickflag start`)", err=True
+        )
+    if not running:
+        click.get_current_context().exit(EXIT_FAILED)
+
+
+def overall(traders: list[dict[str, Any]]) -> dict[str, Any]:
+    """All traders together. Efficiency is the share of the evaluations that were not needed."""
+    total = {name: sum(trader[name] for trader in traders) for name in SUMMED}
+    work = total["processed"] + total["skipped"]
+    return {
+        **total,
+        "efficiency": total["skipped"] / work if work else 0.0,
+        "bytes_saved": total["bytes_full"] - total["bytes_sent"],
+    }
+
+
+def _show(document: dict[str, Any]) -> None:
+    found, collector, supervisor = document["feed"], document["collector"], document["supervisor"]
+    click.echo(f"instance   {document['instance']} in {document['folder']}")
+    click.echo(f"feed       {_state(found)}")
+    if "generation" in found:
+        click.echo(
+            f"           {found['symbols']:,} of {found['capacity']:,} symbols, {found['updates']:,} updates, "
+            f"{found['swaps']:,} swaps, heartbeat {duration(found['heartbeat_age_ms'])} ago"
+        )
+        click.echo(f"           generation {found['generation']}, {amount(found['bytes'])}")
+    click.echo(f"collector  {_state(collector)}{_uptime(collector)}")
+    click.echo(f"traders    {_state(supervisor)}")
+    total = document["overall"]
+    if total["processed"] + total["skipped"]:
+        click.echo(
+            f"saved      {share(total['skipped'], total['processed'] + total['skipped'])} of the evaluations, "
+            f"{share(total['bytes_saved'], total['bytes_full'])} of the result bytes ({amount(total['bytes_saved'])})"
+        )
+    if document["traders"]:
+        click.echo()
+        show_table(
+            ("trader", "state", ">matches", ">efficiency", ">bytes saved", ">cycle", ">heard"),
+            [_row(trader) for trader in document["traders"]],
+        )
+
+
+def _state(part: dict[str, Any]) -> str:
+    pid = f" (pid {part['pid']})" if "pid" in part else ""
+    error = f": {part['error']}" if "error" in part else ""
+    return f"{part['state']}{pid}{error}"
+
+
+def _uptime(collector: dict[str, Any]) -> str:
+    if "uptime_s" not in collector:
+        return ""
+    return f", up {duration(collector['uptime_s'] * 1000)}, {collector['last_seq']:,} signals"
+
+
+def _row(trader: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        trader["name"],
+        trader["state"],
+        f"{trader['matches']:,}" + (f" ({trader['stale']} stale)" if trader["stale"] else ""),
+        share(trader["skipped"], trader["skipped"] + trader["processed"]),
+        share(trader["bytes_full"] - trader["bytes_sent"], trader["bytes_full"]),
+        f"{trader['cycle']:,}",
+        "-" if trader["age_ms"] is None else duration(trader["age_ms"]),
+    )

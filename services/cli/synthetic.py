@@ -1,0 +1,20 @@
+"""`tickflag synthetic`: steer the synthetic market."""
+
+import click
+
+from common import settings as configuration
+from services.cli.client import Client
+
+
+@click.group()
+def synthetic() -> None:
+    """Steer the synthetic market (`feed.source` = synthetic)."""
+
+
+@synthetic.command()
+@click.argument("symbols", type=click.IntRange(min=1))
+def burst(symbols: int) -> None:
+    """Let SYMBOLS symbols tick at once."""
+    with Client(configuration.load().runtime_folder(), "feed") as feed:
+        answer = feed.ask("burst", symbols=symbols)
+    click.echo(f"{answer['symbols']:,} symbols tick at once")

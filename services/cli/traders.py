@@ -1,0 +1,68 @@
+"""`tickflag traders` and `tickflag matches`: what the collector knows of them."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from common import settings as configuration
+from services.cli.client import Client
+from services.cli.output import json_option, number, share, show_json, show_table
+
+
+@click.command()
+@json_option
+def traders(as_json: bool) -> None:
+    """List the traders: state, why one does not run, restarts, efficiency, processor time."""
+    with Client(configuration.load().runtime_folder(), "collector") as collector:
+        found: list[dict[str, Any]] = collector.ask("traders")
+    if as_json:
+        show_json(found)
+        return
+    if not found:
+        click.echo("no traders yet")
+        return
+    show_table(
+        ("trader", "file", "state", ">matches", ">restarts", ">efficiency", ">cpu", "why"),
+        [
+            (
+                trader["name"],
+                Path(trader["source"]).name,
+                trader["state"],
+                f"{trader['matches']:,}",
+                trader["restarts"],
+                share(trader["skipped"], trader["skipped"] + trader["processed"]),
+                f"{trader['cpu_ns'] / 1e9:.2f} s",
+                why(trader),
+            )
+            for trader in found
+        ],
+    )
+
+
+@click.command()
+@click.argument("trader")
+@json_option
+def matches(trader: str, as_json: bool) -> None:
+    """List the symbols that match TRADER's rule now, the highest score first."""
+    with Client(configuration.load().runtime_folder(), "collector") as collector:
+        found: dict[str, Any] = collector.ask("matches", trader=trader)
+    if as_json:
+        show_json(found)
+        return
+    stale = set(found["matches"]) if found["stale"] else set(found["stale_symbols"])
+    ranked = sorted(found["matches"].items(), key=lambda match: (-match[1], match[0]))
+    if ranked:
+        show_table(
+            ("symbol", ">score", ""),
+            [(symbol, number(score), "stale" if symbol in stale else "") for symbol, score in ranked],
+        )
+    state = "" if found["synced"] else ", a snapshot is on its way"
+    click.echo(f"{len(ranked):,} matches of {found['trader']} at cycle {found['cycle']:,}{state}")
+
+
+def why(trader: dict[str, Any]) -> str:
+    """Why it does not run or fails: the newest reason, nothing for one that is well."""
+    if trader["state"] == "running":
+        return ""
+    return str(trader["reason"] or trader["error"])

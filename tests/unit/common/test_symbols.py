@@ -1,0 +1,79 @@
+import pytest
+
+from common import layout
+from common.errors import SymbolTableFull, TickflagError
+from common.runtime import Runtime
+from common.segment import Segment
+from common.symbols import SymbolDirectory, SymbolTable
+
+pytestmark = pytest.mark.usefixtures("kernels")
+
+
+@pytest.fixture
+def segment(runtime: Runtime) -> Segment:
+    """A segment with room for three symbols."""
+    segment = Segment.create(runtime, layout.plan(3, 1, (60,)))
+    segment.publish(runtime)
+    return segment
+
+
+def test_slots_are_given_in_order_and_kept(segment: Segment) -> None:
+    """A new symbol gets the next slot, a known one always the same."""
+    table = SymbolTable(segment)
+    assert [table.slot(name) for name in ("BTC", "ETH", "BTC", "ÅÄ/€")] == [0, 1, 0, 2]
+    assert len(table) == 3
+    assert "ETH" in table
+    assert "XRP" not in table
+
+
+def test_a_full_table_refuses_the_new_symbol_only(segment: Segment) -> None:
+    """The refused one is named with the settings to change; the others keep their slots."""
+    table = SymbolTable(segment)
+    for name in ("A", "B", "C"):
+        table.slot(name)
+    with pytest.raises(SymbolTableFull, match=r"'D' refused: all 3 slots.*segment\.capacity.*segment\.growth"):
+        table.slot("D")
+    assert table.slot("C") == 2
+    assert len(table) == 3
+
+
+@pytest.mark.parametrize("name", ["", "x" * 48, "é" * 24, "A\0B", "A\0", "\ud800"])
+def test_a_name_that_cannot_be_kept_is_refused(segment: Segment, name: str) -> None:
+    """Empty, too long, with a zero byte or no text at all: a typed error, and no slot is used."""
+    table = SymbolTable(segment)
+    with pytest.raises(TickflagError, match="1 to 47 bytes"):
+        table.slot(name)
+    assert len(table) == 0
+
+
+def test_the_longest_name_is_kept_whole(segment: Segment) -> None:
+    """47 bytes come back as they were."""
+    SymbolTable(segment).slot("x" * 47)
+    directory = SymbolDirectory(segment)
+    directory.refresh()
+    assert directory.names == ["x" * 47]
+
+
+def test_readers_follow_the_table(runtime: Runtime, segment: Segment) -> None:
+    """A directory over a read-only mapping knows a symbol after its next refresh, both ways, and forgets none."""
+    table = SymbolTable(segment)
+    with Segment.attach_current(runtime) as reader:
+        directory = SymbolDirectory(reader)
+        assert directory.refresh() == len(directory) == 0
+        table.slot("BTC")
+        assert directory.slot("BTC") is None
+        assert directory.refresh() == 1
+        assert (directory.slot("BTC"), directory.names) == (0, ["BTC"])
+        table.slot("ETH")
+        table.slot("XRP")
+        assert directory.refresh(2) == 2
+        assert directory.names == ["BTC", "ETH"]
+        assert directory.refresh() == directory.refresh() == 3
+        assert directory.slot("XRP") == 2
+
+
+def test_a_table_finds_what_the_segment_holds(segment: Segment) -> None:
+    """A table over a segment with symbols goes on where the former one ended."""
+    SymbolTable(segment).slot("BTC")
+    table = SymbolTable(segment)
+    assert [table.slot(name) for name in ("ETH", "BTC")] == [1, 0]
