@@ -26,6 +26,11 @@ class Unreachable(TickflagError):  # noqa: N818 - reads as the state it reports
     """The service does not run, or does not answer."""
 
 
+def not_running(runtime: Runtime, service: Service) -> Unreachable:
+    """The error that says so, and what to do."""
+    return Unreachable(f"no {service} is running for instance {runtime.folder.name!r} (start it with `tickflag start`)")
+
+
 class Client:
     """A connection to one service. One thread; use it in a `with` block."""
 
@@ -67,10 +72,7 @@ class Client:
 
     def _check_running(self) -> None:
         if Role.holder(self._runtime, self._service) is None:
-            raise Unreachable(
-                f"no {self._service} is running for instance {self._runtime.folder.name!r} "
-                "(start it with `tickflag start`)"
-            )
+            raise not_running(self._runtime, self._service)
 
     def __enter__(self) -> Self:
         return self

@@ -78,5 +78,3 @@ def newest(ask: Ask, limit: int, wanted: Callable[[Signal], bool]) -> list[Signa
         found = [signal for signal in page if wanted(signal)] + found
         until = since
     return found[-limit:]
-
-

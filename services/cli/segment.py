@@ -1,16 +1,18 @@
 """`tickflag segment`: the segment files of the instance, and what an operator may do to them."""
 
+import contextlib
 import datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
 from common import settings as configuration
-from common import sockets
 from common.layout import HEADER
-from common.runtime import POINTER, Role, Runtime
+from common.runtime import Runtime
 from common.segment import AttachError, Segment
-from services.cli.client import Client
+from services.cli import remains
+from services.cli.client import Client, not_running
 from services.cli.output import amount, json_option, show_json, show_table
 
 
@@ -24,7 +26,10 @@ def segment() -> None:
 def ls(as_json: bool) -> None:
     """List the segment files: one is current, others are remains."""
     runtime = configuration.load().runtime_folder()
-    files = [describe(runtime, path.name) for path in runtime.segments()]
+    files = []
+    for path in runtime.segments():
+        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+            files.append(describe(runtime, path))
     if as_json:
         show_json(files)
     elif files:
@@ -56,7 +61,10 @@ def dump(symbols: tuple[str, ...], everything: bool, debug: bool, as_json: bool)
     """Show the current segment: header, counters, channels and the rows of SYMBOLS."""
     from services.cli.dump import dumped, show
 
-    document = dumped(configuration.load().runtime_folder(), symbols, everything, debug)
+    runtime = configuration.load().runtime_folder()
+    if runtime.read_pointer() is None:
+        raise not_running(runtime, "feed")
+    document = dumped(runtime, symbols, everything, debug)
     if as_json:
         show_json(document)
     else:
@@ -68,7 +76,7 @@ def dump(symbols: tuple[str, ...], everything: bool, debug: bool, as_json: bool)
 def clean(as_json: bool) -> None:
     """Remove what a crash left: segments, pointer and sockets. Exit code 75 while a feed runs."""
     runtime = configuration.load().runtime_folder()
-    removed = remove_remains(runtime)
+    removed = remains.remove(runtime)
     if as_json:
         show_json(removed)
         return
@@ -95,59 +103,24 @@ def debug(state: str) -> None:
     click.echo(f"debug ring {state}")
 
 
-def describe(runtime: Runtime, name: str) -> dict[str, Any]:
-    """What the header of a segment file says, and whether it can be attached."""
+def describe(runtime: Runtime, path: Path) -> dict[str, Any]:
+    """What the header of a segment file says, and whether it can be attached. Raises FileNotFoundError."""
     import numpy as np
 
-    path = runtime.folder / name
-    raw = path.read_bytes()[: HEADER.itemsize] if path.stat().st_size < HEADER.itemsize else _head(runtime, name)
-    header = np.frombuffer(raw.ljust(HEADER.itemsize, b"\0"), HEADER)[0]
+    with path.open("rb") as file:
+        header = np.frombuffer(file.read(HEADER.itemsize).ljust(HEADER.itemsize, b"\0"), HEADER)[0]
     try:
         with Segment.attach(path):
             state = "ready"
     except AttachError as error:
         state = error.state.value
     return {
-        "file": name,
+        "file": path.name,
         "generation": f"{int(header['generation']):016x}",
         "state": state,
-        "current": runtime.read_pointer() == name,
+        "current": runtime.read_pointer() == path.name,
         "bytes": path.stat().st_size,
         "capacity": int(header["capacity"]),
         "owner_pid": int(header["owner_pid"]),
         "created_ms": int(header["created_ms"]),
     }
-
-
-def remains(runtime: Runtime, service: str) -> list[str]:
-    """File names that `service` leaves when it does not end in order. Those of a live one count too."""
-    endpoints = {role.endpoint for role in vars(sockets).values() if isinstance(role, sockets.Role) and role.binds}
-    names = sorted(endpoint for endpoint in endpoints if endpoint.startswith(f"{service}-"))
-    if service == "feed":
-        names = [*(path.name for path in runtime.segments()), POINTER, *names]
-    return [name for name in names if (runtime.folder / name).exists()]
-
-
-def remove_remains(runtime: Runtime) -> list[str]:
-    """Remove them, holding the role that owns them; gives their names. Raises AlreadyRunning while a feed runs."""
-    removed: list[str] = []
-    if not runtime.folder.is_dir():
-        return removed
-    with Role(runtime, "feed"):
-        removed += _removed(runtime, "feed")
-    if Role.holder(runtime, "collector") is None:
-        with Role(runtime, "collector"):
-            removed += _removed(runtime, "collector")
-    return removed
-
-
-def _removed(runtime: Runtime, service: str) -> list[str]:
-    names = remains(runtime, service)
-    for name in names:
-        (runtime.folder / name).unlink(missing_ok=True)
-    return names
-
-
-def _head(runtime: Runtime, name: str) -> bytes:
-    with (runtime.folder / name).open("rb") as file:
-        return file.read(HEADER.itemsize)

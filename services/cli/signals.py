@@ -35,9 +35,11 @@ def signals(since: int | None, follow: bool, limit: int | None, trader: str | No
     Without --since the newest 20, or with --follow only those that come from now on.
     """
     runtime = configuration.load().runtime_folder()
-    with Client(runtime, "collector") as collector, contextlib.closing(
-        _chosen(runtime, collector.ask, since, follow, limit, trader)
-    ) as chosen, contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how a follower is meant to end
+    with (
+        Client(runtime, "collector") as collector,
+        contextlib.closing(_chosen(runtime, collector.ask, since, follow, limit, trader)) as chosen,
+        contextlib.suppress(KeyboardInterrupt),
+    ):  # Ctrl-C is how a follower is meant to end
         for signal in chosen:
             _show(signal, as_json)
 

@@ -45,7 +45,8 @@ def status(as_json: bool) -> None:
         _show(document)
     else:
         click.echo(
-            f"tickflag: nothing is running for instance {settings.instance!r} (start it with `tickflag start`)", err=True
+            f"tickflag: nothing is running for instance {settings.instance!r} (start it with `tickflag start`)",
+            err=True,
         )
     if not running:
         click.get_current_context().exit(EXIT_FAILED)

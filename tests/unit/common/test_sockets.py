@@ -56,7 +56,7 @@ def test_a_socket_is_as_its_role_says(context: Context, runtime: Runtime, role: 
     """Type, high-water mark, linger and endpoint are the role's, whoever opens it."""
     socket: Any = open_socket(context, runtime, role)
     try:
-        assert socket.socket_type == role.kind
+        assert socket.type == role.kind
         assert socket.linger == role.linger_ms
         assert socket.get(zmq.LAST_ENDPOINT).rstrip(b"\0").decode() == runtime.socket(role.endpoint)
         assert (runtime.folder / role.endpoint).exists() == role.binds

@@ -1,0 +1,50 @@
+"""`tickflag show-config`: the resolved settings, with where each comes from."""
+
+import json
+from typing import Any
+
+import click
+
+from common import settings as configuration
+from services.cli.output import json_option, show_json
+
+
+@click.command()
+@json_option
+def show_config(as_json: bool) -> None:
+    """Show every setting with its value, and where one that is not the default is set."""
+    entries = resolved()
+    if as_json:
+        show_json({".".join(key): {"value": value, "set_by": origin or "default"} for key, value, origin in entries})
+        return
+    for text in as_toml(entries):
+        click.echo(text)
+
+
+def resolved() -> list[tuple[tuple[str, ...], Any, str]]:
+    """(key, value, where it was set or nothing) of each. Values are plain; secrets are masked."""
+    entries = []
+    for name, content in configuration.load().model_dump(mode="json").items():
+        for key, value in _leaves((name,), content):
+            entries.append((key, value, configuration.origin(key)))
+    return entries
+
+
+def as_toml(entries: list[tuple[tuple[str, ...], Any, str]]) -> list[str]:
+    """Lines that a configuration file may hold, the origins as comments."""
+    lines = []
+    block: tuple[str, ...] = ()
+    for key, value, origin in entries:
+        if key[:-1] != block:
+            block = key[:-1]
+            lines += ["", f"[{'.'.join(block)}]"]
+        # JSON's texts, numbers, booleans and lists of them are TOML's too.
+        text = f"{key[-1]} = {json.dumps(value, ensure_ascii=False)}"
+        lines.append(f"{text:<40}  # {origin}" if origin else text)
+    return lines
+
+
+def _leaves(key: tuple[str, ...], value: Any) -> list[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, dict):
+        return [leaf for name, inner in value.items() for leaf in _leaves((*key, name), inner)]
+    return [(key, value)]

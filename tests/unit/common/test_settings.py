@@ -1,0 +1,231 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from common.errors import TickflagError
+from common.runtime import default_root
+from common.settings import PREFIX, FeedBlock, Settings, _FilesSource, config_folder, load
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty configuration folder, and no variable of ours in the environment."""
+    for variable in list(os.environ):
+        if variable.upper().startswith(PREFIX):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("TICKFLAG_CONFIG", str(tmp_path))
+    return tmp_path
+
+
+def _fault(**arguments: Any) -> str:
+    with pytest.raises(TickflagError) as caught:
+        load(**arguments)
+    return str(caught.value)
+
+
+def test_without_anything_set_the_defaults_hold() -> None:
+    """Every setting has a default, and the defaults are within their own limits."""
+    settings = load()
+    assert settings == Settings()
+    assert (settings.segment.capacity, settings.feed.rate_limit_ms) == (1024, 100.0)
+    assert settings.intervals_s == (60, 300, 900, 3600)
+    assert settings.runtime.root == default_root()
+    assert settings.runtime_folder().folder == default_root() / "main"
+
+
+def test_arguments_win_over_environment_over_files_over_defaults(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each source overrides key by key what is below it, and leaves the block's other keys alone."""
+    (files / "feed.toml").write_text("[feed]\nsource = 'file'\nrate_limit_ms = 1\nheartbeat_ms = 11\n")
+    monkeypatch.setenv("TICKFLAG_FEED__RATE_LIMIT_MS", "2")
+    monkeypatch.setenv("TICKFLAG_FEED__HEARTBEAT_MS", "12")
+    feed = load(feed={"rate_limit_ms": 3}).feed
+    assert (feed.rate_limit_ms, feed.heartbeat_ms, feed.source) == (3, 12, "file")
+    assert feed.watermark_ms == FeedBlock().watermark_ms
+
+
+def test_all_files_of_the_folder_count(files: Path) -> None:
+    """A block may be spread over files; other files are not read."""
+    (files / "a.toml").write_text("instance = 'second'\n[feed]\nsource = 'replay'\n")
+    (files / "b.toml").write_text("[feed]\nheartbeat_ms = 50\n")
+    (files / "notes.txt").write_text("[feed]\nnope = 1\n")
+    settings = load()
+    assert (settings.instance, settings.feed.source, settings.feed.heartbeat_ms) == ("second", "replay", 50)
+
+
+def test_the_folder_is_configs_unless_chosen(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`TICKFLAG_CONFIG` names the folder; else it is `configs` below the current one."""
+    assert config_folder() == files
+    monkeypatch.delenv("TICKFLAG_CONFIG")
+    assert config_folder() == Path("configs")
+
+
+@pytest.mark.parametrize("content", ["[feed]\nnope = 1\n", "[nope]\nkey = 1\n", "nope = 1\n"])
+def test_an_unknown_key_of_a_file_is_named(files: Path, content: str) -> None:
+    """A misspelt block or key is refused with its name and the file."""
+    (files / "a.toml").write_text(content)
+    fault = _fault()
+    assert "nope` (" + str(files / "a.toml") in fault
+    assert "no such setting" in fault
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["TICKFLAG_NOPE", "TICKFLAG_FEED__NOPE", "TICKFLAG_INSTANCE__X", "TICKFLAG_FEED__SOURCE__X", "tickflag_feed__nope"],
+)
+def test_an_unknown_variable_is_named(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt variable is refused with its name, in either case and at any depth."""
+    monkeypatch.setenv(variable, "1")
+    assert f"environment variable {variable}: no such setting" in _fault()
+
+
+def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable without our prefix, and ours that are no settings, are nobody's fault."""
+    monkeypatch.setenv("OTHER_FEED__NOPE", "1")
+    monkeypatch.setenv("TICKFLAG_TEST_DATA", "/nowhere")
+    assert load() == Settings()
+
+
+@pytest.mark.parametrize("arguments", [{"nope": 1}, {"feed": {"nope": 1}}])
+def test_an_unknown_argument_is_named(arguments: dict[str, Any]) -> None:
+    """An argument that sets nothing is refused with its name."""
+    assert "nope` (argument): no such setting" in _fault(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "named"),
+    [
+        ("[feed]\nsource = 'a'\n", "[feed]\nheartbeat_ms = 50\nsource = 'a'\n", "feed.source"),
+        ("instance = 'a'\n", "instance = 'a'\n", "instance"),
+        ("feed = 3\n", "[feed]\nsource = 'a'\n", "feed"),
+        ("[feed]\nsource = 'a'\n", "feed = 3\n", "feed"),
+    ],
+)
+def test_a_key_in_two_files_is_refused(files: Path, first: str, second: str, named: str) -> None:
+    """Which of two files would win is nothing to guess: the key and the second file are named, be the values equal."""
+    (files / "a.toml").write_text(first)
+    (files / "b.toml").write_text(second)
+    assert _fault() == f"{files / 'b.toml'}: `{named}` is also set in another file"
+
+
+@pytest.mark.parametrize("content", [b"[feed\n", b"\xff\xfe", b"a = 1\na = 2\n"])
+def test_a_file_that_cannot_be_read_is_named(files: Path, content: bytes) -> None:
+    """A file that is no TOML is refused by its path."""
+    (files / "a.toml").write_bytes(content)
+    assert _fault().startswith(f"{files / 'a.toml'}: ")
+
+
+def test_a_folder_in_a_files_place_is_named(files: Path) -> None:
+    """What cannot be opened is refused by its path as well."""
+    (files / "a.toml").mkdir()
+    assert _fault().startswith(f"{files / 'a.toml'}: ")
+
+
+def test_a_bad_value_of_a_file_is_named(files: Path) -> None:
+    """The key and the file that set it."""
+    (files / "a.toml").write_text("[segment]\ncapacity = 0\n")
+    (files / "b.toml").write_text("[feed]\nsource = 'a'\n")
+    assert _fault().startswith(f"setting `segment.capacity` ({files / 'a.toml'}): ")
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "", "fast"])
+def test_a_bad_value_of_a_variable_is_named(value: str, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key and the variable, also where a file sets the same key."""
+    (files / "a.toml").write_text("[feed]\nrate_limit_ms = 5\n")
+    monkeypatch.setenv("TICKFLAG_FEED__RATE_LIMIT_MS", value)
+    assert _fault().startswith("setting `feed.rate_limit_ms` (environment variable TICKFLAG_FEED__RATE_LIMIT_MS): ")
+
+
+def test_a_bad_argument_is_not_blamed_on_others(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source named is the one that won."""
+    (files / "a.toml").write_text("[feed]\nrate_limit_ms = 5\n")
+    monkeypatch.setenv("TICKFLAG_FEED__RATE_LIMIT_MS", "6")
+    assert _fault(feed={"rate_limit_ms": -1}).startswith("setting `feed.rate_limit_ms` (argument): ")
+
+
+def test_all_faults_are_told_at_once() -> None:
+    """A line for each."""
+    assert len(_fault(feed={"rate_limit_ms": -1, "heartbeat_ms": 0}, nope=1).splitlines()) == 3
+
+
+@pytest.mark.parametrize("variable", ["TICKFLAG_SEGMENT__INTERVALS", "TICKFLAG_SEGMENT"])
+def test_a_list_or_block_in_a_variable_is_json(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no JSON is refused with the variable's name."""
+    monkeypatch.setenv(variable, "1m,5m")
+    assert _fault().startswith(f"environment variable {variable}: must be JSON: ")
+
+
+def test_json_in_variables_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list, and a whole block beside a key of it; the key wins."""
+    monkeypatch.setenv("TICKFLAG_SEGMENT__INTERVALS", '["1h", "1m"]')
+    monkeypatch.setenv("TICKFLAG_FEED", '{"source": "replay", "rate_limit_ms": 1}')
+    monkeypatch.setenv("TICKFLAG_FEED__RATE_LIMIT_MS", "2")
+    settings = load()
+    assert settings.intervals_s == (60, 3600)
+    assert (settings.feed.source, settings.feed.rate_limit_ms) == ("replay", 2)
+
+
+def test_a_bad_value_in_a_blocks_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block's variable is the origin of its keys."""
+    monkeypatch.setenv("TICKFLAG_FEED", '{"rate_limit_ms": -1}')
+    assert _fault().startswith("setting `feed.rate_limit_ms` (environment variable TICKFLAG_FEED): ")
+
+
+@pytest.mark.parametrize(
+    ("intervals", "reason"),
+    [
+        (["1m", "60s"], "named twice"),
+        (["5 minutes"], "'5 minutes' is no interval"),
+        ([], "at least 1 item"),
+        ([f"{n}m" for n in range(1, 10)], "at most 8 items"),
+    ],
+)
+def test_bad_intervals_are_named(intervals: list[str], reason: str) -> None:
+    """Each interval is one of its own and there are 1 to 8 of them."""
+    fault = _fault(segment={"intervals": intervals})
+    assert fault.startswith("setting `segment.intervals` (argument): ")
+    assert reason in fault
+
+
+def test_a_bad_element_of_a_list_is_named(files: Path) -> None:
+    """The place in the list is part of the key."""
+    (files / "a.toml").write_text("[segment]\nintervals = ['1m', 5]\n")
+    assert _fault().startswith(f"setting `segment.intervals.1` ({files / 'a.toml'}): ")
+
+
+class _Strict(Settings):
+    must: int
+
+
+def test_a_default_has_no_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault that nobody's value is to blame for names the key alone."""
+    monkeypatch.setattr("common.settings.Settings", _Strict)
+    assert _fault() == "setting `must`: Field required"
+
+
+def test_settings_do_not_change() -> None:
+    """Once loaded, neither a block nor a key can be replaced."""
+    settings = load()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.instance = "other"
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.feed.source = "other"  # type: ignore[misc] # what a type checker refuses as well
+
+
+def test_values_of_files_come_as_a_whole() -> None:
+    """The source of files answers for all fields at once."""
+    with pytest.raises(NotImplementedError):
+        _FilesSource(Settings).get_field_value(None, "feed")
+
+
+def test_every_block_is_documented() -> None:
+    """Each key of a block has its docstring in the source, as `show-config` and the docs tell it."""
+    source = Path(load.__code__.co_filename).read_text()
+    for block in Settings.model_fields.values():
+        if isinstance(block.annotation, type) and issubclass(block.annotation, BaseModel):
+            for key in block.annotation.model_fields:
+                _, _, rest = source.partition(f"class {block.annotation.__name__}(")
+                following = rest.split(f"    {key}: ", 1)[1].split("\n", 2)[1]
+                assert following.startswith('    """'), f"{block.annotation.__name__}.{key}"
