@@ -5,7 +5,7 @@ The row's version is odd while the feed writes the row. A reader copies between 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -140,8 +140,7 @@ class CandleWish:
     forming: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """Copies of rows, valid until the next read. `candles` is (field, row, look-back), NaN where a symbol is young."""
 
     slots: npt.NDArray[np.int32]

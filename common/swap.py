@@ -10,8 +10,7 @@ argues them, `tests/model` checks every interleaving of a small instance.
 """
 
 import enum
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -128,8 +127,7 @@ class Route(enum.Enum):
     ALL = "all"  # every symbol, as asked
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(NamedTuple):
     """What to process so that everything announced up to `target` is covered. Commit it, or drop it and take again."""
 
     route: Route

@@ -143,10 +143,6 @@ class Journal:
             rows = self._connection.execute("SELECT * FROM signals WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit))
             return [Signal(**dict(zip(Signal.model_fields, row, strict=True))) for row in rows]
 
-    def scores(self) -> dict[str, dict[str, float]]:
-        """Trader -> symbol -> score, what the signals up to `last_seq` add up to."""
-        return {position.trader: matches for position, matches in self.load().traders if not position.retired}
-
     def close(self) -> None:
         """What was not committed is gone."""
         if self._database is not None:
@@ -180,7 +176,7 @@ class Journal:
             self._connection.executescript(_SCHEMA)
         (verdict,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()  # 0.3 s for a million signals
         if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
+            raise sqlite3.DatabaseError(verdict.splitlines()[-1])
         first, last, count = self._one("SELECT min(seq), max(seq), count(*) FROM signals")
         self._first_seq, self._last_seq = first or 1, last or 0
         self._state_version = self._one("SELECT coalesce(max(value), 0) FROM meta WHERE key = 'state_version'")[0]

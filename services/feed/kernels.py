@@ -29,6 +29,7 @@ HOUR_NS = 3_600_000_000_000
 # Words of FeedState.meta
 PENDING_COUNT = 0  # announcements put off
 NEXT_DUE = 1  # monotonic ns when the first of them is due; 0: none
+DIRTY = 2  # 1: a flag is set in an open cycle
 
 
 class FeedState(NamedTuple):
@@ -53,6 +54,7 @@ def _flag(arrays: Any, state: Any, channel: int, slot: int, oldest_ns: int) -> N
     if set_bit(arrays.flags[channel, cycle % 2], slot):
         arrays.living[FLAGGED] += 1
         state.cycle[channel, 0] += 1
+        state.meta[DIRTY] = 1
     if state.cycle[channel, 1] == 0 or oldest_ns < state.cycle[channel, 1]:
         state.cycle[channel, 1] = oldest_ns
 

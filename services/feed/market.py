@@ -15,7 +15,7 @@ from common.messages import SwapEvent
 from common.segment import Segment
 from common.swap import BUFFER_NAMES, close_cycle, open_next
 from common.symbols import SymbolTable
-from services.feed.kernels import HOURS, NEXT_DUE, FeedState, announce_due, apply_klines, apply_ticks, close_due
+from services.feed.kernels import DIRTY, HOURS, NEXT_DUE, FeedState, announce_due, apply_klines, apply_ticks, close_due
 from services.feed.updates import Batch
 
 NS = 1_000_000_000
@@ -38,6 +38,7 @@ class Market:
         native = self.native_s & set(plan.intervals_s)
         self._base_s = min(self.native_s, default=0)
         self._intervals = {seconds: k for k, seconds in enumerate(plan.intervals_s)}
+        self._channels = segment.channel_names
         self._full_reported = False
         self._watermark_done = 0
         capacity = plan.capacity
@@ -109,21 +110,21 @@ class Market:
     @property
     def dirty(self) -> bool:
         """A flag is set in an open cycle."""
-        return bool(self.state.cycle[:, 0].any())
+        return bool(self.state.meta[DIRTY])
 
     def swap(self, send: Callable[[SwapEvent], None], now_ns: int) -> int:
         """Close the open cycle of every channel with flags, hand each swap event to `send`; gives how many."""
         arrays = self.segment.arrays
         closed = 0
-        for channel, name in enumerate(self.segment.channel_names):
-            flagged, oldest_ns = (int(word) for word in self.state.cycle[channel])
+        self.state.meta[DIRTY] = 0
+        for channel, (flagged, oldest_ns) in enumerate(self.state.cycle.tolist()):
             if not flagged:
                 continue
             cycle = int(close_cycle(arrays.control, arrays.cycles, channel, oldest_ns))
             try:
                 send(
                     SwapEvent(
-                        channel=name,
+                        channel=self._channels[channel],
                         generation=self.segment.generation,
                         cycle=cycle,
                         buffer=BUFFER_NAMES[cycle % 2],

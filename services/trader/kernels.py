@@ -1,13 +1,58 @@
-"""The trader's kernel: what changed between the committed match set and new scores."""
+"""The trader's kernels: a plugin's answer into scores, and what they change in the committed match set.
+
+Scores are floats, NaN where a symbol does not match. A symbol that is not trading never matches.
+"""
 
 from typing import Any
 
+import numpy as np
+
 from common.jit import kernel
+from common.layout import STATUS_TRADING
+
+SOUND = 0
+INFINITE = 1
+MISSING = 2  # a match whose score is NaN
+
+
+@kernel
+def scores_of_mask(mask: Any, status: Any, out: Any) -> None:
+    """1 where the mask is set."""
+    for i in range(len(mask)):
+        out[i] = 1.0 if mask[i] and status[i] == STATUS_TRADING else np.nan
+
+
+@kernel
+def scores_of_floats(scores: Any, status: Any, out: Any) -> int:
+    """The scores as they are; gives SOUND or INFINITE."""
+    fault = SOUND
+    for i in range(len(scores)):
+        if np.isinf(scores[i]):
+            fault = INFINITE
+        out[i] = scores[i] if status[i] == STATUS_TRADING else np.nan
+    return fault
+
+
+@kernel
+def scores_of_pair(mask: Any, scores: Any, status: Any, out: Any) -> int:
+    """The scores where the mask is set; gives SOUND, INFINITE or MISSING."""
+    fault = SOUND
+    for i in range(len(mask)):
+        out[i] = np.nan
+        if not mask[i]:
+            continue
+        if np.isinf(scores[i]):
+            fault = INFINITE
+        elif scores[i] != scores[i]:
+            fault = MISSING
+        elif status[i] == STATUS_TRADING:
+            out[i] = scores[i]
+    return fault
 
 
 @kernel
 def difference(slots: Any, new: Any, scores: Any, entered: Any, left: Any, moved: Any) -> tuple[int, int, int]:
-    """Sort the places of `slots` whose score (NaN: no match) differs from `scores` into the three outputs."""
+    """Sort the places of `slots` whose score differs from `scores` into the three outputs; gives how many each."""
     e, x, m = 0, 0, 0
     for i in range(len(slots)):
         before = scores[slots[i]]

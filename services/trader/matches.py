@@ -4,7 +4,7 @@ Scores stand by slot while a generation lasts. When another begins, matches are 
 until their symbol has data again.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,7 @@ Floats = npt.NDArray[np.float64]
 Slots = npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What one cycle changes; commit it or drop it."""
 
     slots: Slots
@@ -25,8 +24,9 @@ class Change:
     left: list[str]
     moved: dict[str, float]
 
-    def __bool__(self) -> bool:
-        return bool(self.entered or self.left or self.moved)
+    def is_empty(self) -> bool:
+        """Nothing entered, left or moved."""
+        return not (self.entered or self.left or self.moved)
 
 
 def entry_bytes(name: str) -> int:
@@ -73,16 +73,17 @@ class MatchSet:
         return Change(
             slots,
             scores,
-            {names[slots[i]]: float(scores[i]) for i in entered[:e]},
-            [names[slots[i]] for i in left[:x]],
-            {names[slots[i]]: float(scores[i]) for i in moved[:m]},
+            {names[slots[i]]: float(scores[i]) for i in entered[:e]} if e else {},
+            [names[slots[i]] for i in left[:x]] if x else [],
+            {names[slots[i]]: float(scores[i]) for i in moved[:m]} if m else {},
         )
 
     def commit(self, change: Change) -> bool:
         """Take the change in; True where a stale match became live or left."""
         self._scores[change.slots] = change.scores
-        self.count += len(change.entered) - len(change.left)
-        self.entries_bytes += sum(map(entry_bytes, change.entered)) - sum(map(entry_bytes, change.left))
+        if change.entered or change.left:
+            self.count += len(change.entered) - len(change.left)
+            self.entries_bytes += sum(map(entry_bytes, change.entered)) - sum(map(entry_bytes, change.left))
         if not self.stale:
             return False
         evaluated = {self._names[slot] for slot in change.slots}

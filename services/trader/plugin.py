@@ -15,15 +15,16 @@ import pluggy
 from pydantic import ValidationError
 
 from common.errors import PluginError
-from common.layout import STATUS_TRADING
 from common.rows import Rows
 from common.traderapi import PROJECT, Market, Trader, hooks
+from services.trader.kernels import INFINITE, MISSING, scores_of_floats, scores_of_mask, scores_of_pair
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 
 class Plugin:
-    """A trader ready to be asked. `evaluate` gives scores, NaN where a symbol does not match."""
+    """A trader ready to be asked."""
 
     def __init__(
         self, trader: Trader, evaluate: Callable[..., Any] | None, per_symbol: Callable[..., Any] | None
@@ -36,23 +37,23 @@ class Plugin:
     def vectorised(self) -> bool:
         return self._evaluate is not None
 
-    def evaluate(self, rows: Rows, symbols: Callable[[], list[str]], time_ns: int) -> Floats:
-        """Ask the trader about `rows`. Raises PluginError naming the trader, the hook and what it did wrong."""
-        market = Market(self.trader, rows.tickers, rows.candles, rows.valid, symbols, time_ns)
-        if self._evaluate is not None:
-            scores = self._scores(self._called("evaluate", self._evaluate, market), len(market))
-        else:
-            scores = self._one_by_one(market)
-        traded = rows.tickers["status"] == STATUS_TRADING
-        if not traded.all():
-            scores = np.where(traded, scores, np.nan)
-        return scores
+    def evaluate(self, rows: Rows, symbols: Callable[[], list[str]], time_ns: int, out: Floats) -> None:
+        """Ask the trader about `rows` and write the scores to `out`, NaN where a symbol does not match.
 
-    def _one_by_one(self, market: Market) -> Floats:
-        assert self._per_symbol is not None
+        Raises PluginError naming the trader, the hook and what it did wrong; `out` is then undefined.
+        """
+        market = Market(self.trader, rows.tickers, rows.candles, rows.valid, symbols, time_ns)
+        status = rows.tickers["status"]
+        if self._evaluate is not None:
+            self._take(self._called("evaluate", self._evaluate, market), status, out)
+        else:
+            scores_of_floats(self._one_by_one(market, self._per_symbol), status, out)
+
+    def _one_by_one(self, market: Market, function: Callable[..., Any] | None) -> Floats:
+        assert function is not None
         scores = np.full(len(market), np.nan)
         for i in range(len(market)):
-            result = self._called("evaluate_symbol", self._per_symbol, market.symbol(i))
+            result = self._called("evaluate_symbol", function, market.symbol(i))
             if result is None or result is False:
                 continue
             if result is not True and not isinstance(result, int | float | np.number | np.bool_):
@@ -73,31 +74,41 @@ class Plugin:
         except BaseException as error:  # a plugin may raise anything, SystemExit too: its fault stays its own
             raise self._wrong(hook, f"raised {type(error).__name__}: {error}") from error
 
-    def _scores(self, result: Any, n: int) -> Floats:
+    def _take(self, result: Any, status: Integers, out: Floats) -> None:
+        """Check the answer of `evaluate` and write it to `out`."""
+        n = len(out)
         if isinstance(result, tuple) and len(result) == 2:
             mask, scores = (np.asarray(part) for part in result)
-            if mask.dtype != np.bool_ or scores.dtype.kind not in "fiu":
+            if mask.dtype.kind != "b" or scores.dtype.kind not in "fiu":
                 raise self._wrong("evaluate", f"gave a pair of {mask.dtype} and {scores.dtype}; wanted (bool, float)")
             if mask.shape != (n,) or scores.shape != (n,):
                 raise self._wrong("evaluate", f"gave shapes {mask.shape} and {scores.shape}; wanted ({n},) twice")
-            found = np.where(mask, scores.astype(np.float64), np.nan)
-            if np.isnan(found[mask]).any():
-                raise self._wrong("evaluate", "gave NaN as the score of a match")
+            fault = scores_of_pair(_plain(mask, np.bool_), _plain(scores, np.float64), status, out)
         else:
             array = np.asarray(result)
             if array.dtype.kind not in "bf":
-                raise self._wrong(
-                    "evaluate", f"gave {_described(result)}; wanted a bool or float array, or (mask, scores)"
-                )
+                what = _described(result)
+                raise self._wrong("evaluate", f"gave {what}; wanted a bool or float array, or (mask, scores)")
             if array.shape != (n,):
                 raise self._wrong("evaluate", f"gave the shape {array.shape}; wanted ({n},), one entry a symbol")
-            found = np.where(array, 1.0, np.nan) if array.dtype.kind == "b" else array.astype(np.float64)
-        if np.isinf(found).any():
+            if array.dtype.kind == "b":
+                scores_of_mask(_plain(array, np.bool_), status, out)
+                return
+            fault = scores_of_floats(_plain(array, np.float64), status, out)
+        if fault == INFINITE:
             raise self._wrong("evaluate", "gave an infinite score")
-        return found
+        if fault == MISSING:
+            raise self._wrong("evaluate", "gave NaN as the score of a match")
 
     def _wrong(self, hook: str, what: str) -> PluginError:
         return PluginError(f"trader {self.trader.name!r}: hook `{hook}` {what}")
+
+
+def _plain(array: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """The array as the kernels are compiled for: contiguous, of this type, writable."""
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.writeable:
+        return array
+    return np.array(array, dtype)
 
 
 def _described(result: Any) -> str:

@@ -63,9 +63,9 @@ class Results:
 
     def publish(self, change: Change, cycle: int, time_ms: int, oldest_ns: int) -> Result | None:
         """Send what the committed `change` means; nothing changed, nothing sent. Gives the message."""
-        if self.owes_snapshot or (change and not self._deltas):
+        if self.owes_snapshot or not (self._deltas or change.is_empty()):
             return self.publish_snapshot(cycle, time_ms, oldest_ns)
-        if not change:
+        if change.is_empty():
             return None
         delta = Delta.model_construct(
             **self._progress(cycle, time_ms, oldest_ns),

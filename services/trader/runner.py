@@ -121,18 +121,18 @@ class Runner:
             self._slots[n : n + size] = rows.slots
             self._versions[n : n + size] = rows.versions
             if not self._market and size:
-                self._scores[n : n + size] = self._evaluated(rows, time_ns)
+                self._evaluate(rows, time_ns, self._scores[n : n + size])
             n += size
         if self._market and n:
             self._held[self._slots[:n]] = True
             everyone = self._rows.mirrored(take.symbols)
-            scores = self._plugin.evaluate(everyone, lambda: self.directory.names[: take.symbols], time_ns)
-            self._scores[: take.symbols] = scores
+            names = self.directory.names
+            self._plugin.evaluate(everyone, lambda: names[: take.symbols], time_ns, self._scores[: take.symbols])
         return n, n < len(slots)
 
-    def _evaluated(self, rows: Rows, time_ns: int) -> Floats:
+    def _evaluate(self, rows: Rows, time_ns: int, out: Floats) -> None:
         names = self.directory.names
-        return self._plugin.evaluate(rows, lambda: [names[slot] for slot in rows.slots], time_ns)
+        self._plugin.evaluate(rows, lambda: [names[slot] for slot in rows.slots], time_ns, out)
 
     def _ranked(self, count: int) -> tuple[Slots, Floats]:
         """All slots and their scores in a market-wide evaluation; only watched symbols with data may match."""

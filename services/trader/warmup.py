@@ -12,7 +12,7 @@ from common.segment import Segment
 from common.swap import ChannelReader, close_cycle
 from common.symbols import SymbolDirectory
 from common.traderapi.indicators import ema, rsi
-from services.trader.kernels import difference
+from services.trader.kernels import difference, scores_of_floats, scores_of_mask, scores_of_pair
 
 
 def warm_up() -> None:
@@ -46,5 +46,10 @@ def _read(mapped: Segment, segment: Segment) -> None:
         close_cycle(segment.arrays.control, segment.arrays.cycles, channel, 1)
         take = reader.take(*reader.observe())
         reader.oldest_ns(take)
+        status, out = rows.tickers["status"], np.zeros(len(rows.tickers))
+        mask = out > 0.0
+        scores_of_mask(mask, status, out)
+        scores_of_floats(out, status, out)
+        scores_of_pair(mask, out, status, out)
     work = np.zeros(2, np.int64)
     difference(np.zeros(0, np.int32), np.zeros(0), np.zeros(0), work, work, work)

@@ -67,14 +67,20 @@ class MarketModel:
         self.watermark_ns = watermark_ns
         self.symbols: dict[int, Symbol] = {}
         self.channels = [Channel() for _ in range(1 + len(intervals_ns))]
+        self.applied = 0
+        """Trades."""
         self.late = 0
+        """Trades that came too late for one of their candles."""
 
     def begin_generation(self) -> None:
-        """All cycles start again; the symbols stay."""
+        """All cycles start again; the symbols stay, and what they hold counts as announced before the first cycle."""
         self.channels = [Channel() for _ in self.channels]
+        for number, channel in enumerate(self.channels):
+            channel.announced[0] = {slot: self.version(number, slot) for slot in self.symbols}
 
     def trade(self, slot: int, event_ns: int, price: float, qty: float, now_ns: int) -> None:
         symbol = self.symbols.setdefault(slot, Symbol())
+        self.applied += 1
         symbol.updates += 1
         symbol.event_ns = max(symbol.event_ns, event_ns)
         symbol.last = price

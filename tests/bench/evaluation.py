@@ -1,0 +1,116 @@
+"""Evaluation: CPU of a trader's cycle with tracking on and off, by how many symbols are flagged and how many there are."""
+
+import statistics
+from pathlib import Path
+
+import numpy as np
+
+from common import layout
+from tests.bench.options import Options
+from tests.bench.report import Findings, Table
+from tests.bench.timing import cpu_ns, in_turn
+from tests.bench.world import SHIPPED, TRADERS, Seat, World, runtime_folder
+
+SYMBOLS = 5_000
+QUIET = 0.02
+RULES = {
+    "price over mean of 20": (TRADERS / "price_over_mean.py", 90.0),
+    "RSI over 100 candles": (SHIPPED / "rsi.py", 98.0),
+    "per-symbol Python rule": (SHIPPED / "spread.py", 95.0),
+}
+SHARES = (0.001, 0.01, QUIET, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
+
+
+def run(options: Options) -> Findings:
+    found = Findings("evaluation")
+    with runtime_folder() as runtime, World(runtime, SYMBOLS, history=100) as world:
+        for rule, (path, goal) in RULES.items():
+            _rule(found, options, world, rule, path, goal)
+        _debug_ring(found, options, world)
+    _growth(found, options)
+    return found
+
+
+def _rule(found: Findings, options: Options, world: World, rule: str, path: Path, goal: float) -> None:
+    """The whole curve of one rule; targets at the quiet market, at half and at all flagged."""
+    seats = {tracking: _settled(world, Seat(world.segment, path, tracking)) for tracking in (True, False)}
+    slow = rule.startswith("per-symbol")
+    rows = []
+    for share in (QUIET, 0.5, 1.0) if options.quick else SHARES:
+        flagged = max(1, round(share * SYMBOLS))
+        cycles = 6 if options.quick else 20 if slow else 60 if flagged > 1_000 else 120
+        on, off = _cycles_ns(world, seats, flagged, cycles)
+        rows.append([100 * share, flagged, on / 1_000, off / 1_000, on / off, 100 * (1 - on / off)])
+        if share == QUIET:
+            found.at_least(f"{rule}: CPU saved, 2 % of {SYMBOLS:,} flagged", 100 * (1 - on / off), goal, "%")
+        elif share == 0.5:
+            found.at_most(f"{rule}: 50 % flagged, times the CPU of tracking off", on / off, 1.1, "x")
+        elif share == 1.0:
+            found.at_most(f"{rule}: all flagged, times the CPU of tracking off", on / off, 1.2, "x")
+    columns = ["% flagged", "symbols", "tracking us", "off us", "ratio", "% saved"]
+    found.tables.append(Table(f"CPU of a cycle, {SYMBOLS:,} symbols: {rule}", columns, rows))
+
+
+def _settled(world: World, seat: Seat) -> Seat:
+    """The seat after its first cycles: everything seen, snapshot sent."""
+    for _ in range(2):
+        world.tick(np.arange(len(world.activity.start)))
+        world.swap()
+        seat.step(world.event_ns)
+    return seat
+
+
+def _cycles_ns(world: World, seats: dict[bool, Seat], flagged: int, cycles: int) -> tuple[float, float]:
+    """Median CPU of a cycle with `flagged` symbols changed, tracking on and off. Both step in the same cycle."""
+    times: dict[bool, list[int]] = {True: [], False: []}
+    for number in range(cycles):
+        world.tick(world.activity.distinct(flagged))
+        world.swap()
+        for tracking in in_turn(list(seats), number):
+            seat = seats[tracking]
+            times[tracking].append(cpu_ns(lambda s=seat: s.step(world.event_ns)))  # type: ignore[misc]
+    return statistics.median(times[True]), statistics.median(times[False])
+
+
+def _growth(found: Findings, options: Options) -> None:
+    """250 changed symbols cost the same among few and among many."""
+    large = 20_000 if options.quick else 100_000
+    cycles = 10 if options.quick else 200
+    paths = {"price over mean of 20": RULES["price over mean of 20"][0], "empty rule": TRADERS / "empty.py"}
+    with runtime_folder() as small_folder, runtime_folder() as large_folder:
+        sizes = {"small": (small_folder, SYMBOLS), "large": (large_folder, large)}
+        worlds = {key: World(folder, n, 20, (60,), history=20) for key, (folder, n) in sizes.items()}
+        rows = []
+        for rule, path in paths.items():
+            seats = {key: _settled(world, Seat(world.segment, path)) for key, world in worlds.items()}
+            times: dict[str, list[int]] = {key: [] for key in worlds}
+            for number in range(cycles):
+                for key in in_turn(list(worlds), number):
+                    world, seat = worlds[key], seats[key]
+                    world.tick(world.activity.distinct(250))
+                    world.swap()
+                    times[key].append(cpu_ns(lambda s=seat, w=world: s.step(w.event_ns)))  # type: ignore[misc]
+            small_ns, large_ns = statistics.median(times["small"]), statistics.median(times["large"])
+            rows.append([rule, small_ns / 1_000, large_ns / 1_000, large_ns / small_ns])
+            del seats
+        for world in worlds.values():
+            world.close()
+    found.at_most(f"growth of a cycle, 250 flagged of {SYMBOLS:,} and of {large:,}", rows[0][3], 1.5, "x")  # type: ignore[arg-type]
+    columns = ["250 flagged", f"of {SYMBOLS:,} us", f"of {large:,} us", "ratio"]
+    found.tables.append(Table("growth with the number of symbols", columns, rows))
+
+
+def _debug_ring(found: Findings, options: Options, world: World) -> None:
+    """What writing down every update costs the feed."""
+    living = world.market.segment.arrays.living
+    times: dict[int, list[float]] = {0: [], 1: []}
+    for number in range(20 if options.quick else 100):
+        rows = world.activity.trades(world.activity.zipf(4_096), world.event_ns)
+        for on in in_turn([0, 1], number):
+            living[layout.DEBUG_ON] = on
+            times[on].append(cpu_ns(lambda r=rows: world.apply(r)) / 4_096)  # type: ignore[misc]
+    living[layout.DEBUG_ON] = 0
+    world.swap()
+    off, on = statistics.median(times[0]), statistics.median(times[1])
+    found.plainly("a tick with the debug ring off", off, "ns")
+    found.plainly("a tick with the debug ring on", on, "ns")

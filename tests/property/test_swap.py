@@ -1,0 +1,339 @@
+"""The update protocol as a state machine: the real writer and real readers, step by step in any order.
+
+What must stay true is checked at every commit: NoLostUpdate, CursorClosed, Conservation, NoTornRead. At the end every
+reader that is left alone catches up with the market's last rows.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from common import layout
+from common.layout import CANDLE_FIELDS, CLOSED, CONTROL_WORDS
+from common.rows import CandleWish, RowReader, Rows
+from common.segment import Segment
+from common.swap import ChannelReader, Route, Take
+from services.feed.growth import grown
+from services.feed.market import Market
+from tests.support.folders import runtime_folder
+from tests.support.market_model import Channel, MarketModel
+from tests.support.markets import MINUTE, NOON, SECOND, swap, tick_batch
+
+INTERVALS_S = (60, 300)
+RATE_LIMIT_NS = 100
+CAPACITY = 8
+LARGEST = 32
+DEPTH = 3
+READERS = 3
+
+_slots = st.integers(0, LARGEST - 1)  # modulo the number of symbols
+_moves = st.sampled_from([0, 0, SECOND, MINUTE, 7 * MINUTE])
+_trades = st.tuples(st.just("trade"), _slots, _moves)
+_acts = st.lists(_trades | _trades | st.tuples(st.sampled_from(["swap", "swap", "due", "watermark"])), max_size=3)
+_between = st.tuples(_acts, _acts, _acts)  # after the reader looked at `closed`, after its take, after its copy
+_numbers = st.integers(0, READERS - 1)
+_QUIET: tuple[Any, Any, Any] = ((), (), ())
+_traders = st.tuples(
+    st.tuples(st.integers(0, len(INTERVALS_S)), st.booleans(), st.booleans()),
+    st.integers(1, 4),
+    st.sets(_slots, max_size=LARGEST // 2),
+)
+
+
+@dataclass
+class Reader:
+    """A trader's side: place in a channel, rows, and what came of them."""
+
+    segment: Segment
+    channel: ChannelReader
+    rows: RowReader
+    chunk: int
+    announced: Channel
+    watched: Any
+    fields: tuple[int, bool, bool]  # channel, with candles, mirror
+    copies: dict[int, tuple[int, float, list[list[float]] | None]] = field(default_factory=dict)
+    """Slot -> version, last price and candles when it was processed."""
+    retry: set[int] = field(default_factory=set)
+    reached: int = 0
+
+
+class UpdateProtocol(RuleBasedStateMachine):
+    """One feed, three traders. Every trade has another price, so that a price tells which update was seen."""
+
+    @initialize(symbols=st.integers(1, CAPACITY), traders=st.lists(_traders, min_size=READERS, max_size=READERS))
+    def start(self, symbols: int, traders: list[Any]) -> None:
+        self.resources = ExitStack()
+        self.runtime = self.resources.enter_context(runtime_folder())
+        segment = Segment.create(self.runtime, layout.plan(CAPACITY, DEPTH, INTERVALS_S))
+        segment.publish(self.runtime)
+        self.market = Market(segment, RATE_LIMIT_NS, 0)
+        self.model = MarketModel(tuple(s * SECOND for s in INTERVALS_S), RATE_LIMIT_NS, 0)
+        self.now_ns, self.event_ns, self.price = 1_000, NOON, 0.0
+        self.prices: dict[tuple[int, int], float] = {}  # (slot, row version) -> last price
+        for _ in range(symbols):
+            self.new_symbol()
+        self.readers = [self._started(*trader) for trader in traders]
+
+    # --- the writer
+
+    @rule()
+    def new_symbol(self) -> None:
+        """A symbol gets a slot and holds no data yet; a full table starts a generation of twice the capacity."""
+        count = len(self.market.symbols)
+        if count == self.market.segment.layout.capacity:
+            if count == LARGEST:
+                return
+            self.switch_generation()
+        self.market.slot(f"S{count}")
+
+    @rule(acts=_acts, wait=st.sampled_from([0, 1, 40, 100]))
+    def write(self, acts: list[Any], wait: int) -> None:
+        """The feed works for a while, and time goes on."""
+        self.now_ns += wait
+        self._write(acts)
+
+    @rule()
+    def switch_generation(self) -> None:
+        """Pending announcements go out, then a new segment takes over; the old one's readers have yet to notice."""
+        if self.market.segment.layout.capacity == LARGEST:
+            return
+        self.market.announce_pending(self.now_ns)
+        self.model.announce_due(self.now_ns, everything=True)
+        self._swap()
+        old = self.market.segment
+        self.market = grown(self.market, self.runtime)
+        self.market.segment.publish(self.runtime)
+        self.model.begin_generation()
+        old.path.unlink()
+        old.close()
+
+    def _write(self, acts: list[Any]) -> None:
+        for name, *arguments in acts:
+            match name:
+                case "trade":
+                    self._trade(*arguments)
+                case "swap":
+                    self._swap()
+                case "due":
+                    assert self.market.announce_due(self.now_ns) == self.model.announce_due(self.now_ns)
+                case "watermark":
+                    self.market.close_due(self.event_ns, self.now_ns)
+                    self.model.close_due(self.event_ns - self.event_ns % (60 * SECOND), self.now_ns)
+                    self._note_prices()
+
+    def _trade(self, number: int, move: int) -> None:
+        slot = number % len(self.market.symbols)
+        self.price += 1.0
+        self.event_ns += move
+        self.market.apply(tick_batch([slot], [self.price], self.event_ns), self.now_ns)
+        self.model.trade(slot, self.event_ns, self.price, 1.0, self.now_ns)
+        self._note_prices()
+
+    def _note_prices(self) -> None:
+        for slot, symbol in self.model.symbols.items():
+            self.prices[slot, 2 * symbol.updates] = symbol.last
+
+    def _swap(self) -> None:
+        names = self.market.segment.channel_names
+        told = [(names.index(e.channel), e.cycle, e.flagged, e.oldest_ns) for e in swap(self.market, self.now_ns)]
+        assert told == [(a.channel, a.cycle, a.flagged, a.oldest_ns) for a in self.model.swap()]
+
+    # --- the readers
+
+    @rule(number=_numbers, trader=_traders)
+    def restart(self, number: int, trader: Any) -> None:
+        """A trader ends, and another one begins in its place with nothing seen."""
+        self.readers[number] = self._started(*trader)
+
+    def _started(self, fields: tuple[int, bool, bool], chunk: int, not_watched: set[int]) -> Reader:
+        mask = np.array([slot not in not_watched for slot in range(LARGEST)], np.uint8)
+        return self._attached(fields, chunk, mask)
+
+    def _attached(self, fields: tuple[int, bool, bool], chunk: int, watched: Any) -> Reader:
+        channel, candles, mirror = fields
+        segment = Segment.attach_current(self.runtime)
+        wish = CandleWish(max(channel - 1, 0), DEPTH, tuple(range(len(CANDLE_FIELDS))), False) if candles else None
+        return Reader(
+            segment,
+            ChannelReader(segment, channel, watched[: segment.layout.capacity]),
+            RowReader(segment, channel, wish, chunk, mirror),
+            chunk,
+            self.model.channels[channel],
+            watched,
+            fields,
+        )
+
+    @rule(number=_numbers)
+    def notice(self, number: int) -> None:
+        """A reader looks whether there is a new generation, and if so begins again on it: everything is dirty."""
+        old = self.readers[number]
+        if old.segment.path.name != self.runtime.read_pointer():
+            self.readers[number] = self._attached(old.fields, old.chunk, old.watched)
+
+    @rule(number=_numbers, slot=_slots)
+    def change_watch_list(self, number: int, slot: int) -> None:
+        """A symbol enters the watch list and is dirty, or leaves it."""
+        reader = self.readers[number]
+        reader.watched[slot] ^= 1
+        if slot >= len(reader.channel.seen):
+            return
+        if reader.watched[slot]:
+            reader.channel.seen[slot] = 0
+            reader.channel.require_exact()
+        else:
+            reader.copies.pop(slot, None)
+
+    @rule(acts=_acts, between=_between)
+    def wake_all_in_time(self, acts: list[Any], between: tuple[Any, Any, Any]) -> None:
+        """A cycle is closed and its event reaches every reader at once."""
+        self._write(acts)
+        self._swap()
+        for number, reader in enumerate(self.readers):
+            self._wake(reader, between=between if number == 0 else _QUIET)
+
+    @rule(number=_numbers, locked=st.none() | _slots, between=_between)
+    def wake(self, number: int, locked: int | None, between: tuple[Any, Any, Any]) -> None:
+        """A reader wakes at any moment, the writer goes on between its steps, and a row may be locked."""
+        self._wake(self.readers[number], locked=locked, between=between)
+
+    @rule(number=_numbers, between=_between)
+    def process_all(self, number: int, between: tuple[Any, Any, Any]) -> None:
+        """A reader processes all symbols for once: a fall-back, or its tracking is off."""
+        self._wake(self.readers[number], everything=True, between=between)
+
+    @rule(number=_numbers, everything=st.booleans(), told=st.booleans(), between=_between)
+    def fail(self, number: int, everything: bool, told: bool, between: tuple[Any, Any, Any]) -> None:
+        """A cycle is not committed; its reader is told to trust no flags, or dies before that."""
+        self._wake(self.readers[number], everything, "properly" if told else "silently", between=between)
+
+    def _wake(
+        self,
+        reader: Reader,
+        everything: bool = False,
+        fails: str = "no",
+        locked: int | None = None,
+        between: tuple[Any, Any, Any] = _QUIET,
+    ) -> None:
+        closed, count = reader.channel.observe()
+        self._write(between[0])
+        take = reader.channel.take(closed, count, everything)
+        event(f"route {take.route.value}")
+        self._write(between[1])
+        processed, failed = self._process(reader, take, locked)
+        self._write(between[2])
+        if fails != "no":
+            if fails == "properly":
+                reader.channel.require_exact()
+            return
+        slots = np.array(list(processed), np.int32)
+        versions = np.array([copy[0] for copy in processed.values()], np.int64)
+        reader.channel.commit(take, slots, versions, bool(failed))
+        reader.copies.update(processed)
+        reader.retry = failed
+        self._check(reader, take, closed)
+
+    def _process(
+        self, reader: Reader, take: Take, locked: int | None
+    ) -> tuple[dict[int, tuple[int, float, Any]], set[int]]:
+        """Copies of the rows taken, chunk by chunk, and the slots that stayed locked."""
+        versions = self.market.segment.arrays.versions
+        current = reader.announced in self.model.channels
+        lock = locked is not None and current and locked < len(versions)
+        slots = take.slots.copy()
+        copies: dict[int, tuple[int, float, Any]] = {}
+        failed: set[int] = set()
+        if lock:
+            versions[locked] += 1
+        for start in range(0, len(slots), reader.chunk):
+            chunk = slots[start : start + reader.chunk]
+            rows = reader.rows.read(chunk)
+            for i, slot in enumerate(rows.slots.tolist()):
+                copies[slot] = self._copied(reader, rows, i, slot)
+            failed |= set(chunk.tolist()) - set(rows.slots.tolist())
+            assert rows.failed == len(chunk) - len(rows.slots)
+        if lock:
+            versions[locked] -= 1
+        assert failed == ({locked} & set(slots.tolist()) if lock else set())
+        return copies, failed
+
+    def _copied(self, reader: Reader, rows: Rows, i: int, slot: int) -> tuple[int, float, Any]:
+        at = slot if reader.fields[2] else i
+        candles = None
+        if rows.candles is not None:
+            assert rows.valid is not None
+            candles = rows.candles[:, at].T[DEPTH - int(rows.valid[at]) :].tolist()
+        return int(rows.versions[i]), float(rows.tickers["last"][at]), candles
+
+    # --- what must stay true
+
+    def _check(self, reader: Reader, take: Take, closed: int) -> None:
+        channel, number = reader.channel, reader.fields[0]
+        # CursorClosed
+        assert reader.reached <= channel.done <= max(closed, reader.reached)
+        assert channel.done <= reader.segment.arrays.control[number * CONTROL_WORDS + CLOSED]
+        reader.reached = channel.done
+        # Conservation
+        processed = len(take.slots) - len(reader.retry)
+        assert take.flagged == processed + len(reader.retry) + take.already_seen + take.not_watched
+        if take.route is Route.FAST:
+            assert take.flagged == len(reader.announced.announced[take.target])
+        # NoLostUpdate: whatever was announced is seen, or waits to be read again
+        for cycle, announced in reader.announced.announced.items():
+            for slot, version in announced.items():
+                if cycle <= channel.done and reader.watched[slot] and slot not in reader.retry:
+                    assert channel.seen[slot] >= version
+        # NoTornRead: a copy is the row as one update left it
+        for slot, (version, last, candles) in reader.copies.items():
+            assert version == channel.seen[slot]
+            if number == 0:
+                assert last == self.prices[slot, version]
+            if candles is not None and number > 0:
+                rows = [candle.closed_row for candle in self.model.symbols[slot].closed[number - 1][:version]]
+                assert candles == rows[-DEPTH:]
+
+    @invariant()
+    def cursor_closed(self) -> None:
+        """No reader is ahead of its channel."""
+        for reader in getattr(self, "readers", []):
+            closed, _ = reader.channel.observe()
+            assert reader.channel.done <= closed
+
+    def teardown(self) -> None:
+        """Latest-state coverage: once the feed rests, each reader comes to the market's last rows and then to rest."""
+        if not hasattr(self, "resources"):
+            return
+        with self.resources:
+            self.market.announce_pending(self.now_ns)
+            self.model.announce_due(self.now_ns, everything=True)
+            self._swap()
+            for number in range(len(self.readers)):
+                self.notice(number)
+                reader = self.readers[number]
+                for _ in range(3):
+                    if reader.channel.pending():
+                        self._wake(reader)
+                assert not reader.channel.pending()
+                self._assert_up_to_date(reader)
+            self.market.segment.close()
+
+    def _assert_up_to_date(self, reader: Reader) -> None:
+        number = reader.fields[0]
+        for slot in self.model.symbols:
+            version = self.model.version(number, slot)
+            if not reader.watched[slot] or version == 0:
+                continue
+            assert reader.channel.seen[slot] == version
+            if number == 0:
+                assert reader.copies[slot][1] == self.market.segment.arrays.tickers["last"][slot]
+
+
+UpdateProtocol.TestCase.settings = settings(deadline=None, max_examples=80, stateful_step_count=40)
+
+
+class TestUpdateProtocol(UpdateProtocol.TestCase):  # type: ignore[misc] # made by hypothesis when it runs
+    """Every sequence of steps keeps the protocol's invariants."""
