@@ -25,24 +25,25 @@ for _field in layout.TICKER.names or ():
 
 
 @kernel
-def _copy_candles(rings: Any, opens: Any, slot: int, head: int, fields: Any, forming: bool, out: Any) -> int:
-    """The newest candles of a slot to `out` (field, look-back), oldest first, right-aligned; gives how many."""
-    look_back = out.shape[1]
+def _copy_candles(rings: Any, opens: Any, slot: int, head: int, fields: Any, forming: bool, out: Any, to: int) -> int:
+    """The newest candles of a slot to `out[:, to]`, oldest first, right-aligned; gives how many."""
+    look_back = out.shape[2]
     depth = rings.shape[2]
     now = 1 if forming and opens[slot]["trades"] > 0 else 0
     closed = min(look_back - now, depth, head)
     pad = look_back - now - closed
     for f in range(len(fields)):
         ring = rings[slot, fields[f]]
-        row = out[f]
+        row = out[f, to]
         for i in range(pad):
             row[i] = np.nan
         at = (head - closed) % depth
-        for i in range(closed):
-            row[pad + i] = ring[at]
-            at += 1
-            if at == depth:
-                at = 0
+        first = min(closed, depth - at)  # up to the ring's end; the rest stands at its beginning
+        # Unsigned, so that no test for negative indices keeps the copy from being vectorised.
+        for i in range(first):
+            row[np.uint64(pad + i)] = ring[np.uint64(at + i)]
+        for i in range(closed - first):
+            row[np.uint64(pad + first + i)] = ring[np.uint64(i)]
         if now:
             candle = opens[slot]
             field = fields[f]
@@ -113,7 +114,7 @@ def copy_rows(
             for word in range(TICKER_WORDS):
                 out[at, word] = load_relaxed(tickers[slot], word)
             head = load_relaxed(heads, slot)
-            out_valid[at] = _copy_candles(rings, opens, slot, head, fields, forming, out_candles[:, at])
+            out_valid[at] = _copy_candles(rings, opens, slot, head, fields, forming, out_candles, at)
             fence_acquire()
             if load_relaxed(row_versions, slot) == before:
                 if scatter:

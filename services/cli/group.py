@@ -37,12 +37,16 @@ _MODULES = {"matches": "traders"}
 class Failure(click.ClickException):
     """What ends a command, as one line on standard error."""
 
-    def __init__(self, message: str, exit_code: int = EXIT_FAILED) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+    exit_code = EXIT_FAILED
 
     def show(self, file: Any = None) -> None:
         click.echo(f"tickflag: {self.format_message()}", file=file, err=file is None)
+
+
+class Refusal(Failure):
+    """Another process holds the role."""
+
+    exit_code = EXIT_ALREADY_RUNNING
 
 
 class LazyGroup(click.Group):
@@ -66,7 +70,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except AlreadyRunning as error:
-            raise Failure(str(error), EXIT_ALREADY_RUNNING) from None
+            raise Refusal(str(error)) from None
         except TickflagError as error:
             raise Failure(str(error)) from None
         except PermissionError as error:

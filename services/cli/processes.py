@@ -1,8 +1,10 @@
 """Processes: a Procfile's processes under honcho's manager, which ends them all when one ends, or when asked to."""
 
+import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,51 +21,56 @@ class Processes(Manager):  # type: ignore[misc] # honcho has no types
 
     def __init__(self) -> None:
         super().__init__(_Output(self))
-        self._asked = False
+        self._asked = ""
         self._ended: dict[str, int] = {}
+        self._stop_at = self._kill_at = math.inf
 
     def run(self, commands: Mapping[str, str], environment: Mapping[str, str], limit_s: float | None) -> dict[str, int]:
         """Name and exit status of each process that ended by itself; nothing where a signal or the limit ended all."""
         for name, command in commands.items():
             self.add_process(name, command, env=dict(environment))
-        self._limit_s = limit_s
-        former = {number: signal.getsignal(number) for number in (*_STOP_SIGNALS, signal.SIGALRM)}
+        if limit_s is not None:
+            self._stop_at = time.monotonic() + limit_s
+        former = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
         try:
             self.loop()
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
             for number, handler in former.items():
                 signal.signal(number, handler)
         return self._ended
 
-    def ask_stop(self) -> None:
+    def ask_stop(self, reason: str) -> None:
         """End all, soon."""
-        self._asked = True
+        self._asked = reason
 
     def terminate(self) -> None:
         """Called by the loop as well, when one has ended."""
         if self._terminating:
             return
-        if not self._asked:
+        if self._asked:
+            self._system_print(f"{self._asked}\n")
+        else:
             self._ended = {name: p["returncode"] for name, p in self._processes.items() if "returncode" in p}
-        signal.signal(signal.SIGALRM, lambda *_: self.kill())
-        signal.setitimer(signal.ITIMER_REAL, KILL_AFTER_S)
+        self._kill_at = time.monotonic() + KILL_AFTER_S
         super().terminate()
 
     def _start(self) -> None:
-        # The loop has just set handlers that end a process before it is known to have started, and fail over it.
+        # The loop has just set handlers that act at once, which fails where a process is not known to have started.
         for number in _STOP_SIGNALS:
-            signal.signal(number, lambda *_: self.ask_stop())
-        if self._limit_s is not None:
-            signal.signal(signal.SIGALRM, lambda *_: self.ask_stop())
-            signal.setitimer(signal.ITIMER_REAL, self._limit_s)
+            signal.signal(number, lambda number, _frame: self.ask_stop(f"{signal.Signals(number).name} received"))
         super()._start()
 
     def _all_started(self) -> bool:
-        # The loop asks this every tenth of a second.
+        """The loop asks this at least ten times a second: where we look whether it is time to end."""
         started = bool(super()._all_started())
+        now = time.monotonic()
+        if now >= self._stop_at and not self._asked:
+            self.ask_stop("the time is over")
         if started and self._asked:
             self.terminate()
+        if now >= self._kill_at:
+            self._kill_at = math.inf
+            self.kill()
         return started
 
 
@@ -79,7 +86,7 @@ class _Output(Printer):  # type: ignore[misc] # as above
             super().write(message)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            self._owner.ask_stop()
+            self._owner.ask_stop("nobody reads this any more")
 
 
 def environment() -> dict[str, Any]:

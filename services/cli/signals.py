@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import click
@@ -46,7 +46,7 @@ def signals(since: int | None, follow: bool, limit: int | None, trader: str | No
 
 def _chosen(
     runtime: Runtime, ask: Ask, since: int | None, follow: bool, limit: int | None, trader: str | None
-) -> Iterator[Signal]:
+) -> Generator[Signal, None, None]:
     if trader is not None:
         _check_trader(ask, trader)
 

@@ -61,6 +61,7 @@ class Collector:
         journal: Journal,
         context: sockets.Context,
     ) -> None:
+        self._runtime = runtime
         self._log = log
         self._clock = clock
         self._journal = journal
@@ -119,9 +120,11 @@ class Collector:
         return taken
 
     def close(self) -> None:
-        """Release the sockets; the context lets the last signals out."""
+        """Release the sockets and remove their files; the context lets the last signals out."""
         for socket in (self._results, self._requests, self._signals, self._controls):
             socket.close()
+        for role in (sockets.RESULTS_IN, sockets.COMMANDS_SERVER, sockets.SIGNALS_OUT, sockets.CONTROL_OUT):
+            (self._runtime.folder / role.endpoint).unlink(missing_ok=True)
         self._log.info("stopped", last_seq=self._journal.last_seq)
 
     def _take_results(self, drafts: list[Draft], now_ns: int) -> int:

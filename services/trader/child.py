@@ -163,6 +163,7 @@ class Child:
                 self._skip(str(words.get("reason")))
             elif words.get("state") == "ready":
                 self.name = str(words.get("name"))
+                self._reason = ""
                 self._log.info("trader runs", trader=self.name, file=self.path.name, restarts=self._restarts)
         return heard
 

@@ -47,6 +47,8 @@ class Results:
         self._score_step = score_step
         self.seq = 0
         self.owes_snapshot = True
+        self.blocked = False
+        """A message was refused: nothing is sent, and nothing encoded, until the owner sets this to False again."""
         self._token = 0
         self._asked = 0
         self._empty_bytes = len(encode(self._snapshot({}, [], 0, 0, 0)))
@@ -63,6 +65,9 @@ class Results:
 
     def publish(self, change: Change, cycle: int, time_ms: int, oldest_ns: int) -> Result | None:
         """Send what the committed `change` means; nothing changed, nothing sent. Gives the message."""
+        if self.blocked:
+            self.owes_snapshot |= not change.is_empty()
+            return None
         if self.owes_snapshot or not (self._deltas or change.is_empty()):
             return self.publish_snapshot(cycle, time_ms, oldest_ns)
         if change.is_empty():
@@ -122,5 +127,5 @@ class Results:
         self._tally.bytes_wire += len(frame)
         taken = self._send(frame)
         if not taken:
-            self.owes_snapshot = True
+            self.owes_snapshot = self.blocked = True
         return taken

@@ -70,7 +70,11 @@ class Runner:
 
     def pending(self) -> bool:
         """A step would find something to do."""
-        return self._results.owes_snapshot or self._reader.pending()
+        return self._owes_snapshot or self._reader.pending()
+
+    @property
+    def _owes_snapshot(self) -> bool:
+        return self._results.owes_snapshot and not self._results.blocked
 
     def fail(self) -> None:
         """A step raised: trust no flags at the next one."""
@@ -90,7 +94,7 @@ class Runner:
             self._matches.place(known)
         take = self._reader.take(closed, count, everything=not self.tracking)
         if take.route is Route.NOTHING:
-            if self._results.owes_snapshot:
+            if self._owes_snapshot:
                 return self._results.publish_snapshot(self.done, time_ns // 1_000_000)
             return None
         n, retry = self._processed(take, time_ns, between)

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import faulthandler
 import os
+import resource
 import signal
 import sys
 import time
@@ -36,6 +37,7 @@ RETRY_ROWS_NS = 1 * MS  # a locked row is written within a microsecond, unless i
 FAILED_FIRST_NS = 100 * MS
 FAILED_LIMIT_NS = 5_000 * MS
 NO_SEGMENT_NS = 100 * MS
+REFUSED_NS = 100 * MS  # a collector that is away is asked this often
 STALE_BEATS = 3
 
 _PR_SET_PDEATHSIG = 1
@@ -54,11 +56,13 @@ class Order:
 def run_worker(order: Order, pipe: Connection, watchdog: Any) -> None:
     """The process's main. `watchdog` holds the monotonic ns at which the present cycle began, 0 between cycles."""
     _settle(order)
+    watchdog.value = time.monotonic_ns()  # importing has the deadline of a cycle
     try:
         plugin = load_plugin(order.path)
     except PluginError as error:
         tell(pipe, state="refused", reason=str(error))
         return
+    watchdog.value = 0
     tell(pipe, state="ready", name=plugin.trader.name, owner=plugin.trader.owner)
     context: Context = zmq.Context()
     try:
@@ -83,6 +87,7 @@ def _settle(order: Order) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable()  # SIGABRT from the supervisor shows where a cycle hangs, in C code too
 
 
@@ -113,6 +118,7 @@ class Worker:
         self._backoff = Backoff(FAILED_FIRST_NS, FAILED_LIMIT_NS)
         self._step_from_ns = 0  # not before; after a failure or a locked row
         self._attach_from_ns = 0
+        self._unblock_ns = 0  # when a refused result is tried again; 0: none was refused
         self._beat_due_ns = 0
         self._stopping = False
         self._error = ""
@@ -142,6 +148,9 @@ class Worker:
         """Attach where needed, step where something is to do, report when due."""
         if self._runner is None and now_ns >= self._attach_from_ns:
             self._attach(now_ns)
+        if self._unblock_ns and now_ns >= self._unblock_ns:
+            self._unblock_ns = 0
+            self._results.blocked = False
         if self._runner is not None and now_ns >= self._step_from_ns and self._runner.pending():
             self._step(self._runner, now_ns)
         if now_ns >= self._beat_due_ns:
@@ -165,6 +174,8 @@ class Worker:
                 self._error = ""
                 self._backoff.succeeded()
             self._step_from_ns = now_ns + RETRY_ROWS_NS if runner.retrying else 0
+            if self._results.blocked and not self._unblock_ns:
+                self._unblock_ns = now_ns + REFUSED_NS
         finally:
             self._watchdog.value = 0
 
@@ -179,14 +190,13 @@ class Worker:
 
     def _wait_ns(self, now_ns: int) -> int:
         """Until the next thing that no socket tells of."""
+        due_ns = min(self._beat_due_ns, self._unblock_ns or self._beat_due_ns, now_ns + 2 * self._feed_beat_ns)
         runner = self._runner
         if runner is None:
-            return min(self._attach_from_ns, self._beat_due_ns) - now_ns
+            return min(self._attach_from_ns, due_ns) - now_ns
         if self._step_from_ns > now_ns:
-            return min(self._step_from_ns, self._beat_due_ns) - now_ns
-        if runner.pending():
-            return 0
-        return min(self._beat_due_ns - now_ns, 2 * self._feed_beat_ns)
+            return min(self._step_from_ns, due_ns) - now_ns
+        return 0 if runner.pending() else due_ns - now_ns
 
     def _attach(self, now_ns: int) -> None:
         """Take the current generation, if there is one."""

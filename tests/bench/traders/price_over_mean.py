@@ -12,4 +12,4 @@ def trader() -> Trader:
 
 @hookimpl
 def evaluate(market: Market) -> np.ndarray:
-    return np.asarray(market.last > 1.002 * sma(market.candles.close, 20))
+    return np.asarray(market.last > 1.003 * sma(market.candles.close, 20))

@@ -16,8 +16,7 @@ from services.collector.commands import Commands
 from services.collector.control import ControlState
 from services.collector.journal import Journal
 from services.collector.views import Views
-
-from .fake_trader import FakeTrader, roster
+from tests.support.fake_trader import FakeTrader, roster
 
 COMMANDS = ["status", "traders", "matches", "snapshot", "signals", "control", "resync"]
 

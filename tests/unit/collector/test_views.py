@@ -7,8 +7,7 @@ from common.messages import Delta, Heartbeat, Roster, Snapshot
 from services.collector.control import ControlState
 from services.collector.view import Draft, Position
 from services.collector.views import LARGEST, RETRY_NS, Known, Saved, Views
-
-from .fake_trader import FakeTrader, roster
+from tests.support.fake_trader import FakeTrader, roster
 
 STALE_AFTER_NS = 5_000_000_000
 

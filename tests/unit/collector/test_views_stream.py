@@ -9,8 +9,7 @@ from services.collector.control import ControlState
 from services.collector.journal import Journal
 from services.collector.view import Draft
 from services.collector.views import Views
-
-from .fake_trader import FakeTrader, roster
+from tests.support.fake_trader import FakeTrader, roster
 
 Match = st.dictionaries(st.sampled_from("ABCDEF"), st.integers(0, 6).map(float), max_size=6)
 

@@ -1,1 +1,0 @@
-"""Tests of the collector's parts, one by one."""

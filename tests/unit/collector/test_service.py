@@ -1,0 +1,293 @@
+"""The collector's loop, turn by turn, over real sockets in this process."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+import zmq
+
+from common import sockets
+from common.clock import ReplayClock
+from common.codec import decode_as, encode
+from common.errors import TickflagError
+from common.log import Logger
+from common.messages import Control, Message, Reply, Request, Signals, SwapEvent
+from common.runtime import Runtime
+from common.settings import load
+from common.sockets import Role, Socket, open_socket
+from services.collector import service
+from services.collector.journal import Journal
+from services.collector.service import Collector
+from tests.support.fake_trader import FakeTrader
+from tests.support.folders import runtime_folder
+from tests.support.recorded_log import RecordedLog
+
+WITHIN_MS = 10_000
+
+
+class Plant:
+    """A collector, its journal, and one of each of its peers."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.context: sockets.Context = zmq.Context()
+        self.clock = ReplayClock(1_000_000_000)
+        self.log = RecordedLog()
+        self.journal = Journal(":memory:")
+        self._peers: list[Socket] = []
+        self.start()
+        self.results = self.peer(sockets.RESULTS_OUT)
+        self.requests = self.peer(sockets.COMMANDS_CLIENT)
+
+    def start(self) -> None:
+        settings = load(instance="test", runtime={"root": self.runtime.folder.parent})
+        log = cast(Logger, self.log)
+        self.collector = Collector(settings, self.runtime, log, self.clock, self.journal, self.context)
+
+    def peer(self, role: Role) -> Socket:
+        socket = open_socket(self.context, self.runtime, role)
+        self._peers.append(socket)
+        return socket
+
+    def turn_until_taken(self, frames: int) -> None:
+        """Steps until so many frames were taken; a step that takes none waits for the next one."""
+        while frames > 0:
+            taken = self.collector.step()
+            frames -= taken
+            if not taken:
+                assert any(zmq.select(list(self.collector.inputs), [], [], WITHIN_MS / 1e3)), "nothing came"
+
+    def send(self, *messages: Message | bytes) -> None:
+        """Push frames as a trader does, and have them taken in one turn after another."""
+        for message in messages:
+            self.results.send(message if isinstance(message, bytes) else encode(message))
+        self.turn_until_taken(len(messages))
+
+    def ask(self, what: str, **arguments: Any) -> Any:
+        self.requests.send(encode(Request(id=1, what=what, arguments=arguments)))
+        self.turn_until_taken(1)
+        assert self.requests.poll(WITHIN_MS)
+        reply = decode_as(Reply, self.requests.recv())
+        assert reply.error == ""
+        return reply.result
+
+    def follow(self) -> Socket:
+        """A subscription to the signals that is known to work."""
+        subscriber = self.peer(sockets.SIGNALS_IN)
+        while not subscriber.poll(10):
+            self.beat()
+        while subscriber.poll(50):
+            subscriber.recv()
+        return subscriber
+
+    def beat(self) -> None:
+        self.clock.now_ns += 500_000_000
+        self.collector.step()
+
+    def close(self) -> None:
+        self.collector.close()
+        for socket in self._peers:
+            socket.close(linger=0)
+        self.journal.close()
+        self.context.destroy(linger=0)
+
+
+@pytest.fixture
+def plant() -> Iterator[Plant]:
+    with runtime_folder() as runtime:
+        plant = Plant(runtime)
+        yield plant
+        plant.close()
+
+
+@pytest.fixture
+def trader() -> FakeTrader:
+    trader = FakeTrader()
+    trader.matches = {"A": 1.0}
+    return trader
+
+
+def test_results_are_journalled_and_published_with_the_same_numbers(plant: Plant, trader: FakeTrader) -> None:
+    """A subscriber gets what the journal holds."""
+    subscriber = plant.follow()
+    plant.send(trader.snapshot(), trader.change(B=2.0), trader.change(A=None))
+    published: list[Any] = []
+    while len(published) < 3:
+        assert subscriber.poll(WITHIN_MS)
+        message = decode_as(Signals, subscriber.recv())
+        assert message.last_seq == message.signals[-1].seq
+        published += message.signals
+    assert published == plant.journal.signals(0, 10)
+    assert [(signal.seq, signal.symbol, signal.event) for signal in published] == [
+        (1, "A", "entered"),
+        (2, "B", "entered"),
+        (3, "A", "left"),
+    ]
+
+
+def test_large_batch_is_published_in_several_messages(
+    plant: Plant, trader: FakeTrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No receiver would take a message larger than the limit."""
+    monkeypatch.setattr(service, "SIGNALS_PER_MESSAGE", 4)
+    subscriber = plant.follow()
+    trader.matches = {f"S{n}": 1.0 for n in range(10)}
+    plant.send(trader.snapshot())
+    messages = []
+    for _ in range(3):
+        assert subscriber.poll(WITHIN_MS)
+        messages.append(decode_as(Signals, subscriber.recv()))
+    assert [(len(message.signals), message.last_seq) for message in messages] == [(4, 4), (4, 8), (2, 10)]
+
+
+def test_heartbeat_carries_last_seq_and_control(plant: Plant, trader: FakeTrader) -> None:
+    """Who missed the last message, or came late, learns of it within a heartbeat."""
+    signals, controls = plant.follow(), plant.peer(sockets.CONTROL_IN)
+    plant.send(trader.snapshot())
+    assert signals.poll(WITHIN_MS)
+    signals.recv()
+    while not controls.poll(10):
+        plant.beat()
+    assert decode_as(Control, controls.recv()).state_version == plant.ask("control")["state_version"]
+    message = decode_as(Signals, signals.recv())
+    assert (message.signals, message.last_seq) == ([], 1)
+
+
+def test_resync_is_published_at_once_and_after_it_was_journalled(plant: Plant, trader: FakeTrader) -> None:
+    """Without waiting for the heartbeat; a version that was seen is never used again."""
+    controls = plant.peer(sockets.CONTROL_IN)
+    while not controls.poll(10):
+        plant.beat()
+    controls.recv()
+    trader.snapshot()
+    plant.send(trader.heartbeat())
+    assert controls.poll(WITHIN_MS)
+    document = decode_as(Control, controls.recv())
+    assert document.resync.keys() == {"breakout"}
+    assert plant.journal.load().state_version == document.state_version
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"\xc1",
+        b"garbage",
+        b"\x28\xb5\x2f\xfd broken",
+        encode(Request(id=1, what="status")),
+        encode(Control(state_version=1, time_ms=1)),
+        encode(FakeTrader().snapshot().model_copy(update={"seq": 2**63})),
+        encode(
+            SwapEvent(
+                channel="c",
+                generation=1,
+                cycle=1,
+                buffer="A",
+                segment="s",
+                flagged=1,
+                symbols=1,
+                oldest_ns=1,
+                time_ns=1,
+            )
+        ),
+    ],
+)
+def test_garbage_is_counted_and_dropped(plant: Plant, trader: FakeTrader, frame: bytes) -> None:
+    """On both doors, between good messages, which are taken all the same."""
+    plant.send(frame, trader.snapshot(), frame)
+    plant.requests.send(encode(trader.heartbeat()))
+    plant.requests.send_multipart([b"", b"two", b"garbage"])
+    plant.turn_until_taken(2)
+    assert plant.ask("snapshot")["matches"] == {"breakout": {"A": 1.0}}
+    assert plant.ask("status")["collector"]["dropped_messages"] == 4
+    plant.clock.now_ns += 2_000_000_000
+    plant.collector.step()
+    assert "dropped messages" in plant.log.events()
+
+
+def test_client_with_an_envelope_is_answered(plant: Plant) -> None:
+    """The route of a request is given back as it came, so that other socket types may ask as well."""
+    plant.requests.send_multipart([b"", encode(Request(id=7, what="control"))])
+    plant.turn_until_taken(1)
+    assert plant.requests.poll(WITHIN_MS)
+    empty, frame = plant.requests.recv_multipart()
+    assert (empty, decode_as(Reply, frame).id) == (b"", 7)
+
+
+def test_answer_too_large_is_an_error_and_not_the_end(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client is told; the collector goes on."""
+    monkeypatch.setattr("common.codec.MAX_FRAME_BYTES", 150)
+    plant.requests.send(encode(Request(id=7, what="status")))
+    plant.turn_until_taken(1)
+    assert plant.requests.poll(WITHIN_MS)
+    assert "too large" in decode_as(Reply, plant.requests.recv()).error
+
+
+def test_slow_subscriber_and_client_never_block(plant: Plant, trader: FakeTrader) -> None:
+    """A subscriber that reads nothing and a client that asks and reads nothing cost themselves their messages only."""
+    plant.follow()
+    rude = plant.peer(sockets.COMMANDS_CLIENT)
+    plant.send(trader.snapshot())
+    for n in range(300):
+        rude.send(encode(Request(id=n, what="status")), zmq.NOBLOCK) if rude.poll(0, zmq.POLLOUT) else None
+        plant.send(trader.change(A=float(n + 2)))
+    assert plant.journal.last_seq == 301
+    assert plant.ask("snapshot")["last_seq"] == 301
+
+
+def test_crash_between_commit_and_publish_loses_nothing_for_who_replays(
+    plant: Plant, trader: FakeTrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hole in the numbers shows, and the journal fills it."""
+    plant.send(trader.snapshot())
+
+    def die(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(service, "try_send", die)
+    with pytest.raises(KeyboardInterrupt):
+        plant.send(trader.change(B=2.0))
+    monkeypatch.undo()
+    plant.collector.close()
+    plant.start()
+    subscriber = plant.follow()
+    token = plant.ask("control")["resync"]["breakout"]
+    trader.matches["C"] = 3.0
+    plant.send(trader.snapshot(token))
+    assert subscriber.poll(WITHIN_MS)
+    (signal,) = decode_as(Signals, subscriber.recv()).signals
+    assert (signal.seq, signal.symbol) == (3, "C")
+    assert [missed["symbol"] for missed in plant.ask("signals", since=1, limit=1)["signals"]] == ["B"]
+
+
+def test_failed_commit_publishes_nothing_and_ends_the_collector(plant: Plant, trader: FakeTrader) -> None:
+    """What is not in the journal was never said."""
+    subscriber = plant.follow()
+    plant.send(trader.snapshot())
+    assert subscriber.poll(WITHIN_MS)
+    subscriber.recv()
+    plant.journal._connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(TickflagError, match="cannot be used"):
+        plant.send(trader.change(B=2.0))
+    assert not subscriber.poll(50)
+
+
+def test_idle_ends_with_the_next_duty(plant: Plant) -> None:
+    """The loop sleeps until the heartbeat at most, and wakes when it is due."""
+    plant.beat()
+    assert plant.collector.idle_ms() == 500
+    plant.clock.now_ns += 499_500_000
+    assert plant.collector.idle_ms() == 1
+    plant.clock.now_ns += 500_000
+    assert plant.collector.idle_ms() == 0
+
+
+def test_backlog_is_no_silence(plant: Plant, trader: FakeTrader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collector that was held up looks at its queue before it calls anyone stale."""
+    monkeypatch.setattr(service, "DRAIN_LIMIT", 1)
+    other = FakeTrader("other")
+    plant.send(trader.snapshot(), other.snapshot())
+    plant.clock.now_ns += 60_000_000_000
+    plant.send(trader.heartbeat(), other.heartbeat())
+    plant.collector.step()
+    assert "trader stale" not in plant.log.events()
