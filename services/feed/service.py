@@ -41,12 +41,12 @@ class Feed:
         self._swapped_ns = 0
         self._beat_due_ns = 0
         self._watermark_due_ns = 0
-        now_ns = time.monotonic_ns()
-        for batch in source.open(Venue(self.slot, plan.intervals_s, now_ns, time.time_ns(), log)):
-            self.market.apply(batch, now_ns)
         self._events = open_socket(context, runtime, EVENTS_OUT)
         self._commands = open_socket(context, runtime, FEED_COMMANDS_SERVER)
         self._publisher = Publisher(self._events)
+        now_ns = time.monotonic_ns()
+        for batch in source.open(Venue(self.slot, plan.intervals_s, now_ns, time.time_ns(), log)):
+            self.market.apply(batch, now_ns)
         self.market.beat(time.monotonic_ns())
         self.market.segment.publish(runtime)
         log.info(

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.clock import ReplayClock
@@ -237,6 +237,7 @@ plain = st.recursive(
 names = st.sampled_from(["trader", "since", "limit", "breakout"]) | st.text(min_size=1, max_size=5)
 
 
+@settings(deadline=None)
 @given(
     what=st.sampled_from(COMMANDS) | st.text(min_size=1, max_size=20),
     arguments=st.dictionaries(names, plain, max_size=3),
@@ -252,6 +253,7 @@ def test_any_arguments_get_an_answer(what: str, arguments: dict[str, Any]) -> No
     office.journal.close()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | plain.map(msgpack.packb))
 def test_garbage_is_a_message_error(frame: bytes) -> None:
     """What the service counts and drops; nothing else comes out of decoding."""

@@ -329,6 +329,14 @@ def test_trader_that_reports_before_its_roster_is_not_retired(desk: Desk, trader
     assert len(desk.take(roster("other"))) == 2
 
 
+def test_incomplete_roster_retires_nobody(desk: Desk, trader: FakeTrader) -> None:
+    """A supervisor that does not know all names yet says nothing about those that are missing."""
+    desk.take(roster("breakout"))
+    assert desk.take(roster().model_copy(update={"complete": False})) == []
+    assert desk.synced()
+    assert len(desk.take(roster())) == 2
+
+
 def test_retired_trader_put_back_on_the_roster(desk: Desk, trader: FakeTrader) -> None:
     """The incarnation may still run: it is asked for a snapshot, and its matches enter again."""
     desk.take(roster("breakout"))

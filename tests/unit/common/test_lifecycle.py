@@ -53,7 +53,7 @@ def test_other_signals_wake_and_end_nothing() -> None:
     former = signal.signal(signal.SIGUSR1, lambda *_: None)
     try:
         with Stop() as stop:
-            os.kill(os.getpid(), signal.SIGUSR1)
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1)).start()
             assert not stop.wait(30)
             assert not stop.wait(0)
     finally:

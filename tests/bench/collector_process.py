@@ -1,0 +1,57 @@
+"""The real collector, with a journal that writes down when each signal came: `... collector_process FOLDER`."""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import zmq
+
+from common import sockets
+from common.clock import SystemClock
+from common.lifecycle import Stop, run_service
+from common.log import Logger
+from common.messages import Signal
+from common.runtime import Runtime
+from common.settings import Settings
+from services.collector.journal import Journal
+from services.collector.service import Collector
+from services.collector.view import Draft, Position
+
+
+class TimedJournal(Journal):
+    """Notes (trader's number, sequence number of the tick, when the signal was there, when it was journalled)."""
+
+    def __init__(self, path: Path, keep: int) -> None:
+        super().__init__(path, keep)
+        self.times: list[tuple[int, int, int, int]] = []
+
+    def commit(self, drafts: Sequence[Draft], positions: Sequence[Position], state_version: int) -> list[Signal]:
+        came_ns = time.monotonic_ns()
+        signals = super().commit(drafts, positions, state_version)
+        kept_ns = time.monotonic_ns()
+        self.times += [(int(draft.trader[-1]), int(draft.score), came_ns, kept_ns) for draft in drafts]
+        return signals
+
+
+def main(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
+    """As `services.collector.service.run`, with the journal in its place."""
+    journal = TimedJournal(runtime.journal, settings.collector.journal_keep)
+    with (
+        journal,
+        sockets.Context() as context,
+        Collector(settings, runtime, log, SystemClock(), journal, context) as collector,
+    ):
+        poller = zmq.Poller()
+        poller.register(stop.fileno(), zmq.POLLIN)
+        for socket in collector.inputs:
+            poller.register(socket, zmq.POLLIN)
+        while not stop.requested:
+            if not collector.step():
+                poller.poll(collector.idle_ms())
+    np.save(Path(sys.argv[1]) / "signals.npy", np.array(journal.times, np.int64).reshape(-1, 4))
+
+
+if __name__ == "__main__":
+    sys.exit(run_service("collector", main))

@@ -1,0 +1,97 @@
+"""A real feed with the benchmark's load as its source: `python -m tests.bench.feed_process FOLDER PERIOD_NS`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import zmq
+
+from common.lifecycle import Stop, run_service
+from common.log import Logger
+from common.runtime import Runtime
+from common.settings import Settings
+from services.feed.service import Feed
+from services.feed.sources.base import Source, Venue
+from services.feed.updates import KLINE, Batch, ticks
+from services.feed.warmup import warm_up
+from tests.bench.board import GENERATED, START, opened
+from tests.bench.load import PRICE, WINDOW, Load
+from tests.bench.metronome import Metronome
+
+IDLE_NS = 1_000_000
+NS = 1_000_000_000
+
+
+class LoadSource(Source):
+    """Hands over what was created since the last time, as soon as the metronome says so."""
+
+    def __init__(self, folder: Path, period_ns: int) -> None:
+        self._load = Load.read(folder / "load.json")
+        self._board = opened(folder / "board")
+        self._rows = self._load.rows()
+        self._metronome = Metronome(IDLE_NS)
+        self._period_ns = period_ns
+        self._start_ns = 0
+        self._done = 0
+
+    def open(self, venue: Venue) -> Sequence[Batch]:
+        slots = np.array([venue.slot(name) for name in self._load.names], np.int32)
+        history = [_history(slots, seconds, venue.wall_ns) for seconds in venue.intervals_s]
+        first = ticks(len(slots))
+        first["slot"], first["price"], first["bid"], first["ask"] = slots, PRICE, PRICE, PRICE
+        first["bid_size"] = 0.0
+        first["event_ns"] = first["recv_ns"] = venue.wall_ns
+        return [*history, Batch(first)]
+
+    def next_ns(self) -> int | None:
+        return None
+
+    def descriptors(self) -> Sequence[int]:
+        return (self._metronome.fileno(),)
+
+    def drain(self, monotonic_ns: int, wall_ns: int) -> Sequence[Batch]:
+        self._metronome.take()
+        if not self._start_ns:
+            self._start_ns = int(self._board[START])
+            if self._start_ns:
+                self._metronome.start(self._period_ns, self._start_ns)
+            return ()
+        due = self._load.due(self._start_ns, monotonic_ns)
+        if due == self._done:
+            if due == self._load.count:
+                self._metronome.start(NS, monotonic_ns + NS)
+            return ()
+        rows = self._rows[self._done : due]
+        rows["event_ns"] = rows["recv_ns"] = wall_ns
+        self._done = due
+        self._board[GENERATED] = due
+        return (Batch(rows),)
+
+
+def _history(slots: np.ndarray, seconds: int, wall_ns: int) -> Batch:
+    """As many closed candles of every symbol as the rule looks at."""
+    rows = np.zeros((WINDOW, len(slots)), KLINE)
+    last_ns = wall_ns - wall_ns % (seconds * NS)
+    rows["slot"], rows["interval_s"], rows["closed"] = slots, seconds, 1
+    rows["open_ns"] = (last_ns - np.arange(WINDOW, 0, -1) * seconds * NS)[:, None]
+    rows["recv_ns"] = rows["open_ns"] + seconds * NS
+    for field in ("open", "high", "low", "close"):
+        rows[field] = PRICE
+    return Batch(rows.reshape(-1))
+
+
+def main(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
+    warm_up()
+    context = zmq.Context()
+    source = LoadSource(Path(sys.argv[1]), int(sys.argv[2]))
+    feed = Feed(settings, runtime, context, source, log)
+    try:
+        feed.run(stop)
+    finally:
+        feed.close()
+        context.term()
+
+
+if __name__ == "__main__":
+    sys.exit(run_service("feed", main))

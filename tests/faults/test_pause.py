@@ -1,0 +1,47 @@
+"""SIGSTOP: a process that does not run for a while costs nothing but the while."""
+
+import os
+import signal
+
+import pytest
+
+from common.layout import COUNTER
+from tests.support.engine import Engine
+from tests.support.ledger import Ledger, check_signals, played, settled
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def test_stopped_worker(engine: Engine, ledger: Ledger) -> None:
+    """A worker asleep while thousands of updates pass catches up in one exact cycle."""
+    engine.start()
+    engine.wait_ready()
+    pid = engine.trader("by-array")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        engine.wait(lambda: played(engine, ledger), what="the recording's end")
+        before = engine.trader("by-array")["cycles"]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
+    check_signals(engine, ledger)
+    after = engine.trader("by-array")
+    # One cycle for all it missed; a second one where it was stopped within a cycle, or an announcement was due.
+    assert after["cycles"] - before <= 3
+    assert after["pid"] == pid
+
+
+def test_stopped_feed(engine: Engine, ledger: Ledger) -> None:
+    """A feed that stands still for 5 s is noticed, nobody loses anything, and it goes on where it stood."""
+    engine.start()
+    engine.wait_ready()
+    engine.send("feed", signal.SIGSTOP)
+    try:
+        engine.wait(lambda: engine.trader("by-array")["state"] == "waiting", what="the worker notices")
+        assert engine.trader("by-array")["synced"]
+    finally:
+        engine.send("feed", signal.SIGCONT)
+    engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
+    check_signals(engine, ledger)
+    with engine.segment() as segment:
+        assert segment.arrays.living[COUNTER["swaps"]] > 0

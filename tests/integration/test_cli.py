@@ -1,0 +1,279 @@
+"""Every command against a running engine that `tickflag start` started."""
+
+import json
+import shutil
+import signal
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from common import layout
+from tests.support.engine import MATCH_ALL, READY_S, ROOT, Engine, write_trader
+
+pytestmark = pytest.mark.timeout(240)
+
+SYMBOLS = 60
+SHIPPED = {"breakout", "ma-cross", "rsi", "spread", "top-movers", "volume-surge"}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine with the shipped traders, one that cannot be loaded, and one that matches all and talks."""
+    folder = tmp_path_factory.mktemp("cli")
+    plugins = folder / "plugins"
+    shutil.copytree(ROOT / "plugins", plugins, ignore=shutil.ignore_patterns("__pycache__"))
+    (plugins / "broken.py").write_text("import nothing_of_this_name\n")
+    write_trader(plugins, "talks", 'print("the talker is here", flush=True)\n' + MATCH_ALL, name="talker")
+    env = {"TICKFLAG_SYNTHETIC__SYMBOLS": str(SYMBOLS), "TICKFLAG_SEGMENT__CAPACITY": "64"}
+    with Engine(folder, env, plugins) as engine:
+        engine.spawn("start", *engine.cli_command("start", "--for", "220"))
+        engine.wait_ready()
+        yield engine
+
+
+def ask(engine: Engine, *arguments: str) -> Any:
+    """What a command prints with --json."""
+    result = engine.cli(*arguments, "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    return json.loads(result.stdout)
+
+
+def refusal(engine: Engine, *arguments: str, status: int = 1) -> str:
+    """The one line of a command that fails."""
+    result = engine.cli(*arguments)
+    assert result.returncode == status
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stderr.startswith("tickflag: ")
+    return result.stderr
+
+
+def test_status_shows_every_part(running: Engine) -> None:
+    """Feed, collector and supervisor run, and all traders add up to what is shown as overall."""
+    status = ask(running, "status")
+    assert status["instance"] == "test"
+    assert {part: status[part]["state"] for part in ("feed", "collector", "supervisor")} == dict.fromkeys(
+        ("feed", "collector", "supervisor"), "running"
+    )
+    assert status["feed"]["pid"] == running.holder("feed")
+    assert status["feed"]["symbols"] == SYMBOLS
+    assert status["feed"]["capacity"] == 64
+    assert status["feed"]["updates"] > 0
+    assert status["feed"]["swaps"] > 0
+    assert status["feed"]["heartbeat_age_ms"] < 1_500
+    assert {trader["name"] for trader in status["traders"]} == SHIPPED | {"talker", "broken"}
+    overall = status["overall"]
+    assert overall["processed"] == sum(trader["processed"] for trader in status["traders"])
+    assert overall["bytes_saved"] == sum(trader["bytes_full"] - trader["bytes_sent"] for trader in status["traders"])
+    assert 0.0 <= overall["efficiency"] <= 1.0
+
+
+def test_status_fits_one_screen(running: Engine) -> None:
+    """The text names the parts and has a line for each trader."""
+    result = running.cli("status")
+    assert result.returncode == 0
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= 120
+    assert "instance   test" in result.stdout
+    for name in SHIPPED:
+        assert any(line.startswith(name) and "running" in line for line in lines)
+
+
+def test_traders_says_why_one_does_not_run(running: Engine) -> None:
+    """A file that cannot be loaded is listed as skipped, with the reason; the others run."""
+    traders = {trader["name"]: trader for trader in ask(running, "traders")}
+    assert traders["broken"]["state"] == "skipped"
+    assert "nothing_of_this_name" in traders["broken"]["reason"]
+    assert traders["talker"]["state"] == "running"
+    assert traders["talker"]["source"].endswith("/talks.py")
+    text = running.cli("traders").stdout
+    assert "nothing_of_this_name" in text
+    assert "talks.py" in text
+
+
+def test_matches_of_a_trader(running: Engine) -> None:
+    """A trader that matches every symbol has them all, ranked in the text."""
+    found = ask(running, "matches", "talker")
+    assert found["synced"]
+    assert len(found["matches"]) == SYMBOLS
+    assert f"{SYMBOLS} matches of talker" in running.cli("matches", "talker").stdout
+
+
+@pytest.mark.parametrize("command", [("matches",), ("logs",), ("signals", "--trader")])
+def test_an_unknown_trader_is_told_with_the_known_ones(running: Engine, command: tuple[str, ...]) -> None:
+    """One line names the mistake and all traders there are."""
+    line = refusal(running, *command, "nobody")
+    assert "'nobody'" in line
+    assert all(name in line for name in SHIPPED)
+
+
+def test_signals_of_the_journal(running: Engine) -> None:
+    """A page after any number, the newest ones, and those of one trader."""
+    page = running.cli("signals", "--since", "3", "--limit", "4", "--json").stdout.splitlines()
+    assert [json.loads(line)["seq"] for line in page] == [4, 5, 6, 7]
+    newest = [json.loads(line)["seq"] for line in running.cli("signals", "--json").stdout.splitlines()]
+    assert len(newest) == 20
+    assert newest == list(range(newest[0], newest[0] + 20))
+    talker = running.cli("signals", "--trader", "talker", "--limit", "10", "--json").stdout.splitlines()
+    assert {json.loads(line)["trader"] for line in talker} == {"talker"}
+    assert len(talker) == 10
+    assert len(running.cli("signals", "--limit", "2").stdout.splitlines()) == 2
+    assert "is not of this journal" in refusal(running, "signals", "--since", "99999999")
+
+
+def test_following_signals_begins_in_the_journal_and_has_no_hole(running: Engine) -> None:
+    """Journalled and live signals come once each, in order."""
+    until = running.request("collector", "status")["collector"]["last_seq"] + 30
+    result = running.cli("signals", "--since", "0", "--follow", "--json", "--limit", str(until), timeout=READY_S)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [json.loads(line)["seq"] for line in result.stdout.splitlines()] == list(range(1, until + 1))
+
+
+@pytest.mark.parametrize("how", ["ctrl-c", "closed pipe"])
+def test_a_follower_ends_cleanly(running: Engine, how: str) -> None:
+    """Ctrl-C, and a reader that goes away, end it at once, with status 0 and without a word."""
+    command = running.cli_command("signals", "--since", "0", "--follow")
+    with subprocess.Popen(
+        command, cwd=ROOT, env=running.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as follower:
+        assert follower.stdout is not None
+        assert follower.stderr is not None
+        follower.stdout.readline()
+        if how == "ctrl-c":
+            follower.send_signal(signal.SIGINT)
+            follower.stdout.read()
+        else:
+            follower.stdout.close()
+        assert follower.stderr.read() == ""
+        assert follower.wait(10) == 0
+
+
+def test_segment_ls(running: Engine) -> None:
+    """There is one file: ready, current, owned by the feed."""
+    (file,) = ask(running, "segment", "ls")
+    assert file["state"] == "ready"
+    assert file["current"] is True
+    assert file["owner_pid"] == running.holder("feed")
+    assert file["capacity"] == 64
+    assert file["bytes"] == (running.runtime.folder / file["file"]).stat().st_size
+    assert file["file"] in running.cli("segment", "ls").stdout
+
+
+def test_segment_dump(running: Engine) -> None:
+    """Header, counters, channels, and the rows of the symbols that are named, or of all."""
+    with running.segment() as segment:
+        first, second = (segment.names[slot].decode() for slot in (0, 1))
+        generation = f"{segment.generation:016x}"
+    document = ask(running, "segment", "dump", second, first)
+    assert document["header"]["generation"] == generation
+    assert document["symbol_count"] == SYMBOLS
+    assert set(document["counters"]) == set(layout.COUNTERS)
+    assert [channel["channel"] for channel in document["channels"]] == ["ticker", "1m", "5m", "15m", "1h"]
+    assert all(channel["open"] == channel["closed"] + 1 for channel in document["channels"])
+    assert [row["symbol"] for row in document["symbols"]] == [second, first]
+    for row in document["symbols"]:
+        assert row["version"] % 2 == 0
+        assert row["last"] > 0
+        assert row["bid"] is None or row["bid"] < row["ask"]
+        assert set(row["candles"]) == {"1m", "5m", "15m", "1h"}
+        assert row["candles"]["1m"] >= 100
+    assert len(ask(running, "segment", "dump", "--all")["symbols"]) == SYMBOLS
+    text = running.cli("segment", "dump").stdout
+    assert first in text
+    assert f"and {SYMBOLS - 20} more" in text
+    assert f"did you mean {first}" in refusal(running, "segment", "dump", first[:-1] + "_")
+
+
+def test_the_debug_ring_is_switched_at_run_time(running: Engine) -> None:
+    """Off, nothing is written; on, a burst of all symbols shows in the dump."""
+    assert running.cli("segment", "debug", "on").returncode == 0
+    try:
+        assert running.cli("synthetic", "burst", str(SYMBOLS)).returncode == 0
+        running.wait(lambda: len(ask(running, "segment", "dump", "--debug")["debug"]) >= SYMBOLS, 30)
+        document = ask(running, "segment", "dump", "--debug")
+        assert document["header"]["debug"] is True
+        assert {entry["kind"] for entry in document["debug"]} <= {"tick", "close"}
+        assert len(document["debug"]) <= layout.DEBUG_RING
+    finally:
+        assert running.cli("segment", "debug", "off").returncode == 0
+    assert ask(running, "segment", "dump")["header"]["debug"] is False
+
+
+def test_segment_clean_leaves_a_running_feed_alone(running: Engine) -> None:
+    """Exit code 75, naming the feed; nothing is removed."""
+    before = running.leftovers()
+    line = refusal(running, "segment", "clean", status=75)
+    assert str(running.holder("feed")) in line
+    assert running.leftovers() == before
+
+
+def test_a_second_start_is_refused(running: Engine) -> None:
+    """Exit code 75, naming the process that runs."""
+    line = refusal(running, "start", status=75)
+    assert str(running.holder("feed")) in line
+    assert "'test'" in line
+
+
+def test_a_burst_too_large_is_refused_by_the_feed(running: Engine) -> None:
+    """The feed's own words come through; a number that is none is wrong usage."""
+    assert f"1 to {SYMBOLS}" in refusal(running, "synthetic", "burst", str(SYMBOLS + 1))
+    assert running.cli("synthetic", "burst", "some").returncode == 2
+
+
+def test_doctor_finds_the_engine_well(running: Engine) -> None:
+    """Every check is ok but the trader that was skipped, which is a warning with what to do."""
+    report = ask(running, "doctor")
+    assert report["ok"]
+    assert {finding["check"] for finding in report["checks"] if finding["level"] != "ok"} == {"traders"}
+    text = running.cli("doctor").stdout
+    assert "ok   heartbeat" in text
+    assert "broken is skipped" in text
+
+
+def test_show_config_tells_where_a_setting_comes_from(running: Engine) -> None:
+    """The text is a configuration file; JSON says who set each value."""
+    config = ask(running, "show-config")
+    assert config["segment.capacity"] == {
+        "value": 64,
+        "set_by": "environment variable TICKFLAG_SEGMENT__CAPACITY",
+    }
+    assert config["segment.depth"] == {"value": 100, "set_by": "default"}
+    parsed = tomllib.loads(running.cli("show-config").stdout)
+    assert parsed["synthetic"]["symbols"] == SYMBOLS
+
+
+def test_logs_by_name_and_by_file(running: Engine) -> None:
+    """A trader's output is found by its name and by its file's."""
+    for name in ("talker", "talks"):
+        result = running.cli("logs", name, "--lines", "1")
+        assert (result.returncode, result.stdout) == (0, "the talker is here\n")
+
+
+def test_logs_can_be_followed(running: Engine) -> None:
+    """New lines come as they are written, until Ctrl-C."""
+    command = running.cli_command("logs", "talker", "--follow", "--lines", "0")
+    path = running.runtime.logs / "talks.log"
+    with subprocess.Popen(
+        command, cwd=ROOT, env=running.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as follower:
+        assert follower.stdout is not None
+        assert follower.stderr is not None
+
+        def opened() -> bool:
+            return any(file.path == str(path) for file in process.open_files())
+
+        import psutil
+
+        process = psutil.Process(follower.pid)
+        running.wait(opened, 30, "the log is open")
+        with path.open("a") as log:
+            log.write("one more line\n")
+        assert follower.stdout.readline() == "one more line\n"
+        follower.send_signal(signal.SIGINT)
+        assert follower.stderr.read() == ""
+        assert follower.wait(10) == 0

@@ -1,0 +1,327 @@
+"""A real collector process, a trader that speaks the real sockets, and what happens when either dies."""
+
+import ast
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+
+from common import sockets
+from common.codec import decode_as, encode
+from common.errors import MessageError
+from common.messages import Control, Delta, Heartbeat, Reply, Request, Roster, Signal, Signals, Snapshot
+from common.runtime import Runtime
+from common.sockets import Socket, open_socket, receive, try_send
+from tests.support.fake_trader import FakeTrader, roster
+from tests.support.folders import runtime_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHIN_S = 30.0
+
+
+class Site:
+    """A runtime folder with a collector process, and sockets to talk to it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.context: sockets.Context = zmq.Context()
+        self.environment = os.environ | {
+            "TICKFLAG_RUNTIME__ROOT": str(runtime.folder.parent),
+            "TICKFLAG_INSTANCE": runtime.folder.name,
+            "TICKFLAG_COLLECTOR__HEARTBEAT_MS": "50",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.results = open_socket(self.context, runtime, sockets.RESULTS_OUT)
+        self.controls = open_socket(self.context, runtime, sockets.CONTROL_IN)
+        self.signals = open_socket(self.context, runtime, sockets.SIGNALS_IN)
+        self.requests = open_socket(self.context, runtime, sockets.COMMANDS_CLIENT)
+        self.published: list[Signal] = []
+        self._asked = 0
+        self.process = self.start()
+
+    def start(self, **settings: str) -> subprocess.Popen[str]:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "services.collector"],
+            cwd=ROOT,
+            env=self.environment | settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return self.process
+
+    def end(self, number: signal.Signals) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error of the process, once it has ended."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=WITHIN_S)
+        return self.process.returncode, out, err
+
+    def ask(self, what: str, **arguments: Any) -> Any:
+        """Ask until a collector answers: it may just be starting, or take a request to its grave."""
+        for _ in _until():
+            self._asked += 1
+            if not try_send(self.requests, encode(Request(id=self._asked, what=what, arguments=arguments))):
+                continue
+            while self.requests.poll(1_000):
+                reply = decode_as(Reply, self.requests.recv())
+                if reply.id == self._asked:  # others answer a question that was given up
+                    assert reply.error == ""
+                    return reply.result
+        return None
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Follow the signals until the condition holds."""
+        for _ in _until():
+            self.follow(wait_ms=10)
+            if condition():
+                return
+
+    def follow(self, wait_ms: int = 0) -> None:
+        """Take what was published."""
+        self.signals.poll(wait_ms)
+        while (frame := receive(self.signals)) is not None:
+            self.published += decode_as(Signals, frame).signals
+
+    def journalled(self) -> list[Signal]:
+        """Every signal, page by page, as a consumer that was away would."""
+        signals: list[Signal] = []
+        while True:
+            page = self.ask("signals", since=len(signals), limit=500)
+            signals += [Signal(**row) for row in page["signals"]]
+            if len(signals) == page["last_seq"]:
+                return signals
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+        for socket in (self.results, self.controls, self.signals, self.requests):
+            socket.close(linger=0)
+        self.context.destroy(linger=0)
+
+
+class Worker:
+    """Sends a fake trader's results as a worker does: never waits, owes a snapshot after a refusal, answers tokens."""
+
+    def __init__(self, trader: FakeTrader, results: Socket, controls: Socket) -> None:
+        self.trader = trader
+        self.refused = 0
+        self._results, self._controls = results, controls
+        self._owes_snapshot = True
+        self._token = 0
+
+    def send(self, message: Snapshot | Delta | Heartbeat | Roster) -> None:
+        if not try_send(self._results, encode(message)):
+            self.refused += 1
+            self._owes_snapshot = True
+
+    def change(self, matches: dict[str, float]) -> None:
+        """One cycle."""
+        self.listen()
+        if self._owes_snapshot:
+            self.trader.matches = matches
+            self._owes_snapshot = False
+            self.send(self.trader.snapshot(self._token))
+        else:
+            self.send(self.trader.change_to(matches))
+
+    def listen(self) -> None:
+        frame = receive(self._controls)
+        if frame is not None:
+            with contextlib.suppress(MessageError):
+                token = decode_as(Control, frame).resync.get(self.trader.name, 0)
+                self._owes_snapshot |= token > self._token
+                self._token = max(self._token, token)
+
+    def beat(self) -> None:
+        """Report, and answer what was asked."""
+        self.listen()
+        if self._owes_snapshot:
+            self.change(self.trader.matches)
+        self.send(self.trader.heartbeat())
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with runtime_folder() as runtime:
+        site = Site(runtime)
+        yield site
+        site.close()
+
+
+@pytest.fixture
+def worker(site: Site) -> Worker:
+    return Worker(FakeTrader(score_step=0.5), site.results, site.controls)
+
+
+def synced(site: Site, worker: Worker) -> bool:
+    """The collector shows the trader's present set."""
+    worker.beat()
+    if worker.trader.name not in site.ask("snapshot")["matches"]:
+        return False
+    answer = site.ask("matches", trader=worker.trader.name)
+    return bool(answer["synced"] and answer["seq"] == worker.trader.seq)
+
+
+def test_kill_and_restart_repeat_and_swallow_nothing(site: Site, worker: Worker) -> None:
+    """Killed again and again under load: numbers have no holes, signals add up, nothing was published that is not
+    journalled, and after the resync the match set is the trader's."""
+    random_source = random.Random(5)
+    symbols = [f"S{n}" for n in range(40)]
+
+    def cycle() -> None:
+        matches = dict(worker.trader.matches)
+        for symbol in random_source.sample(symbols, 4):
+            if symbol in matches and random_source.random() < 0.6:
+                del matches[symbol]
+            else:
+                matches[symbol] = float(random_source.randint(0, 5))
+        worker.change(matches)
+
+    for _ in range(4):
+        site.wait_for(lambda: synced(site, worker))
+        for _ in range(random_source.randint(200, 1_000)):
+            cycle()
+        site.end(signal.SIGKILL)
+        for _ in range(50):
+            cycle()
+        site.follow()
+        site.start()
+
+    site.wait_for(lambda: synced(site, worker))
+    trader = worker.trader
+    assert site.ask("matches", trader=trader.name)["matches"] == trader.matches
+    journalled = site.journalled()
+    assert len(journalled) > 500
+    assert [s.seq for s in journalled] == list(range(1, len(journalled) + 1))
+    held: dict[str, float] = {}
+    for s in journalled:
+        assert (s.symbol in held) == (s.event != "entered"), f"{s} does not follow from the signals before"
+        if s.event == "left":
+            del held[s.symbol]
+        else:
+            held[s.symbol] = s.score
+    assert held.keys() == trader.matches.keys()
+    assert all(abs(held[symbol] - score) <= trader.score_step for symbol, score in trader.matches.items())
+    assert site.ask("snapshot") == {"last_seq": len(journalled), "matches": {trader.name: held}}
+    site.follow()
+    numbers = [s.seq for s in site.published]
+    assert len(numbers) > 100
+    assert numbers == sorted(set(numbers))
+    assert all(s == journalled[s.seq - 1] for s in site.published)
+
+
+def test_control_version_grows_over_restarts(site: Site, worker: Worker) -> None:
+    """A subscriber that keeps the highest version is never stuck with an old document."""
+    versions = []
+    for _ in range(3):
+        site.wait_for(lambda: synced(site, worker))
+        versions.append(site.ask("control")["state_version"])
+        site.end(signal.SIGKILL)
+        site.start()
+    versions.append(site.ask("control")["state_version"])
+    assert versions == sorted(set(versions))
+
+
+def test_lost_result_is_noticed_and_resynced(site: Site, worker: Worker) -> None:
+    """GapVisible, on the real wire: a delta that never came, then silence but for heartbeats."""
+    site.wait_for(lambda: synced(site, worker))
+    worker.trader.change(LOST=1.0)
+    site.wait_for(lambda: synced(site, worker))
+    assert site.ask("matches", trader="breakout")["matches"] == {"LOST": 1.0}
+    _, out, _ = site.end(signal.SIGTERM)
+    assert "gap, resync wanted" in out
+
+
+def test_dead_trader_goes_stale_and_a_removed_one_leaves(site: Site, worker: Worker) -> None:
+    """No signal for the first, `left` for the second."""
+    site.end(signal.SIGTERM)
+    site.start(TICKFLAG_COLLECTOR__STALE_AFTER_MS="50")
+    worker.change({"A": 1.0})
+    site.wait_for(lambda: synced(site, worker))
+    site.wait_for(lambda: bool(site.ask("matches", trader="breakout")["stale"]))
+    assert site.ask("traders")[0]["state"] == "stale"
+    worker.send(roster("breakout"))
+    worker.send(roster())
+    site.wait_for(lambda: site.ask("traders") == [])
+    assert [(s.symbol, s.event) for s in site.journalled()] == [("A", "entered"), ("A", "left")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ends_cleanly_within_a_second(site: Site, worker: Worker, number: signal.Signals) -> None:
+    """Exit code 0, a last line, no traceback."""
+    site.wait_for(lambda: synced(site, worker))
+    began = time.monotonic()
+    code, out, err = site.end(number)
+    assert time.monotonic() - began < 3.0  # a second, and room for a busy machine
+    assert (code, err) == (0, "")
+    assert "stopped" in out.splitlines()[-1]
+
+
+def test_reader_of_the_log_goes_away(site: Site) -> None:
+    """The collector ends with whoever started it, without a word to nobody."""
+    site.ask("status")
+    site.end(signal.SIGTERM)
+    process = site.start()
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(WITHIN_S) == 1
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    site.start()
+
+
+def test_second_collector_names_the_first(site: Site) -> None:
+    """Exit status 75, one line, and the first is not disturbed."""
+    first, status = site.process, site.ask("status")
+    second = site.start()
+    _, err = second.communicate(timeout=WITHIN_S)
+    assert second.returncode == 75
+    assert err.count("\n") == 1
+    assert f"pid {first.pid}" in err
+    site.process = first
+    assert site.ask("status")["collector"]["pid"] == status["collector"]["pid"]
+
+
+def test_damaged_journal_is_a_clear_refusal(site: Site) -> None:
+    """Exit status 1 and one line with the file's name and what to do."""
+    site.ask("status")
+    site.end(signal.SIGTERM)
+    site.runtime.journal.write_bytes(b"no database at all, but something" * 1_000)
+    process = site.start()
+    _, err = process.communicate(timeout=WITHIN_S)
+    assert process.returncode == 1
+    assert err.count("\n") == 1
+    assert str(site.runtime.journal) in err
+    assert "move it" in err
+
+
+def test_collector_stays_light() -> None:
+    """No compiler in its process, and no array library in its own code: it starts fast and stays small."""
+    program = "import sys, services.collector.service; print('numba' in sys.modules, 'llvmlite' in sys.modules)"
+    output = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert output.stdout.split() == ["False", "False"]
+    for path in (ROOT / "services" / "collector").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            module = node.module if isinstance(node, ast.ImportFrom) else None
+            names = [module] if module else [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            assert not any(name.split(".")[0] in ("numpy", "numba") for name in names), path
+            assert not any(name.startswith("services.") and "collector" not in name for name in names), path
+
+
+def _until() -> Iterator[None]:
+    """Turns until the deadline, which is a failure."""
+    deadline = time.monotonic() + WITHIN_S
+    while time.monotonic() < deadline:
+        yield
+    raise AssertionError(f"not within {WITHIN_S} s")

@@ -1,0 +1,28 @@
+"""`honcho start` in the repository: the local way to run everything."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import ROOT, STOP_S, Engine
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_honcho_starts_and_stops_everything(engine: Engine) -> None:
+    """The Procfile brings up a whole engine; after Ctrl-C nothing is left within 5 s."""
+    assert (ROOT / "Procfile").is_file()
+    honcho = Path(sys.executable).parent / "honcho"
+    engine.spawn("honcho", str(honcho), "start")
+    engine.wait_ready()
+    began = time.monotonic()
+    os.killpg(engine.pid("honcho"), signal.SIGINT)
+    assert engine.wait_exit("honcho") == 130  # honcho's way of saying: by SIGINT
+    assert engine.leftovers() == []
+    assert time.monotonic() - began < STOP_S
+    for service in ("feed", "collector", "trader"):
+        assert f"{service}.1 stopped (rc=0)" in engine.output("honcho").replace("\x1b[0m", "")
