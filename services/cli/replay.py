@@ -15,7 +15,9 @@ from common.messages import Signal
 
 @click.command()
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--traders", type=click.Path(path_type=Path), help="Folder of trader files, or one file; else `trader.plugins`.")
+@click.option(
+    "--traders", type=click.Path(path_type=Path), help="Folder of trader files, or one file; else `trader.plugins`."
+)
 @click.option("--speed", default="max", help="`max`, or a multiple of real time as 1 or 10.")
 @click.option("--full", is_flag=True, help="Process all symbols in every cycle: tracking off.")
 @click.option("--json", "as_json", is_flag=True, help="One signal a line, then one line with the summary.")

@@ -92,9 +92,7 @@ class Replay:
         runtime.prepare()
         self._writable = Segment.create(runtime, plan)
         feed = settings.feed
-        self.market = Market(
-            self._writable, int(feed.rate_limit_ms * MS), int(feed.watermark_ms * MS), native_s
-        )
+        self.market = Market(self._writable, int(feed.rate_limit_ms * MS), int(feed.watermark_ms * MS), native_s)
         self._writable.publish(runtime)
         self._readable = Segment.attach_current(runtime)
         self._min_swap_ns = int(feed.min_swap_interval_ms * MS)
@@ -146,7 +144,9 @@ class Replay:
         processed = sum(tally.processed for tally in tallies)
         skipped = sum(tally.skipped for tally in tallies)
         return Summary(
-            matches={name: dict(sorted(known.view.matches.items())) for name, known in sorted(self._views.known.items())},
+            matches={
+                name: dict(sorted(known.view.matches.items())) for name, known in sorted(self._views.known.items())
+            },
             ticks=self._writable.counters()["updates"],
             cycles=self._cycles,
             symbols=len(self.market.symbols),

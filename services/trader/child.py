@@ -41,6 +41,11 @@ class Child:
         self.path = path.resolve()
         self.state = State.STOPPED
         self.name = ""
+        """What the file declares; empty until its worker told."""
+        self.granted = False
+        """It has the name, and its worker the word to go."""
+        self.waits = False
+        """Its worker told its name and waits for `grant`."""
         self.due_ns = 0
         """Monotonic time of the next restart; 0 where none is due."""
         self._settings, self._runtime, self._spawner, self._log = settings, runtime, spawner, log
@@ -61,16 +66,14 @@ class Child:
 
     @property
     def shown_name(self) -> str:
-        """The declared name, or the file's while it is not known."""
-        return self.name or self.path.stem
+        """The declared name while it is this file's, else the file's own."""
+        return self.name if self.granted else self.path.stem
 
     def start(self, now_ns: int) -> None:
         """Fork a worker."""
-        # Grows with every start, over restarts of the supervisor too, unless the clock is set back that far.
-        self._incarnation = max(self._incarnation + 1, time.time_ns() // MS)
         ours, theirs = self._spawner.Pipe()
         self._watchdog.value = 0
-        order = Order(self.path, self._settings, self._incarnation, self._log_path())
+        order = Order(self.path, self._settings, self._log_path())
         self._process = self._spawner.Process(
             target=run_worker, args=(order, theirs, self._watchdog), name=f"trader-{self.path.stem}", daemon=True
         )
@@ -80,6 +83,16 @@ class Child:
         self._started_ns = now_ns
         self.due_ns = 0
         self.state = State.RUNNING
+
+    def grant(self) -> None:
+        """Let the loaded worker run under its name."""
+        self.granted, self.waits = True, False
+        # Grows with every start, over restarts of the supervisor too, unless the clock is set back that far.
+        self._incarnation = max(self._incarnation + 1, time.time_ns() // MS)
+        if self._pipe is not None:
+            with contextlib.suppress(OSError):
+                tell(self._pipe, incarnation=self._incarnation)
+        self._log.info("trader runs", trader=self.name, file=self.path.name, restarts=self._restarts)
 
     def descriptors(self) -> list[int]:
         """Readable when the worker ended or said something."""
@@ -117,6 +130,7 @@ class Child:
 
     def refuse(self, reason: str) -> None:
         """This file must not run."""
+        self.granted = False
         self._skip(reason)
         self.kill()
 
@@ -164,7 +178,7 @@ class Child:
             elif words.get("state") == "ready":
                 self.name = str(words.get("name"))
                 self._reason = ""
-                self._log.info("trader runs", trader=self.name, file=self.path.name, restarts=self._restarts)
+                self.waits = True
         return heard
 
     def _ended(self, status: int, now_ns: int) -> None:
@@ -198,6 +212,7 @@ class Child:
         if self._pipe is not None:
             self._pipe.close()
         self._process = self._pipe = None
+        self.waits = False
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.pid:

@@ -19,7 +19,7 @@ from common.messages import Roster
 from common.runtime import Runtime
 from common.settings import Settings
 from common.sockets import RESULTS_OUT, Context, open_socket, try_send
-from services.trader.child import Child, State
+from services.trader.child import Child
 
 MS = 1_000_000
 LOOK_NS = 500 * MS  # between looks at deadlines, logs and the roster
@@ -63,25 +63,29 @@ class Supervisor:
         changed = False
         for child in self._children:
             changed |= child.turn(now_ns)
-        changed |= self._refuse_duplicates()
+        changed |= self._grant_names()
         if changed or now_ns >= self._look_due_ns:
             for child in self._children:
                 child.look(now_ns)
             self._report()
             self._look_due_ns = now_ns + LOOK_NS
 
-    def _refuse_duplicates(self) -> bool:
-        """Of two files that declare the same name the first by file name has it."""
-        taken: dict[str, Child] = {}
-        refused = False
-        for child in self._children:
-            if not child.name or child.state is State.SKIPPED:
+    def _grant_names(self) -> bool:
+        """Let loaded workers run. Of two files that declare the same name the first by file name has it."""
+        granted = False
+        for number, child in enumerate(self._children):
+            if not child.waits:
                 continue
-            first = taken.setdefault(child.name, child)
-            if first is not child:
-                child.refuse(f"{child.path.name}: the name {child.name!r} is already that of {first.path.name}")
-                refused = True
-        return refused
+            same = [other for other in self._children if other.granted and other.name == child.name]
+            holder = next((other for other in same if other is not child), None)
+            if holder is not None and holder in self._children[:number]:
+                child.refuse(_duplicate(child, holder))
+                continue
+            if holder is not None:
+                holder.refuse(_duplicate(holder, child))
+            child.grant()
+            granted = True
+        return granted
 
     def _report(self) -> None:
         roster = Roster(
@@ -116,3 +120,7 @@ class Supervisor:
             child.kill()
         self._report()
         self._log.info("traders stopped", traders=len(self._children))
+
+
+def _duplicate(loser: Child, holder: Child) -> str:
+    return f"{loser.path.name}: the name {loser.name!r} is already that of {holder.path.name}"

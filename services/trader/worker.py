@@ -49,12 +49,15 @@ class Order:
 
     path: Path
     settings: Settings
-    incarnation: int
     log_path: Path
 
 
 def run_worker(order: Order, pipe: Connection, watchdog: Any) -> None:
-    """The process's main. `watchdog` holds the monotonic ns at which the present cycle began, 0 between cycles."""
+    """The process's main. `watchdog` holds the monotonic ns at which the present cycle began, 0 between cycles.
+
+    The worker loads the plugin, tells its name, and waits for the word to go, which brings its incarnation: two files
+    of one name never both speak to the collector.
+    """
     _settle(order)
     watchdog.value = time.monotonic_ns()  # importing has the deadline of a cycle
     try:
@@ -64,9 +67,12 @@ def run_worker(order: Order, pipe: Connection, watchdog: Any) -> None:
         return
     watchdog.value = 0
     tell(pipe, state="ready", name=plugin.trader.name, owner=plugin.trader.owner)
+    incarnation = _wait_go(pipe)
+    if incarnation is None:
+        return
     context: Context = zmq.Context()
     try:
-        Worker(order, plugin, context, pipe, watchdog).run()
+        Worker(order, incarnation, plugin, context, pipe, watchdog).run()
     finally:
         context.destroy(linger=500)
 
@@ -74,6 +80,16 @@ def run_worker(order: Order, pipe: Connection, watchdog: Any) -> None:
 def tell(pipe: Connection, **words: Any) -> None:
     """A word to the other end; msgpack, as everything between processes."""
     pipe.send_bytes(msgpack.packb(words))
+
+
+def _wait_go(pipe: Connection) -> int | None:
+    """The incarnation to run as; None where the supervisor says stop or is gone."""
+    try:
+        words = msgpack.unpackb(pipe.recv_bytes())
+    except (EOFError, OSError):
+        return None
+    incarnation = words.get("incarnation")
+    return incarnation if isinstance(incarnation, int) else None
 
 
 def _settle(order: Order) -> None:
@@ -94,11 +110,13 @@ def _settle(order: Order) -> None:
 class Worker:
     """One trader at work. `run` returns when the supervisor says stop or is gone."""
 
-    def __init__(self, order: Order, plugin: Plugin, context: Context, pipe: Connection, watchdog: Any) -> None:
+    def __init__(
+        self, order: Order, incarnation: int, plugin: Plugin, context: Context, pipe: Connection, watchdog: Any
+    ) -> None:
         settings = order.settings
         self._settings, self._plugin, self._pipe, self._watchdog = settings, plugin, pipe, watchdog
         self._runtime = settings.runtime_folder()
-        self._incarnation = order.incarnation
+        self._incarnation = incarnation
         self._events = open_socket(context, self._runtime, EVENTS_IN, topic(plugin.trader.channel))
         self._control = open_socket(context, self._runtime, CONTROL_IN)
         self._results_socket = open_socket(context, self._runtime, RESULTS_OUT)
@@ -106,7 +124,7 @@ class Worker:
         self._matches = MatchSet()
         self._results = Results(
             plugin.trader.name,
-            order.incarnation,
+            incarnation,
             self._matches,
             self._tally,
             lambda frame: try_send(self._results_socket, frame),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import zmq
 
 from common.lifecycle import Stop, run_service
@@ -16,7 +17,7 @@ from services.feed.sources.base import Source, Venue
 from services.feed.updates import KLINE, Batch, ticks
 from services.feed.warmup import warm_up
 from tests.bench.board import GENERATED, START, opened
-from tests.bench.load import PRICE, WINDOW, Load
+from tests.bench.load import PRICE, Load
 from tests.bench.metronome import Metronome
 
 IDLE_NS = 1_000_000
@@ -26,7 +27,8 @@ NS = 1_000_000_000
 class LoadSource(Source):
     """Hands over what was created since the last time, as soon as the metronome says so."""
 
-    def __init__(self, folder: Path, period_ns: int) -> None:
+    def __init__(self, folder: Path, period_ns: int, depth: int) -> None:
+        self._depth = depth
         self._load = Load.read(folder / "load.json")
         self._board = opened(folder / "board")
         self._rows = self._load.rows()
@@ -37,7 +39,7 @@ class LoadSource(Source):
 
     def open(self, venue: Venue) -> Sequence[Batch]:
         slots = np.array([venue.slot(name) for name in self._load.names], np.int32)
-        history = [_history(slots, seconds, venue.wall_ns) for seconds in venue.intervals_s]
+        history = [_history(slots, seconds, self._depth, venue.wall_ns) for seconds in venue.intervals_s]
         first = ticks(len(slots))
         first["slot"], first["price"], first["bid"], first["ask"] = slots, PRICE, PRICE, PRICE
         first["bid_size"] = 0.0
@@ -69,12 +71,12 @@ class LoadSource(Source):
         return (Batch(rows),)
 
 
-def _history(slots: np.ndarray, seconds: int, wall_ns: int) -> Batch:
-    """As many closed candles of every symbol as the rule looks at."""
-    rows = np.zeros((WINDOW, len(slots)), KLINE)
+def _history(slots: npt.NDArray[np.int32], seconds: int, count: int, wall_ns: int) -> Batch:
+    """The last `count` candles of every symbol, closed."""
+    rows = np.zeros((count, len(slots)), KLINE)
     last_ns = wall_ns - wall_ns % (seconds * NS)
     rows["slot"], rows["interval_s"], rows["closed"] = slots, seconds, 1
-    rows["open_ns"] = (last_ns - np.arange(WINDOW, 0, -1) * seconds * NS)[:, None]
+    rows["open_ns"] = (last_ns - np.arange(count, 0, -1) * seconds * NS)[:, None]
     rows["recv_ns"] = rows["open_ns"] + seconds * NS
     for field in ("open", "high", "low", "close"):
         rows[field] = PRICE
@@ -84,7 +86,7 @@ def _history(slots: np.ndarray, seconds: int, wall_ns: int) -> Batch:
 def main(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
     warm_up()
     context = zmq.Context()
-    source = LoadSource(Path(sys.argv[1]), int(sys.argv[2]))
+    source = LoadSource(Path(sys.argv[1]), int(sys.argv[2]), settings.segment.depth)
     feed = Feed(settings, runtime, context, source, log)
     try:
         feed.run(stop)

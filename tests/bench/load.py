@@ -20,7 +20,7 @@ WINDOW = 20
 
 @dataclass(frozen=True)
 class Load:
-    """`rate` ticks a second for `seconds`, evenly spaced, activity by Zipf's law.
+    """`rate` ticks a second for `seconds`, evenly spaced; activity by Zipf's law with `exponent`, 0 for all the same.
 
     Ticks of a few symbols, the probes, match the rule and become a signal: about `probes` a second.
     """
@@ -29,6 +29,7 @@ class Load:
     rate: int
     seconds: float
     probes: int = 100
+    exponent: float = 1.1
     seed: int = 11
 
     @property
@@ -91,7 +92,7 @@ class Load:
 
     @cached_property
     def _shares(self) -> npt.NDArray[np.float64]:
-        return self._rng(0).permutation(zipf_shares(self.symbols))
+        return self._rng(0).permutation(zipf_shares(self.symbols, self.exponent))
 
     def _rng(self, part: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, part])

@@ -86,7 +86,7 @@ def test_chunk_fails_after_another(engine: Engine, ledger: Ledger) -> None:
     def evaluate(market):
         global calls
         calls += 1
-        if calls % 5 == 3:
+        if calls % 13 == 11:
             raise ValueError("this chunk")
         return np.floor(market.last * 100) % 3 == 0, market.last
     """

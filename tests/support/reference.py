@@ -1,16 +1,17 @@
-"""What the documents have to say of the settings, taken from the code: keys, defaults, limits, meanings, variables."""
+"""What the documents have to say of settings and messages, taken from the code."""
 
 import ast
 import inspect
 import json
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from common import settings
+from common.messages import Record
 from common.settings import PREFIX, Settings
 
 ROOT_DEFAULT = "/dev/shm/tickflag-<uid>"
@@ -93,3 +94,48 @@ def _default(block: str, key: str, field: FieldInfo) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,g}"
+
+
+def wire_rows(record: type[Record], first: int = 0) -> list[dict[str, str]]:
+    """The fields of a message from place `first` on, as the columns of their table."""
+    return [
+        {
+            "Place": str(place),
+            "Field": name,
+            "Type": wire_type(record.model_fields[name].annotation),
+            "Unit": unit(name),
+            "Default": _wire_default(record.model_fields[name]),
+        }
+        for place, name in enumerate(record.wire_fields)
+        if place >= first
+    ]
+
+
+def wire_type(annotation: Any) -> str:
+    """A field's type in words."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return wire_type(arguments[0])
+    if origin is Literal:
+        return " or ".join(str(value) for value in arguments)
+    if origin is list:
+        return f"list of {wire_type(arguments[0])}"
+    if origin is dict:
+        return f"map of {wire_type(arguments[0])} to {wire_type(arguments[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        return annotation.__name__
+    return {bool: "boolean", int: "whole number", float: "number", str: "text", Any: "anything"}[annotation]
+
+
+def unit(field: str) -> str:
+    """The unit that a name carries."""
+    for ending, found in (("_ns", "ns"), ("_ms", "ms"), ("_s", "s"), ("_bytes", "bytes")):
+        if field.endswith(ending) or f"{ending}_" in field:
+            return found
+    return "bytes" if field.startswith("bytes_") else ""
+
+
+def _wire_default(field: FieldInfo) -> str:
+    if field.is_required() or get_origin(field.annotation) is Literal:
+        return ""
+    return json.dumps(field.get_default(call_default_factory=True))

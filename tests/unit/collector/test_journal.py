@@ -80,6 +80,7 @@ def test_refused_commit_takes_nothing(path: Path) -> None:
         assert [signal.symbol for signal in journal.signals(0, 10)] == ["A", "C"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from(["entered", "left", "score"])), max_size=5)))
 def test_matches_are_what_the_signals_add_up_to(batches: list[list[tuple[str, Event]]]) -> None:
     """However the drafts lie in batches, also several of one symbol in one batch."""

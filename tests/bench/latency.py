@@ -1,0 +1,115 @@
+"""Latency: from a tick's creation to the traders' decision and to the signal at the collector, with real processes.
+
+Every tick counts, also one that a newer one overtook: it is covered by the first decision on it or on a newer tick of
+its symbol. Creation is the time at which the load says that the tick exists, whether or not the feed was busy then.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.bench.coverage import Latency, delays_ms, summary
+from tests.bench.engine import Outcome, run_engine
+from tests.bench.load import Load
+from tests.bench.options import Options
+from tests.bench.report import Findings, Table
+from tests.bench.rival_run import run_rival
+
+SYMBOLS = 500
+WARM_SHARE = 0.2  # the first part of a run does not count
+RATES = (5_000, 50_000, 200_000)
+SWAPS_MS = (0.0, 1.0, 10.0, 100.0)
+WORKS_OFF_S = 15.0
+TRADERS = 4
+
+
+@dataclass(frozen=True)
+class Point:
+    """One side at one rate."""
+
+    decision: Latency
+    signal: Latency
+    journalled: Latency | None
+    cpu_cores: float
+    lost: int
+    outcome: Outcome
+
+
+def run(options: Options) -> Findings:
+    found = Findings("latency")
+    rates = (5_000,) if options.quick else RATES
+    swaps = (0.0, 10.0) if options.quick else SWAPS_MS
+    seconds = 1.0 if options.quick else 3.0
+    rows = []
+    errors: list[str] = []
+    for rate in rates:
+        load = Load(SYMBOLS, rate, seconds)
+        period_ns = max(100_000, 1_000_000_000 // rate)
+        rival = _point(load, run_rival("tick", load, period_ns, True, WORKS_OFF_S))
+        rows.append(_row(rate, "PUB, a message a tick", rival))
+        for swap_ms in swaps:
+            ours = _point(load, run_engine(load, period_ns, swap_ms, True))
+            rows.append(_row(rate, f"tickflag, swap every {swap_ms:g} ms", ours))
+            errors += ours.outcome.errors
+            if swap_ms == 0:
+                _judge(found, rate, ours, rival)
+            found.at_most(f"{rate:,} ticks/s, swap {swap_ms:g} ms: ticks lost", ours.lost, 0, "")
+    columns = ["ticks/s", "", "decision p50", "p99", "worst", "signal p50", "p99", "journalled p99", "cores", "lost"]
+    found.tables.append(Table(f"ms from a tick's creation, {TRADERS} traders, {SYMBOLS} symbols", columns, rows))
+    found.plainly("error lines in the logs of these runs", len(errors), "", "; ".join(errors[:3]))
+    return found
+
+
+def _judge(found: Findings, rate: int, ours: Point, rival: Point) -> None:
+    """Against the rival where it keeps up, against the clock where it does not."""
+    for what in ("decision", "signal"):
+        mine, theirs = getattr(ours, what), getattr(rival, what)
+        if rate == RATES[0]:
+            for which in ("p50", "p99"):
+                name = f"{rate:,} ticks/s: tick to {what}, {which}, times that of a message a tick"
+                note = f"{getattr(mine, which):.2f} ms and {getattr(theirs, which):.2f} ms"
+                found.at_most(name, getattr(mine, which) / getattr(theirs, which), 1.5, "x", note)
+        else:
+            note = f"a message a tick: {theirs.p99:,.1f} ms"
+            found.at_most(f"{rate:,} ticks/s: tick to {what}, p99", mine.p99, 2.0, "ms", note)
+
+
+def _point(load: Load, outcome: Outcome) -> Point:
+    ticks = np.arange(int(load.count * WARM_SHARE), load.count) + 1
+    probes = ticks[load.is_probe[load.slots[ticks - 1]]]
+    start_ns = outcome.start_ns
+    decisions = [delays_ms(load, start_ns, seen[:, 0], seen[:, 1], ticks) for seen in outcome.entries]
+    signals, journalled = [], []
+    for number in range(TRADERS):
+        mine = outcome.signals[outcome.signals[:, 0] == number]
+        signals.append(delays_ms(load, start_ns, mine[:, 2], mine[:, 1], probes))
+        if mine.shape[1] > 3:
+            journalled.append(delays_ms(load, start_ns, mine[:, 3], mine[:, 1], probes))
+    return Point(
+        summary(np.concatenate(decisions)),
+        summary(np.concatenate(signals)),
+        summary(np.concatenate(journalled)) if journalled else None,
+        outcome.total_cpu_ns / 1e9 / outcome.elapsed_s,
+        _lost(load, outcome),
+        outcome,
+    )
+
+
+def _lost(load: Load, outcome: Outcome) -> int:
+    """Symbols of which a trader did not see the newest tick, and those whose row in the segment is not the newest."""
+    last = load.last_seq()
+    lost = int((outcome.final_seq != last).sum()) if len(outcome.final_seq) else 0
+    for seen in outcome.entries:
+        newest = np.zeros(load.symbols, np.int64)
+        real = seen[seen[:, 1] > 0, 1]
+        np.maximum.at(newest, load.slots[real - 1], real)
+        lost += int((newest != last).sum())
+    return lost
+
+
+def _row(rate: int, side: str, point: Point) -> list[str | float | int | None]:
+    decision, signal = point.decision, point.signal
+    return [
+        rate, side, decision.p50, decision.p99, decision.worst, signal.p50, signal.p99,
+        point.journalled.p99 if point.journalled else None, point.cpu_cores, point.lost + decision.missing,
+    ]  # fmt: skip

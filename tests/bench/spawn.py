@@ -1,0 +1,101 @@
+"""Spawn: single workers from a fork server, as the supervisor makes them, with nobody else reading their results."""
+
+import multiprocessing
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from common.codec import decode
+from common.errors import MessageError
+from common.messages import AnyMessage, Heartbeat
+from common.runtime import Runtime
+from common.settings import Settings
+from common.sockets import CONTROL_OUT, RESULTS_IN, Context, open_socket, receive
+from services.trader.worker import Order, run_worker, tell
+from tests.bench.processes import RunFailed, cpu_of_ns
+
+
+class Worker:
+    """One worker process. `incarnation` tells its messages from the others'."""
+
+    def __init__(self, path: Path, settings: Settings, log_path: Path, incarnation: int) -> None:
+        self._spawner = multiprocessing.get_context("forkserver")
+        self._spawner.set_forkserver_preload(["services.trader.forkserver"])
+        self.incarnation = incarnation
+        watchdog: Any = self._spawner.RawValue("q", 0)
+        self._pipe: Connection
+        self._pipe, theirs = self._spawner.Pipe()
+        order = Order(path.resolve(), settings, incarnation, log_path)
+        self._process = self._spawner.Process(target=run_worker, args=(order, theirs, watchdog), daemon=True)
+        self.started_ns = time.monotonic_ns()
+        self._process.start()
+        theirs.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    def wait_ready(self, limit_s: float = 60.0) -> None:
+        """Until it says that its trader is loaded."""
+        if not self._pipe.poll(limit_s):
+            raise RunFailed("a worker did not get ready")
+        self._pipe.recv_bytes()
+
+    def cpu_ns(self) -> int:
+        return cpu_of_ns(self.pid)
+
+    def stop(self) -> None:
+        tell(self._pipe, word="stop")
+        self._process.join(5)
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+
+class Sink:
+    """In the collector's place: takes results and heartbeats, and answers nothing."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._context: Context = zmq.Context()
+        self._results = open_socket(self._context, runtime, RESULTS_IN)
+        self._control = open_socket(self._context, runtime, CONTROL_OUT)
+
+    def take(self) -> list[AnyMessage]:
+        """What has come since the last call."""
+        messages = []
+        while (frame := receive(self._results)) is not None:
+            try:
+                messages.append(decode(frame))
+            except MessageError as error:
+                raise RunFailed(str(error)) from None
+        return messages
+
+    def wait_heartbeat(self, incarnation: int, limit_s: float = 10.0, since: int = 0) -> Heartbeat:
+        """The next heartbeat of a worker that runs. Raises RunFailed where none comes."""
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline:
+            if not self._results.poll(100):
+                continue
+            message = decode(self._results.recv())
+            if isinstance(message, Heartbeat) and message.incarnation == incarnation and message.cycle >= since:
+                return message
+        raise RunFailed(f"no heartbeat of worker {incarnation} in {limit_s:g} s")
+
+    def close(self) -> None:
+        self._results.close()
+        self._control.close()
+        self._context.term()
+
+
+@contextmanager
+def sink(runtime: Runtime) -> Iterator[Sink]:
+    taken = Sink(runtime)
+    try:
+        yield taken
+    finally:
+        taken.close()

@@ -1,0 +1,230 @@
+"""What the processes of the race tests do. Each calls `barrier` when everything it needs is loaded and compiled."""
+
+import mmap
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from common.bitset import BitSet
+from common.layout import CANDLE_FIELDS, CLOSED, HEARTBEAT, flag_words
+from common.rows import CandleWish, RowReader
+from common.runtime import Runtime
+from common.segment import Segment
+from common.swap import ChannelReader, Route
+from services.feed.market import Market
+from tests.support.markets import MINUTE, NOON, SECOND, swap, tick_batch
+from tests.support.processes import WITHIN_S, barrier
+
+DEPTH = 8
+OVER = -1  # the heartbeat of a writer that has finished
+
+
+def runtime_of(folder: str) -> Runtime:
+    """The runtime folder that the test made."""
+    path = Path(folder)
+    return Runtime(path.parent, path.name)
+
+
+def _market(segment_path: str) -> Market:
+    """The writer's side of a published segment, in another process than the one that made it."""
+    path = Path(segment_path)
+    with Segment.attach(path) as attached:
+        plan, generation = attached.layout, attached.generation
+    with path.open("r+b") as file:
+        mapping = mmap.mmap(file.fileno(), plan.total_bytes)
+    return Market(Segment(path, mapping, plan, generation), 0, 0)
+
+
+# --- rows: every field of a row carries the same value
+
+
+def repeat_values(segment_path: str, slots: int, rounds: int) -> int:
+    """Write rows of which all fields carry the round's number; every round closes a candle of the round before.
+
+    The price is the number; the event time is that many minutes after noon.
+    """
+    market = _market(segment_path)
+    numbers = list(range(slots))
+    batches = [_same(numbers, value) for value in range(1, rounds + 1)]
+    market.apply(batches[0], 1)
+    barrier()
+    for batch in batches[1:]:
+        market.apply(batch, 1)
+    market.beat(OVER)
+    return rounds
+
+
+def _same(slots: list[int], value: int) -> Any:
+    number = float(value)
+    return tick_batch(
+        slots, [number] * len(slots), NOON + value * MINUTE, number, recv_ns=value, status=value, bid=number, ask=number,
+        bid_size=number, ask_size=number, open_24h=number, high_24h=number, low_24h=number, volume_24h=number,
+    )  # fmt: skip
+
+
+_ALIKE = ("last", "bid", "ask", "last_size", "bid_size", "ask_size",
+          "open_24h", "high_24h", "low_24h", "volume_24h", "recv_ns", "status")  # fmt: skip
+
+
+def copy_values(segment_path: str, slots: int, candles: bool, mirror: bool) -> dict[str, int]:
+    """Copy all rows until the writer has finished. Raises AssertionError at the first mixed row or step back."""
+    segment = Segment.attach(Path(segment_path))
+    wish = CandleWish(0, 5, tuple(range(len(CANDLE_FIELDS))), True) if candles else None
+    reader = RowReader(segment, 0, wish, slots, mirror)
+    wanted = np.arange(slots, dtype=np.int32)
+    former = np.zeros(slots)
+    copied = failed = moved = 0
+    reader.read(wanted[:0])  # compiled or loaded before the start
+    barrier()
+    over, deadline = False, time.monotonic() + WITHIN_S
+    while not over:
+        assert time.monotonic() < deadline
+        over = segment.arrays.living[HEARTBEAT] == OVER
+        rows = reader.read(wanted)
+        shown = rows.tickers[: slots if mirror else len(rows.slots)]
+        values = shown["last"]
+        held = ~np.isnan(values)
+        for field in _ALIKE:
+            np.testing.assert_array_equal(shown[field][held], values[held], field)
+        np.testing.assert_array_equal(shown["event_ns"][held], (NOON + values * MINUTE)[held])
+        at = slice(None) if mirror else rows.slots
+        assert (values[held] >= former[at][held]).all()  # a row never goes back
+        moved += int((values[held] > former[at][held]).sum())
+        former[at] = np.where(held, values, former[at])
+        if rows.candles is not None:
+            _assert_candles(rows.candles[:, : len(values)], values)
+        copied += len(rows.slots)
+        failed += rows.failed
+    return {"copied": copied, "failed": failed, "moved": moved, "last": int(former.min())}
+
+
+def _assert_candles(candles: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> None:
+    """The row of round v shows the candle of round v forming and those before it closed, each with its own value."""
+    look_back = candles.shape[2]
+    expected = values[:, None] - np.arange(look_back - 1, -1, -1)
+    expected[expected < 1] = np.nan
+    for number, field in enumerate(CANDLE_FIELDS):
+        wanted = {
+            "time": NOON // SECOND + 60 * expected,
+            "trades": np.where(np.isnan(expected), np.nan, 1.0),
+        }.get(field, expected)
+        np.testing.assert_array_equal(candles[number], wanted, field)
+
+
+# --- flags
+
+
+def toggle_bits(path: str, size: int, number: int, racers: int, rounds: int) -> dict[str, int]:
+    """Set and clear the bits that are ours, every `racers`-th; leave each second one of them set.
+
+    Bits of all racers share their words, so a change that is not one step takes another's with it.
+    """
+    bits = _shared_bits(path, size)
+    mine = range(number, size, racers)
+    wrong = 0
+    barrier()
+    for _ in range(rounds):
+        wrong += sum(not bits.set(bit) for bit in mine)
+        wrong += sum(not bits.clear(bit) for bit in mine)
+    for bit in mine[::2]:
+        bits.set(bit)
+    return {"wrong": wrong, "set": len(mine[::2])}
+
+
+def claim_bits(path: str, size: int) -> int:
+    """Set every bit; gives how many of them this process was the one to set."""
+    bits = _shared_bits(path, size)
+    barrier()
+    return sum(bits.set(bit) for bit in range(size))
+
+
+def _shared_bits(path: str, size: int) -> BitSet:
+    descriptor = os.open(path, os.O_RDWR)
+    words = np.frombuffer(mmap.mmap(descriptor, 4 * flag_words(size)), np.uint32)
+    os.close(descriptor)
+    bits = BitSet(size, words)
+    assert not bits.clear(0)  # compiled or loaded before the start
+    assert bits.set(0)
+    assert bits.clear(0)
+    return bits
+
+
+# --- swaps: round r updates a known set of symbols at price r and is cycle r
+
+
+def schedule(slots: int, rounds: int, seed: int) -> npt.NDArray[np.bool_]:
+    """(round, slot): who is updated; at least one symbol in each round."""
+    random = np.random.default_rng(seed)
+    chosen = random.random((rounds, slots)) < 0.05
+    chosen[np.arange(rounds), random.integers(0, slots, rounds)] = True
+    return chosen
+
+
+def swap_rounds(segment_path: str, slots: int, rounds: int, seed: int) -> list[int]:
+    """Update and swap, in the first half as fast as possible, in the second with short random pauses, in which
+    readers can keep up. Gives the final versions."""
+    market = _market(segment_path)
+    chosen = schedule(slots, rounds, seed)
+    batches = [
+        tick_batch(numbers := np.flatnonzero(row).tolist(), [float(r)] * len(numbers), NOON)
+        for r, row in enumerate(chosen, start=1)
+    ]
+    pauses_ns = np.random.default_rng(seed + 1).integers(0, 400_000, rounds)
+    pauses_ns[: rounds // 2] = 0
+    market.apply(batches[0], 1)
+    swap(market)
+    barrier()
+    for batch, pause_ns in zip(batches[1:], pauses_ns[1:].tolist(), strict=True):
+        market.apply(batch, 1)
+        [event] = swap(market)
+        until = time.perf_counter_ns() + pause_ns
+        while time.perf_counter_ns() < until:
+            pass
+    assert event.cycle == rounds
+    market.beat(OVER)
+    return [int(version) for version in market.segment.arrays.versions[:slots]]
+
+
+def follow_rounds(segment_path: str, slots: int, rounds: int, seed: int, number: int) -> dict[str, Any]:
+    """Take and commit until the writer has finished, with some failed cycles and some that process all.
+
+    After each commit every symbol has to be at least as new as the last round announced up to `done` made it.
+    """
+    segment = Segment.attach(Path(segment_path))
+    reader = ChannelReader(segment, 0, np.ones(segment.layout.capacity, np.uint8))
+    rows = RowReader(segment, 0, None, segment.layout.capacity)
+    announced = np.zeros((rounds + 1, slots))
+    np.maximum.accumulate(schedule(slots, rounds, seed) * np.arange(1.0, rounds + 1)[:, None], out=announced[1:])
+    fate = np.random.default_rng(seed + 2 + number)
+    prices = np.zeros(slots)
+    counts = dict.fromkeys((route.value for route in Route), 0)
+    unconserved = 0
+    rows.read(reader.take(*reader.observe()).slots)  # compiled or loaded before the start
+    reader.oldest_ns(reader.take(*reader.observe()))
+    barrier()
+    over, done, deadline = False, 0, time.monotonic() + WITHIN_S
+    while not over or reader.pending():
+        assert time.monotonic() < deadline
+        over = over or segment.arrays.living[HEARTBEAT] == OVER
+        closed, count = reader.observe()
+        chance = fate.random()
+        take = reader.take(closed, count, everything=chance < 0.02)
+        copy = rows.read(take.slots)
+        if chance > 0.95 and not over:
+            reader.require_exact()  # a failed cycle
+            continue
+        reader.commit(take, copy.slots, copy.versions, copy.failed > 0)
+        counts[take.route.value] += 1
+        unconserved += take.flagged != len(copy.slots) + take.already_seen + take.not_watched + copy.failed
+        assert done <= reader.done <= segment.arrays.control[CLOSED], "CursorClosed"
+        done = reader.done
+        assert (copy.tickers["last"] >= prices[copy.slots]).all(), "a row went back"
+        prices[copy.slots] = copy.tickers["last"]
+        if not copy.failed:
+            late = prices < announced[done]
+            assert not late.any(), f"NoLostUpdate: cycle {done}, slots {np.flatnonzero(late).tolist()}"
+    return {"seen": reader.seen[:slots].tolist(), "done": done, "routes": counts, "unconserved": unconserved}

@@ -1,0 +1,108 @@
+"""Client: one answer to each request, or one clear error before the deadline."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import zmq
+
+from common.codec import decode_as, encode
+from common.errors import TickflagError
+from common.messages import Reply, Request
+from common.runtime import Role, Runtime
+from common.sockets import COMMANDS_SERVER, Context, open_socket
+from services.cli.client import Client, Unreachable
+
+Answer = Callable[[Request], list[Reply]]
+
+
+@contextmanager
+def collector(runtime: Runtime, answer: Answer) -> Iterator[Role]:
+    """A stand-in that holds the role and answers in a thread of its own."""
+    context: Context = zmq.Context()
+    socket = open_socket(context, runtime, COMMANDS_SERVER)
+    ending = threading.Event()
+
+    def serve() -> None:
+        while not ending.is_set():
+            if socket.poll(20):
+                identity, frame = socket.recv_multipart()
+                for reply in answer(decode_as(Request, frame)):
+                    socket.send_multipart([identity, encode(reply)])
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        with Role(runtime, "collector") as role:
+            yield role
+    finally:
+        ending.set()
+        thread.join()
+        context.destroy(0)
+
+
+def test_the_result_is_given(runtime: Runtime) -> None:
+    """Arguments go out, the reply's result comes back, several times over one connection."""
+    with (
+        collector(runtime, lambda request: [Reply(id=request.id, result=[request.what, request.arguments])]),
+        Client(runtime, "collector") as client,
+    ):
+        assert client.ask("signals", since=3) == ["signals", {"since": 3}]
+        assert client.ask("status") == ["status", {}]
+
+
+def test_a_refusal_has_the_services_words(runtime: Runtime) -> None:
+    """It is not taken for a service that is away."""
+    with (
+        collector(runtime, lambda request: [Reply(id=request.id, error="no such trader")]),
+        Client(runtime, "collector") as client,
+    ):
+        with pytest.raises(TickflagError, match="^no such trader$") as caught:
+            client.ask("matches")
+        assert not isinstance(caught.value, Unreachable)
+
+
+def test_a_late_answer_is_not_taken_for_the_next(runtime: Runtime) -> None:
+    """An answer belongs to the request of its number."""
+    with (
+        collector(runtime, lambda request: [Reply(id=0, result="late"), Reply(id=request.id, result="right")]),
+        Client(runtime, "collector") as client,
+    ):
+        assert client.ask("status") == "right"
+
+
+def test_nobody_runs(runtime: Runtime) -> None:
+    """Known at once, with what to do; also where the runtime folder does not exist."""
+    with Client(runtime, "collector", timeout_s=60) as client, pytest.raises(Unreachable) as caught:
+        client.ask("status")
+    assert str(caught.value) == "no collector is running for instance 'test' (start it with `tickflag start`)"
+    elsewhere = Runtime(runtime.folder.parent, "elsewhere")
+    with Client(elsewhere, "feed", timeout_s=60) as client, pytest.raises(Unreachable, match="'elsewhere'"):
+        client.ask("status")
+
+
+def test_nobody_answers(runtime: Runtime) -> None:
+    """The deadline ends the wait and names the process."""
+    with (
+        collector(runtime, lambda _request: []),
+        Client(runtime, "collector", timeout_s=0.05) as client,
+        pytest.raises(Unreachable, match=r"the collector \(pid \d+\) did not answer within 0.05 s"),
+    ):
+        client.ask("status")
+
+
+def test_the_service_ends_before_it_answers(runtime: Runtime) -> None:
+    """The wait is over as soon as nobody holds the role."""
+    asked = threading.Event()
+
+    def hear(_request: Request) -> list[Reply]:
+        asked.set()
+        return []
+
+    with collector(runtime, hear) as role, Client(runtime, "collector", timeout_s=60) as client:
+        ender = threading.Thread(target=lambda: (asked.wait(), role.release()))
+        ender.start()
+        with pytest.raises(Unreachable, match="no collector is running"):
+            client.ask("status")
+        ender.join()
