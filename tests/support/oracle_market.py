@@ -49,8 +49,10 @@ class Symbol:
 
     def candles(self, interval_s: int, most: int, forming: bool) -> list[Candle]:
         """The newest candles, oldest first."""
-        now = [self.forming[interval_s]] if forming and interval_s in self.forming else []
-        return [*self.closed.get(interval_s, []), *now][-most:]
+        closed = self.closed.get(interval_s, [])[-most:]
+        if forming and interval_s in self.forming:
+            return [*closed, self.forming[interval_s]][-most:]
+        return closed
 
     @property
     def change_24h(self) -> float:
