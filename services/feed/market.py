@@ -116,7 +116,6 @@ class Market:
         """Close the open cycle of every channel with flags, hand each swap event to `send`; gives how many."""
         arrays = self.segment.arrays
         closed = 0
-        self.state.meta[DIRTY] = 0
         for channel, (flagged, oldest_ns) in enumerate(self.state.cycle.tolist()):
             if not flagged:
                 continue
@@ -140,6 +139,7 @@ class Market:
                 self.state.cycle[channel] = 0
                 closed += 1
                 arrays.living[COUNTER["swaps"]] += 1
+        self.state.meta[DIRTY] = 0
         return closed
 
     def beat(self, now_ns: int) -> None:

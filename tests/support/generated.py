@@ -19,7 +19,7 @@ START_MS = 1_709_560_800_000  # 2024-03-04 14:00 UTC
 MINUTE_MS = 60_000
 HISTORY_MINUTES = 120
 TICK_MINUTES = 20
-MEAN_GAP_MS = 650
+MEAN_GAP_MS = 900
 TOGETHER = 0.12  # share of ticks that come with the one before
 
 TickRow = tuple[int, str, float | None, float | None, float | None, float | None]

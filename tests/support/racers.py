@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from common.bitset import BitSet
 from common.layout import CANDLE_FIELDS, CLOSED, HEARTBEAT, flag_words
-from common.rows import CandleWish, RowReader
+from common.rows import CandleWish, RowReader, Rows
 from common.runtime import Runtime
 from common.segment import Segment
 from common.swap import ChannelReader, Route
@@ -70,87 +70,79 @@ _ALIKE = ("last", "bid", "ask", "last_size", "bid_size", "ask_size",
           "open_24h", "high_24h", "low_24h", "volume_24h", "recv_ns", "status")  # fmt: skip
 
 
-def copy_values(segment_path: str, slots: int, candles: bool, mirror: bool) -> dict[str, int]:
-    """Copy all rows until the writer has finished. Raises AssertionError at the first mixed row or step back."""
+def copy_values(segment_path: str, slots: int, candles: bool) -> dict[str, int]:
+    """Copy all rows, to a chunk and to a mirror in turn, until the writer has finished.
+
+    Raises AssertionError at the first mixed row or step back.
+    """
     segment = Segment.attach(Path(segment_path))
     wish = CandleWish(0, 5, tuple(range(len(CANDLE_FIELDS))), True) if candles else None
-    reader = RowReader(segment, 0, wish, slots, mirror)
+    chunk, mirror = (RowReader(segment, 0, wish, slots, mirrored) for mirrored in (False, True))
     wanted = np.arange(slots, dtype=np.int32)
     former = np.zeros(slots)
-    copied = failed = moved = 0
-    reader.read(wanted[:0])  # compiled or loaded before the start
+    failed = moved = 0
+    chunk.read(wanted[:0])  # compiled or loaded before the start
     barrier()
     over, deadline = False, time.monotonic() + WITHIN_S
     while not over:
         assert time.monotonic() < deadline
         over = segment.arrays.living[HEARTBEAT] == OVER
-        rows = reader.read(wanted)
-        shown = rows.tickers[: slots if mirror else len(rows.slots)]
-        values = shown["last"]
-        held = ~np.isnan(values)
-        for field in _ALIKE:
-            np.testing.assert_array_equal(shown[field][held], values[held], field)
-        np.testing.assert_array_equal(shown["event_ns"][held], (NOON + values * MINUTE)[held])
-        at = slice(None) if mirror else rows.slots
-        assert (values[held] >= former[at][held]).all()  # a row never goes back
-        moved += int((values[held] > former[at][held]).sum())
-        former[at] = np.where(held, values, former[at])
-        if rows.candles is not None:
-            _assert_candles(rows.candles[:, : len(values)], values)
-        copied += len(rows.slots)
+        rows = chunk.read(wanted)
+        values = rows.tickers["last"]
+        _assert_alike(rows)
+        assert (values >= former[rows.slots]).all(), "a row went back"
+        moved += int((values > former[rows.slots]).sum())
+        former[rows.slots] = values
         failed += rows.failed
-    return {"copied": copied, "failed": failed, "moved": moved, "last": int(former.min())}
+        failed += mirror.read(wanted).failed
+        rows = mirror.mirrored(slots)
+        _assert_alike(rows)
+        assert (rows.tickers["last"] >= former).all() or failed, "a row went back"
+    return {"failed": failed, "moved": moved, "last": int(former.min())}
 
 
-def _assert_candles(candles: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> None:
-    """The row of round v shows the candle of round v forming and those before it closed, each with its own value."""
-    look_back = candles.shape[2]
+def _assert_alike(rows: Rows) -> None:
+    """All fields of a row carry its round's number; its candles are those of this round and of the ones before."""
+    values = rows.tickers["last"]
+    if np.isnan(values).any():  # of a mirror into which nothing could be read yet
+        return
+    for field in _ALIKE:
+        assert (rows.tickers[field] == values).all(), f"{field}: {rows.tickers}"
+    assert (rows.tickers["event_ns"] == NOON + values * MINUTE).all(), f"event_ns: {rows.tickers}"
+    if rows.candles is None:
+        return
+    look_back = rows.candles.shape[2]
     expected = values[:, None] - np.arange(look_back - 1, -1, -1)
-    expected[expected < 1] = np.nan
+    young = expected < 1
+    wanted = {"time": NOON // SECOND + 60 * expected, "trades": np.ones_like(expected)}
     for number, field in enumerate(CANDLE_FIELDS):
-        wanted = {
-            "time": NOON // SECOND + 60 * expected,
-            "trades": np.where(np.isnan(expected), np.nan, 1.0),
-        }.get(field, expected)
-        np.testing.assert_array_equal(candles[number], wanted, field)
+        right = rows.candles[number] == wanted.get(field, expected)
+        assert np.where(young, np.isnan(rows.candles[number]), right).all(), f"{field}: {rows.candles[number]}"
 
 
 # --- flags
 
 
-def toggle_bits(path: str, size: int, number: int, racers: int, rounds: int) -> dict[str, int]:
-    """Set and clear the bits that are ours, every `racers`-th; leave each second one of them set.
-
-    Bits of all racers share their words, so a change that is not one step takes another's with it.
+def change_bits(path: str, size: int, number: int, racers: int, rounds: int) -> dict[str, int]:
+    """Of twice `size` bits, set each of the first half, as all racers do. Of the second half set and clear those that
+    are ours, every `racers`-th, and leave each second one of them set; bits of all racers share their words.
     """
-    bits = _shared_bits(path, size)
-    mine = range(number, size, racers)
-    wrong = 0
+    descriptor = os.open(path, os.O_RDWR)
+    words = np.frombuffer(mmap.mmap(descriptor, 4 * flag_words(2 * size)), np.uint32)
+    os.close(descriptor)
+    bits = BitSet(2 * size, words)
+    BitSet(1).update([0])  # compiled or loaded before the start
+    BitSet(1).clear(0)
+    mine = range(size + number, 2 * size, racers)
     barrier()
+    claimed = sum(bits.set(bit) for bit in range(size))
+    wrong = 0
     for _ in range(rounds):
         wrong += sum(not bits.set(bit) for bit in mine)
         wrong += sum(not bits.clear(bit) for bit in mine)
     for bit in mine[::2]:
         bits.set(bit)
-    return {"wrong": wrong, "set": len(mine[::2])}
-
-
-def claim_bits(path: str, size: int) -> int:
-    """Set every bit; gives how many of them this process was the one to set."""
-    bits = _shared_bits(path, size)
-    barrier()
-    return sum(bits.set(bit) for bit in range(size))
-
-
-def _shared_bits(path: str, size: int) -> BitSet:
-    descriptor = os.open(path, os.O_RDWR)
-    words = np.frombuffer(mmap.mmap(descriptor, 4 * flag_words(size)), np.uint32)
-    os.close(descriptor)
-    bits = BitSet(size, words)
-    assert not bits.clear(0)  # compiled or loaded before the start
-    assert bits.set(0)
-    assert bits.clear(0)
-    return bits
+    return {"claimed": claimed, "wrong": wrong, "left": len(mine[::2])}
 
 
 # --- swaps: round r updates a known set of symbols at price r and is cycle r

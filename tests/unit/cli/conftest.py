@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from common.runtime import Runtime
+from services.cli.client import Client
 from services.cli.group import tickflag
 from tests.support.folders import runtime_folder
 
 Run = Callable[..., Result]
+Answers = dict[str, Any]
 
 
 @pytest.fixture
@@ -34,3 +37,26 @@ def run() -> Run:
         return result
 
     return invoke
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """What every service answers, by request; whatever is not in it is a request that must not be made."""
+    known: Answers = {}
+
+    def ask(_client: Client, what: str, **arguments: Any) -> Any:
+        answer = known[what]
+        return answer(**arguments) if callable(answer) else answer
+
+    monkeypatch.setattr(Client, "ask", ask)
+    return known
+
+
+def trader_line(name: str, **fields: Any) -> dict[str, Any]:
+    """A trader as the collector describes it."""
+    return {
+        "name": name, "state": "running", "pid": 1, "synced": True, "matches": 0, "stale": 0, "cycle": 0, "cycles": 0,
+        "processed": 0, "skipped": 0, "efficiency": 0.0, "bytes_sent": 0, "bytes_full": 0, "bytes_wire": 0, "fast": 0,
+        "retried": 0, "failures": 0, "error": "", "restarts": 0, "source": f"/traders/{name}.py", "reason": "",
+        "cpu_ns": 0, "age_ms": 10, **fields,
+    }  # fmt: skip

@@ -58,7 +58,7 @@ def test_a_refusal_has_the_services_words(runtime: Runtime) -> None:
         collector(runtime, lambda request: [Reply(id=request.id, error="no such trader")]),
         Client(runtime, "collector") as client,
     ):
-        with pytest.raises(TickflagError, match="^no such trader$") as caught:
+        with pytest.raises(TickflagError, match="no such trader") as caught:
             client.ask("matches")
         assert not isinstance(caught.value, Unreachable)
 
@@ -101,7 +101,12 @@ def test_the_service_ends_before_it_answers(runtime: Runtime) -> None:
         return []
 
     with collector(runtime, hear) as role, Client(runtime, "collector", timeout_s=60) as client:
-        ender = threading.Thread(target=lambda: (asked.wait(), role.release()))
+
+        def end() -> None:
+            asked.wait()
+            role.release()
+
+        ender = threading.Thread(target=end)
         ender.start()
         with pytest.raises(Unreachable, match="no collector is running"):
             client.ask("status")

@@ -1,0 +1,185 @@
+"""`doctor`: each check finds what it is for, and says what to do."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common import layout
+from common.runtime import Role, Runtime
+from common.segment import Segment
+from common.settings import load
+from services.cli import checks
+from services.cli.checks import Finding, Findings
+from services.cli.client import Unreachable
+
+from .conftest import Answers, Run, trader_line
+
+
+def only(findings: Findings) -> Finding:
+    (finding,) = findings
+    return finding
+
+
+def test_a_machine_without_an_engine_is_well(runtime: Runtime, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing fails; each finding is a line, and JSON has them all."""
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert all(line.startswith(("ok   ", "warn ")) for line in result.stdout.splitlines())
+    report = json.loads(run("doctor", "--json").stdout)
+    assert report["ok"]
+    assert len(report["checks"]) == len(result.stdout.splitlines())
+    assert {finding["check"] for finding in report["checks"]} >= {
+        "python", "packages", "settings", "folder", "socket paths", "space", "clock", "kernels", "plugins", "remains",
+        "processes",
+    }  # fmt: skip
+
+
+def test_a_check_that_fails_is_exit_code_1(runtime: Runtime, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here: settings that do not load, which ends the checks; each fault is a line."""
+    monkeypatch.setenv("TICKFLAG_SEGMENT__CAPACITY", "none")
+    monkeypatch.setenv("TICKFLAG_SEGMENT__DEPTH", "none")
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert [line[:4] for line in result.stdout.splitlines()[-2:]] == ["fail", "fail"]
+    assert json.loads(run("doctor", "--json").stdout)["ok"] is False
+
+
+def test_a_folder_too_long_for_sockets(run: Run, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It fails with the setting to change."""
+    monkeypatch.setenv("TICKFLAG_RUNTIME__ROOT", "/tmp/" + "x" * 90)
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "runtime.root" in result.stdout.splitlines()[-1]
+
+
+def test_an_old_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older than what we support."""
+    monkeypatch.setattr(checks, "OLDEST_PYTHON", (9, 9))
+    assert only(checks.python())._replace(found="") == Finding("python", "fail", "", "use 9.9 or newer")
+
+
+def test_a_package_that_does_not_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, and the others are not."""
+    monkeypatch.setattr(checks, "PACKAGES", ("json", "no_such_package"))
+    finding = only(checks.packages())
+    assert finding.level == "fail"
+    assert finding.found.startswith("no_such_package does not import")
+
+
+def test_a_folder_others_may_look_into(runtime: Runtime) -> None:
+    """A warning with the mode."""
+    assert only(checks.folder(load(), runtime)).level == "ok"
+    runtime.folder.chmod(0o755)
+    finding = only(checks.folder(load(), runtime))
+    assert (finding.level, "755" in finding.found) == ("warn", True)
+
+
+def test_too_little_space(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Needed and free bytes and the settings, unless the feed has its segment already."""
+
+    class Usage:
+        free = 1_000_000
+
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: Usage)
+    finding = only(checks.space(load(), runtime))
+    assert finding.level == "fail"
+    assert "1.0 MB free" in finding.found
+    assert "segment.capacity" in finding.do
+    with Role(runtime, "feed"):
+        assert only(checks.space(load(), runtime)).level == "ok"
+    Usage.free = 2 * layout.plan(1024, 100, (60, 300, 900, 3600)).total_bytes
+    assert only(checks.space(load(), runtime)).level == "ok"
+    monkeypatch.setenv("TICKFLAG_SEGMENT__GROWTH", "true")
+    assert only(checks.space(load(), runtime)).level == "warn"
+
+
+def test_a_clock_that_was_never_set(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Candles follow it, so it fails."""
+    assert only(checks.clocks(load(), runtime)).level == "ok"
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert only(checks.clocks(load(), runtime)).level == "fail"
+
+
+def test_kernels_that_are_not_compiled(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A warning: the first start takes longer."""
+    monkeypatch.setattr("common.jit.cache_folder", lambda: tmp_path)
+    assert only(checks.kernels(load(), runtime)).level == "warn"
+    (tmp_path / "feed.warm").touch()
+    assert "for trader" in only(checks.kernels(load(), runtime)).found
+    (tmp_path / "trader.warm").touch()
+    assert only(checks.kernels(load(), runtime)).level == "ok"
+
+
+def test_no_trader_files(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A warning with the folder that was looked into."""
+    monkeypatch.setenv("TICKFLAG_TRADER__PLUGINS", str(tmp_path))
+    (tmp_path / "_private.py").touch()
+    assert only(checks.plugins(load(), runtime)).level == "warn"
+    (tmp_path / "rule.py").touch()
+    assert only(checks.plugins(load(), runtime)).level == "ok"
+
+
+def test_remains_of_a_crash(runtime: Runtime) -> None:
+    """Only of those who do not run."""
+    (runtime.folder / "feed-events").touch()
+    assert "feed-events" in only(checks.left_behind(load(), runtime)).found
+    with Role(runtime, "feed"):
+        assert only(checks.left_behind(load(), runtime)).level == "ok"
+
+
+def test_half_an_engine(runtime: Runtime) -> None:
+    """Those that are missing are warnings, each with how to start it."""
+    assert only(checks.roles(load(), runtime)).level == "ok"
+    with Role(runtime, "collector"):
+        found = list(checks.roles(load(), runtime))
+    assert [finding.level for finding in found] == ["warn", "ok", "warn"]
+    assert "services.feed" in found[0].do
+
+
+def test_the_feeds_heartbeat(runtime: Runtime) -> None:
+    """None without a feed; a warning before the first segment; a failure when it stands still."""
+    assert list(checks.heartbeat(load(), runtime)) == []
+    with Role(runtime, "feed"):
+        assert only(checks.heartbeat(load(), runtime)).level == "warn"
+        with Segment.create(runtime, layout.plan(40, 2, (60,))) as segment:
+            segment.publish(runtime)
+            assert only(checks.heartbeat(load(), runtime)).level == "fail"
+            segment.arrays.living[layout.HEARTBEAT] = time.monotonic_ns()
+            assert only(checks.heartbeat(load(), runtime)).level == "ok"
+            segment.arrays.living[layout.COUNTER["refused_symbols"]] = 3
+            assert [finding.check for finding in checks.heartbeat(load(), runtime)] == ["heartbeat", "symbols"]
+
+
+def test_traders_in_trouble(runtime: Runtime, answers: Answers) -> None:
+    """Those that fail are failures, those that are skipped or silent warnings; each names its log."""
+    assert list(checks.traders(load(), runtime)) == []
+    answers["traders"] = [
+        trader_line("good"),
+        trader_line("bad", state="failing", error="it raised", source="/x/bad_file.py"),
+        trader_line("out", state="skipped", reason="no hook"),
+    ]
+    with Role(runtime, "collector"):
+        found = list(checks.traders(load(), runtime))
+    assert [(finding.check, finding.level) for finding in found] == [
+        ("collector", "ok"),
+        ("traders", "fail"),
+        ("traders", "warn"),
+        ("traders", "ok"),
+    ]
+    assert found[1].found == "bad is failing (it raised)"
+    assert found[1].do == "`tickflag logs bad_file`"
+    assert found[3].found == "1 of 3 are well"
+
+
+def test_a_collector_that_does_not_answer(runtime: Runtime, answers: Answers) -> None:
+    """It holds its role and is silent: a failure."""
+
+    def silent() -> Any:
+        raise Unreachable("it did not answer")
+
+    answers["traders"] = silent
+    with Role(runtime, "collector"):
+        assert only(checks.traders(load(), runtime)).level == "fail"

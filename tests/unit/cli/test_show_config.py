@@ -1,0 +1,45 @@
+"""`show-config`: every setting, and who set it."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from common.runtime import Runtime
+from common.settings import Settings
+
+from .conftest import Run
+
+
+def test_the_text_is_a_configuration_file(runtime: Runtime, run: Run) -> None:
+    """It parses as TOML and has every setting with its value."""
+    parsed = tomllib.loads(run("show-config").stdout)
+    assert parsed == Settings().model_dump(mode="json")
+
+
+def test_where_each_value_comes_from(
+    runtime: Runtime, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file, a variable, a part of a block in a variable, or nobody: then it is the default."""
+    (tmp_path / "feed.toml").write_text("[feed]\nheartbeat_ms = 250\nwatermark_ms = 100\n")
+    monkeypatch.setenv("TICKFLAG_FEED__WATERMARK_MS", "300")
+    monkeypatch.setenv("TICKFLAG_SEGMENT", '{"capacity": 64}')
+    found = json.loads(run("show-config", "--json").stdout)
+    assert found["feed.heartbeat_ms"] == {"value": 250.0, "set_by": str(tmp_path / "feed.toml")}
+    assert found["feed.watermark_ms"] == {"value": 300.0, "set_by": "environment variable TICKFLAG_FEED__WATERMARK_MS"}
+    assert found["segment.capacity"] == {"value": 64, "set_by": "environment variable TICKFLAG_SEGMENT"}
+    assert found["segment.depth"] == {"value": 100, "set_by": "default"}
+    assert found["instance"] == {"value": "test", "set_by": "environment variable TICKFLAG_INSTANCE"}
+    assert f"heartbeat_ms = 250.0                      # {tmp_path / 'feed.toml'}" in run("show-config").stdout
+
+
+def test_a_wrong_setting_is_one_line(runtime: Runtime, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the key and where it was set."""
+    monkeypatch.setenv("TICKFLAG_SEGMENT__CAPACITY", "none")
+    result = run("show-config")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
+        "tickflag: setting `segment.capacity` (environment variable TICKFLAG_SEGMENT__CAPACITY)"
+    )
+    assert result.stderr.count("\n") == 1

@@ -1,0 +1,58 @@
+"""`signals`: how the journal's signals are chosen and shown."""
+
+import json
+from typing import Any
+
+import pytest
+
+from common.runtime import Runtime
+
+from .conftest import Answers, Run, trader_line
+
+JOURNAL = [
+    {"seq": n, "trader": "ab"[n % 2], "symbol": f"S{n}", "event": "entered", "score": n / 4, "time_ms": n, "cycle": n}
+    for n in range(1, 51)
+]
+
+
+@pytest.fixture
+def journal(runtime: Runtime, answers: Answers) -> None:
+    """A collector with 50 signals of two traders."""
+
+    def signals(since: int, limit: int) -> Any:
+        return {"signals": JOURNAL[since : since + limit], "last_seq": 50, "first_seq": 1}
+
+    answers["status"] = {"collector": {"last_seq": 50, "first_seq": 1}}
+    answers["traders"] = [trader_line("a"), trader_line("b")]
+    answers["signals"] = signals
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), range(31, 51)),
+        (("--limit", "3"), range(48, 51)),
+        (("--since", "45"), range(46, 51)),
+        (("--since", "0", "--limit", "2"), range(1, 3)),
+        (("--since", "50"), range(0)),
+        (("--trader", "b", "--limit", "2"), (47, 49)),
+        (("--trader", "a", "--since", "46"), (48, 50)),
+    ],
+)
+def test_which_signals(journal: None, run: Run, arguments: tuple[str, ...], expected: Any) -> None:
+    """The newest 20 unless told otherwise; those after a number; a limit; one trader's."""
+    result = run("signals", *arguments, "--json")
+    assert result.exit_code == 0
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [JOURNAL[n - 1] for n in expected]
+
+
+def test_a_line_for_people(journal: None, run: Run) -> None:
+    """Time, number, trader, event, symbol, score."""
+    line = run("signals", "--limit", "1").stdout.split()
+    assert line[1:] == ["50", "a", "entered", "S50", "12.5"]
+
+
+def test_limits_are_positive(run: Run) -> None:
+    """Zero signals are no wish."""
+    assert run("signals", "--limit", "0").exit_code == 2
+    assert run("signals", "--since", "-1").exit_code == 2

@@ -1,0 +1,54 @@
+"""`start`: what it refuses before it starts anything."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.runtime import Role, Runtime
+from services.cli.processes import environment
+from services.cli.start import PROCFILE, SERVICES
+
+from .conftest import Run
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_engine_that_runs_is_named(runtime: Runtime, run: Run, service: str) -> None:
+    """Any of its services is enough."""
+    with Role(runtime, service):
+        result = run("start")
+    assert result.exit_code == 75
+    assert result.stderr.startswith(f"tickflag: a {service} is already running for instance 'test' (pid {os.getpid()})")
+
+
+def test_the_built_in_processes_are_those_of_the_procfile() -> None:
+    """`tickflag start` does the same with and without it."""
+    assert (Path(__file__).parents[3] / "Procfile").read_text() == PROCFILE
+
+
+@pytest.mark.parametrize(
+    ("content", "mistake"),
+    [("", "no processes"), ("no colon here\n", "no processes"), ("a: x\na: y\n", "process names must be unique")],
+)
+def test_a_procfile_without_use(runtime: Runtime, run: Run, tmp_path: Path, content: str, mistake: str) -> None:
+    """One line says what is wrong with which file."""
+    path = tmp_path / "Other"
+    path.write_text(content)
+    result = run("start", "--procfile", str(path))
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"tickflag: {path}: {mistake}")
+
+
+def test_wrong_usage(runtime: Runtime, run: Run) -> None:
+    """A file that is not there, a time that is none."""
+    assert run("start", "--procfile", "/no/such/file").exit_code == 2
+    assert run("start", "--for", "0").exit_code == 2
+
+
+def test_the_processes_get_this_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python` is ours, and output comes at once."""
+    monkeypatch.setenv("PATH", "/usr/bin")
+    env = environment()
+    assert env["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
+    assert env["PYTHONUNBUFFERED"] == "1"

@@ -1,0 +1,66 @@
+"""`status`: what is shown of an engine, of a part of one and of none."""
+
+import json
+import time
+
+from common import layout
+from common.runtime import Role, Runtime
+from common.segment import Segment
+from services.cli.status import overall
+
+from .conftest import Answers, Run, trader_line
+
+
+def test_nothing_runs(runtime: Runtime, run: Run) -> None:
+    """One line and exit code 1; as JSON the states."""
+    result = run("status")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "tickflag: nothing is running for instance 'test' (start it with `tickflag start`)\n"
+    result = run("status", "--json")
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert [document[part] for part in ("feed", "collector", "supervisor")] == [{"state": "stopped"}] * 3
+
+
+def test_a_feed_alone(runtime: Runtime, run: Run) -> None:
+    """A feed without a segment is starting, one without a heartbeat stale, one with one running."""
+    with Role(runtime, "feed"):
+        assert json.loads(run("status", "--json").stdout)["feed"]["state"] == "starting"
+        with Segment.create(runtime, layout.plan(40, 2, (60,))) as segment:
+            segment.publish(runtime)
+            segment.arrays.living[layout.COUNTER["updates"]] = 12_345
+            segment.arrays.living[layout.SYMBOL_COUNT] = 7
+            assert json.loads(run("status", "--json").stdout)["feed"]["state"] == "stale"
+            segment.arrays.living[layout.HEARTBEAT] = time.monotonic_ns()
+            feed = json.loads(run("status", "--json").stdout)["feed"]
+            assert (feed["state"], feed["updates"], feed["symbols"], feed["capacity"]) == ("running", 12_345, 7, 40)
+            result = run("status")
+    assert result.exit_code == 0
+    assert "7 of 40 symbols, 12,345 updates" in result.stdout
+    assert "collector  stopped" in result.stdout
+
+
+def test_traders_and_what_they_saved(runtime: Runtime, run: Run, answers: Answers) -> None:
+    """A line for each, and all together."""
+    answers["status"] = {
+        "collector": {"pid": 77, "uptime_s": 300.0, "last_seq": 1_500},
+        "traders": [
+            trader_line("a", matches=3, processed=10, skipped=90, bytes_sent=100, bytes_full=1_000),
+            trader_line("b", state="stale", matches=2, stale=2, processed=100, age_ms=None),
+        ],
+    }
+    with Role(runtime, "trader"):
+        result = run("status")
+    assert result.exit_code == 0
+    assert "collector  running (pid 77), up 5 min, 1,500 signals" in result.stdout
+    assert "saved      45.0 % of the evaluations, 90.0 % of the result bytes (900 B)" in result.stdout
+    rows = [line.split() for line in result.stdout.splitlines()[-2:]]
+    assert rows[0] == ["a", "running", "3", "90.0", "%", "90.0", "%", "0", "10", "ms"]
+    assert rows[1] == ["b", "stale", "2", "(2", "stale)", "0.0", "%", "-", "0", "-"]
+
+
+def test_overall_of_nothing() -> None:
+    """No work was done, none was saved."""
+    total = overall([])
+    assert total["efficiency"] == 0.0
+    assert total["bytes_saved"] == 0

@@ -1,0 +1,52 @@
+"""`traders` and `matches`: what a person reads."""
+
+import json
+
+from common.runtime import Runtime
+
+from .conftest import Answers, Run, trader_line
+
+
+def test_why_a_trader_does_not_run(runtime: Runtime, run: Run, answers: Answers) -> None:
+    """The supervisor's reason, else the worker's last error; nothing for one that runs."""
+    answers["traders"] = [
+        trader_line("ends", state="restarting", reason="ended with status 3", error="older", restarts=4),
+        trader_line("fails", state="failing", error="hook `evaluate` raised"),
+        trader_line("well", error="", reason="ended once", cpu_ns=1_500_000_000),
+    ]
+    lines = run("traders").stdout.splitlines()
+    assert lines[0].split() == ["trader", "file", "state", "matches", "restarts", "efficiency", "cpu", "why"]
+    assert lines[1].endswith("ended with status 3")
+    assert lines[2].endswith("hook `evaluate` raised")
+    assert lines[3].endswith("1.50 s")
+    assert json.loads(run("traders", "--json").stdout) == answers["traders"]
+
+
+def test_no_traders(runtime: Runtime, run: Run, answers: Answers) -> None:
+    """Said in words; JSON has an empty list."""
+    answers["traders"] = []
+    assert run("traders").stdout == "no traders yet\n"
+    assert json.loads(run("traders", "--json").stdout) == []
+
+
+def test_matches_are_ranked(runtime: Runtime, run: Run, answers: Answers) -> None:
+    """Highest score first, then by name; what is stale is marked."""
+    reply = {
+        "trader": "t", "synced": True, "stale": False, "seq": 3, "cycle": 1_234,
+        "matches": {"B": 1.0, "A": 1.0, "C": 2.5}, "stale_symbols": ["A"],
+    }  # fmt: skip
+    answers["matches"] = lambda trader: {**reply, "trader": trader}
+    lines = run("matches", "t").stdout.splitlines()
+    assert [line.split() for line in lines[1:4]] == [["C", "2.5"], ["A", "1", "stale"], ["B", "1"]]
+    assert lines[4] == "3 matches of t at cycle 1,234"
+    assert json.loads(run("matches", "t", "--json").stdout) == reply
+
+
+def test_matches_of_a_trader_that_is_away(runtime: Runtime, run: Run, answers: Answers) -> None:
+    """All are stale, and a snapshot is waited for."""
+    answers["matches"] = {
+        "trader": "t", "synced": False, "stale": True, "seq": 3, "cycle": 5, "matches": {"B": 1.0}, "stale_symbols": [],
+    }  # fmt: skip
+    lines = run("matches", "t").stdout.splitlines()
+    assert lines[1].split() == ["B", "1", "stale"]
+    assert lines[2] == "1 matches of t at cycle 5, a snapshot is on its way"
