@@ -10,7 +10,7 @@ from common.log import Logger
 from common.runtime import Runtime
 from common.settings import Settings
 from services.feed.service import Feed
-from services.feed.sources.base import open_source
+from services.feed.sources.registry import open_source
 from services.feed.warmup import warm_up
 
 

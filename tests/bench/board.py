@@ -9,6 +9,8 @@ WORDS = 64
 START = 0  # monotonic ns at which the load begins; 0: not yet
 GENERATED = 1  # ticks handed over so far
 READY = 8  # one word a participant from here on: 1 when it is ready
+ROWS = 16  # one word a trader: symbols looked at
+LOOKS = 24  # one word a trader: evaluations
 DONE = 32  # one word a participant: 1 when it has worked off everything
 
 

@@ -21,17 +21,17 @@ from services.collector.view import Draft, Position
 
 
 class TimedJournal(Journal):
-    """Notes (trader's number, sequence number of the tick, when the signal was there, when it was journalled)."""
+    """Notes (trader's number, number of the tick, when the signal was there, when it was journalled, cycle)."""
 
     def __init__(self, path: Path, keep: int) -> None:
         super().__init__(path, keep)
-        self.times: list[tuple[int, int, int, int]] = []
+        self.times: list[tuple[int, ...]] = []
 
     def commit(self, drafts: Sequence[Draft], positions: Sequence[Position], state_version: int) -> list[Signal]:
         came_ns = time.monotonic_ns()
         signals = super().commit(drafts, positions, state_version)
         kept_ns = time.monotonic_ns()
-        self.times += [(int(draft.trader[-1]), int(draft.score), came_ns, kept_ns) for draft in drafts]
+        self.times += [(int(draft.trader[-1]), int(draft.score), came_ns, kept_ns, draft.cycle) for draft in drafts]
         return signals
 
 
@@ -50,7 +50,7 @@ def main(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
         while not stop.requested:
             if not collector.step():
                 poller.poll(collector.idle_ms())
-    np.save(Path(sys.argv[1]) / "signals.npy", np.array(journal.times, np.int64).reshape(-1, 4))
+    np.save(Path(sys.argv[1]) / "signals.npy", np.array(journal.times, np.int64).reshape(-1, 5))
 
 
 if __name__ == "__main__":

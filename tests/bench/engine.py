@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from common.runtime import Runtime
 from common.segment import Segment
+from services.cli.client import Client
 from tests.bench import board
 from tests.bench.load import Load
 from tests.bench.processes import Processes, error_lines
@@ -24,19 +25,25 @@ LEAD_NS = 300_000_000  # from the moment all are ready to the first tick
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left. Times are monotonic ns; `entries` are (time, sequence number of the tick seen) a trader."""
+    """What a run left. Times are monotonic ns. Rivals leave less."""
 
     start_ns: int
     elapsed_s: float
     cpu_ns: dict[str, int]
     entries: list[npt.NDArray[np.int64]]
-    evaluations: list[int]
+    """(time, number of the tick seen) a trader, where ledgers were asked for."""
     signals: npt.NDArray[np.int64]
-    """(trader, sequence number, came, journalled)"""
-    final_seq: npt.NDArray[np.int64]
-    """By symbol, from the feed's rows at the end; a rival has none."""
-    counters: dict[str, int]
-    errors: list[str]
+    """(trader, number of the tick, came), of ours also (journalled, cycle)."""
+    evaluated: int = 0
+    """Symbols that all traders together looked at."""
+    cycles: int = 0
+    """Cycles of all traders together."""
+    swaps: int = 0
+    final_seq: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """By symbol: the number of the newest tick, from the feed's rows at the end."""
+    errors: list[str] = field(default_factory=list)
+    matches: list[dict[str, float]] = field(default_factory=list)
+    """By trader, as the collector knows them at the end."""
 
     @property
     def total_cpu_ns(self) -> int:
@@ -97,34 +104,43 @@ def run_engine(
             start_ns = time.monotonic_ns() + LEAD_NS
             words[board.START] = start_ns
             time.sleep((start_ns - time.monotonic_ns()) / 1e9)
-            before = processes.cpu_ns()
-            with Segment.attach_current(runtime) as segment:
+            with Client(runtime, "collector") as collector, Segment.attach_current(runtime) as segment:
+                before, swaps = processes.cpu_ns(), segment.counters()["swaps"]
+                cycles = _cycles(collector)
+                words[board.ROWS : board.DONE] = 0
                 limit_s = load.seconds * 3 + 10
                 processes.wait_until(lambda: bool(words[board.GENERATED] >= load.count), limit_s, "end of the load")
-                _settle([board.opened(folder / f"ledger-{n}") for n in range(TRADERS_COUNT if ledgers else 0)])
+                _settle(words)
                 after = processes.cpu_ns()
                 elapsed_s = (time.monotonic_ns() - start_ns) / 1e9
                 final_seq = segment.arrays.tickers["bid_size"][: load.symbols].astype(np.int64)
-                counters = segment.counters()
-            processes.stop("trader")
-            processes.stop("collector")
-            processes.stop("feed")
-            entries, evaluations = [], []
-            for number in range(TRADERS_COUNT if ledgers else 0):
-                ledger = board.opened(folder / f"ledger-{number}")
-                entries.append(_entries(ledger))
-                evaluations.append(int(ledger[1]))
+                swaps = segment.counters()["swaps"] - swaps
+                cycles = _cycles(collector) - cycles
+                names = [f"trader-{number}" for number in range(TRADERS_COUNT)]
+                matches = [collector.ask("matches", trader=name)["matches"] for name in names]
+            errors = error_lines([processes.log(name) for name in ("feed", "collector", "trader")])
+            errors += error_lines(sorted(runtime.logs.glob("*.log")))
+            for name in ("trader", "collector", "feed"):
+                processes.stop(name)
+            numbers = range(TRADERS_COUNT if ledgers else 0)
             return Outcome(
                 start_ns,
                 elapsed_s,
                 {name: after[name] - before[name] for name in after},
-                entries,
-                evaluations,
+                [_entries(board.opened(folder / f"ledger-{number}")) for number in numbers],
                 np.load(folder / "signals.npy"),
+                int(words[board.ROWS : board.ROWS + TRADERS_COUNT].sum()),
+                cycles,
+                swaps,
                 final_seq,
-                counters,
-                error_lines([processes.log(name) for name in ("feed", "collector", "trader")]),
+                errors,
+                matches,
             )
+
+
+def _cycles(collector: Client) -> int:
+    """Cycles that all traders have reported so far, as of their last message."""
+    return sum(int(trader["cycles"]) for trader in collector.ask("traders"))
 
 
 def _entries(ledger: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -134,11 +150,12 @@ def _entries(ledger: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 
-def _settle(ledgers: list[npt.NDArray[np.int64]]) -> None:
+def _settle(words: npt.NDArray[np.int64]) -> None:
     """Wait until no trader has looked at anything for a while, at most 5 s."""
+    looks = slice(board.LOOKS, board.LOOKS + TRADERS_COUNT)
     deadline = time.monotonic() + 5.0
     while True:
-        looks = [int(ledger[1]) for ledger in ledgers]
+        before = words[looks].tolist()
         time.sleep(SETTLED_S)
-        if looks == [int(ledger[1]) for ledger in ledgers] or time.monotonic() > deadline:
+        if before == words[looks].tolist() or time.monotonic() > deadline:
             return

@@ -72,6 +72,7 @@ def _judge(found: Findings, rate: int, ours: Point, rival: Point) -> None:
         else:
             note = f"a message a tick: {theirs.p99:,.1f} ms"
             found.at_most(f"{rate:,} ticks/s: tick to {what}, p99", mine.p99, 2.0, "ms", note)
+            found.plainly(f"{rate:,} ticks/s: tick to {what}, p99, times that of a message a tick", mine.p99 / theirs.p99, "x")
 
 
 def _point(load: Load, outcome: Outcome) -> Point:
@@ -90,13 +91,13 @@ def _point(load: Load, outcome: Outcome) -> Point:
         summary(np.concatenate(signals)),
         summary(np.concatenate(journalled)) if journalled else None,
         outcome.total_cpu_ns / 1e9 / outcome.elapsed_s,
-        _lost(load, outcome),
+        lost_updates(load, outcome),
         outcome,
     )
 
 
-def _lost(load: Load, outcome: Outcome) -> int:
-    """Symbols of which a trader did not see the newest tick, and those whose row in the segment is not the newest."""
+def lost_updates(load: Load, outcome: Outcome) -> int:
+    """Symbols whose newest tick a trader did not see, a row does not hold, or a collector's match does not show."""
     last = load.last_seq()
     lost = int((outcome.final_seq != last).sum()) if len(outcome.final_seq) else 0
     for seen in outcome.entries:
@@ -104,7 +105,8 @@ def _lost(load: Load, outcome: Outcome) -> int:
         real = seen[seen[:, 1] > 0, 1]
         np.maximum.at(newest, load.slots[real - 1], real)
         lost += int((newest != last).sum())
-    return lost
+    final = load.final_matches()
+    return lost + sum(len(matches.items() ^ final.items()) for matches in outcome.matches)
 
 
 def _row(rate: int, side: str, point: Point) -> list[str | float | int | None]:

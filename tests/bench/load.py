@@ -83,6 +83,10 @@ class Load:
         np.maximum.at(last, self.slots, np.arange(1, self.count + 1))
         return last
 
+    def final_matches(self) -> dict[str, float]:
+        """What the rule gives for the last row of every symbol: probes that ticked, with the number of their last tick."""
+        return {self.names[slot]: float(seq) for slot, seq in enumerate(self.last_seq()) if seq and self.is_probe[slot]}
+
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self)))
 

@@ -48,15 +48,5 @@ def run_rival(kind: Kind, load: Load, period_ns: int, ledgers: bool, limit_s: fl
             times = np.array(board.opened(folder / f"ledger-{number}"))
             seqs = np.flatnonzero(times)
             entries.append(np.stack([times[seqs], seqs], axis=1))
-        signals = np.load(folder / "signals.npy")
-        return Outcome(
-            start_ns,
-            elapsed_s,
-            {name: after[name] - before[name] for name in after},
-            entries,
-            [],
-            signals,
-            np.zeros(0, np.int64),
-            {"ticks": int(words[board.GENERATED])},
-            [],
-        )
+        used = {name: after[name] - before[name] for name in after}
+        return Outcome(start_ns, elapsed_s, used, entries, np.load(folder / "signals.npy"))

@@ -30,7 +30,7 @@ class Worker:
         watchdog: Any = self._spawner.RawValue("q", 0)
         self._pipe: Connection
         self._pipe, theirs = self._spawner.Pipe()
-        order = Order(path.resolve(), settings, incarnation, log_path)
+        order = Order(path.resolve(), settings, log_path)
         self._process = self._spawner.Process(target=run_worker, args=(order, theirs, watchdog), daemon=True)
         self.started_ns = time.monotonic_ns()
         self._process.start()
@@ -41,10 +41,11 @@ class Worker:
         return self._process.pid or 0
 
     def wait_ready(self, limit_s: float = 60.0) -> None:
-        """Until it says that its trader is loaded."""
+        """Until it says that its trader is loaded; then it may run."""
         if not self._pipe.poll(limit_s):
             raise RunFailed("a worker did not get ready")
         self._pipe.recv_bytes()
+        tell(self._pipe, incarnation=self.incarnation)
 
     def cpu_ns(self) -> int:
         return cpu_of_ns(self.pid)

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ class Activity:
         return rows
 
     def history(self, interval_s: int, count: int, end_ns: int) -> npt.NDArray[np.void]:
-        """`count` closed candles of every symbol, up to `end_ns`."""
+        """`count` closed candles of every symbol, up to `end_ns`: a walk that ends near the price of now."""
         n = len(self.start)
         rows = np.zeros((count, n), KLINE)
         rows["slot"] = np.arange(n)
@@ -84,7 +84,8 @@ class Activity:
         last_ns = end_ns - end_ns % (interval_s * NS)
         rows["open_ns"] = (last_ns - np.arange(count, 0, -1) * interval_s * NS)[:, None]
         rows["recv_ns"] = rows["open_ns"] + interval_s * NS
-        close = self.start * np.exp(self.rng.normal(0.0, 0.001, (count, n)))
+        steps = self.rng.normal(0.0, 0.0005, (count, n))
+        close = self.start * np.exp(np.cumsum(steps[::-1], axis=0)[::-1])
         rows["open"] = rows["high"] = rows["low"] = rows["close"] = close
         rows["volume"], rows["trades"], rows["closed"] = 10.0, 10.0, 1
         return rows.reshape(-1)
@@ -168,7 +169,3 @@ class Seat:
 def _unheard(_event: SwapEvent) -> None:
     """Readers in this process look by themselves."""
 
-
-def files(*names: str) -> Sequence[Path]:
-    """The benchmark's own trader files by name."""
-    return [TRADERS / f"{name}.py" for name in names]

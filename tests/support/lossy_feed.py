@@ -12,7 +12,7 @@ from common.runtime import Runtime
 from common.settings import Settings
 from services.feed.publisher import Publisher
 from services.feed.service import Feed
-from services.feed.sources.base import open_source
+from services.feed.sources.registry import open_source
 
 
 class LossyPublisher(Publisher):

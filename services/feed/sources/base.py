@@ -3,15 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Any
 
 from common.errors import TickflagError
 from common.log import Logger
-from common.settings import Settings
 from services.feed.updates import Batch
-
-GROUP = "tickflag.sources"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +58,3 @@ class Source(ABC):
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing
         """Release what `open` took."""
-
-
-def open_source(settings: Settings) -> Source:
-    """The source that `feed.source` names. Raises TickflagError naming those there are."""
-    name = settings.feed.source
-    if name == "synthetic":
-        from services.feed.sources.synthetic import SyntheticSource
-
-        return SyntheticSource(settings.synthetic)
-    if name == "replay":
-        from services.feed.sources.replay import ReplaySource
-
-        return ReplaySource(settings.replay)
-    plugins = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name not in plugins:
-        known = ", ".join(["synthetic", "replay", *sorted(plugins)])
-        raise TickflagError(f"setting `feed.source`: there is no source {name!r} (there are: {known})")
-    source = plugins[name].load()(settings)
-    if not isinstance(source, Source):
-        raise TickflagError(f"source plugin {name!r} gives a {type(source).__name__}, not a Source")
-    return source

@@ -13,8 +13,8 @@ import numpy as np
 from common.traderapi import Market, Trader, hookimpl, sma
 
 NUMBER = int(Path(__file__).stem[-1])
-READY = 8  # words of the board, as in board.py
-HEAD = 8  # words before the entries of a ledger: entries so far, evaluations so far
+READY, ROWS, LOOKS = 8, 16, 24  # words of the board, as in board.py
+HEAD = 8  # words before the entries of a ledger; the first is the number of entries
 
 _folder = Path(os.environ["BENCH_FOLDER"])
 _board = np.memmap(_folder / "board", np.int64, "r+")
@@ -39,6 +39,7 @@ def evaluate(market: Market) -> tuple[np.ndarray, np.ndarray]:
             _ledger[HEAD + _room + at : HEAD + _room + end] = seqs
             _ledger[HEAD + at : HEAD + end] = time.monotonic_ns()
             _ledger[0] = end
-        _ledger[1] += 1
     _board[READY + NUMBER] = 1
+    _board[ROWS + NUMBER] += len(seqs)
+    _board[LOOKS + NUMBER] += 1
     return matches, seqs

@@ -1,0 +1,69 @@
+"""`python -m tests.bench`. Imports nothing of weight at the top: the fork server imports this module again."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.bench.options import Options
+    from tests.bench.report import Findings
+
+SECTIONS = ("ingest", "evaluation", "worker", "rivals", "latency", "results", "recordings", "figures")
+NEEDED = {"figures": ("latency", "results")}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the sections that were asked for. A missed target is shown; it is no failure of the benchmark."""
+    parser = argparse.ArgumentParser(prog="bench", description="Measure the engine beside its targets.")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to FILE as well")
+    parser.add_argument("--quick", action="store_true", help="small sizes: shows that all of it runs, not how fast")
+    parser.add_argument("--only", action="append", choices=SECTIONS, metavar="SECTION", help=", ".join(SECTIONS))
+    chosen = parser.parse_args(arguments)
+
+    from tests.bench import facts
+    from tests.bench.options import Options
+
+    machine = facts.machine_facts()
+    print(facts.line(machine), flush=True)
+    wanted = {*(chosen.only or SECTIONS)}
+    for section in chosen.only or ():
+        wanted |= {*NEEDED.get(section, ())}
+    found: dict[str, Findings] = {}
+    for section in SECTIONS:
+        if section in wanted:
+            found[section] = _run(section, Options(chosen.quick), found)
+            print("\n" + found[section].text(), flush=True)
+    verdicts = [measure.passed for findings in found.values() for measure in findings.measures]
+    print(f"{verdicts.count(True)} targets reached, {verdicts.count(False)} missed")
+    if chosen.json:
+        sections = {section: findings.plain() for section, findings in found.items()}
+        result = {"facts": machine, "quick": chosen.quick, "sections": sections}
+        chosen.json.write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+def _run(section: str, options: "Options", found: "dict[str, Findings]") -> "Findings":
+    from tests.bench import evaluation, figures, ingest, latency, recordings, results, rivals, worker
+
+    runs: dict[str, Callable[[], Findings]] = {
+        "ingest": lambda: ingest.run(options),
+        "evaluation": lambda: evaluation.run(options),
+        "worker": lambda: worker.run(options),
+        "rivals": lambda: rivals.run(options),
+        "latency": lambda: latency.run(options),
+        "results": lambda: results.run(options),
+        "recordings": lambda: recordings.run(options),
+        "figures": lambda: figures.run(options, found),
+    }
+    began = time.monotonic()
+    findings = runs[section]()
+    findings.seconds = time.monotonic() - began
+    return findings
+
+
+if __name__ == "__main__":
+    sys.exit(main())

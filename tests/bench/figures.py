@@ -1,0 +1,91 @@
+"""Figures: the eight by which the engine is judged, from an A/B run of the whole engine and from the other sections."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.bench.coverage import delays_ms, summary
+from tests.bench.engine import TRADERS_COUNT, Outcome, run_engine
+from tests.bench.latency import lost_updates
+from tests.bench.load import Load
+from tests.bench.options import Options
+from tests.bench.report import Findings, Table
+
+SYMBOLS = 5_000
+RATE = 1_000  # a quiet market: about 70 of 5,000 symbols change in a cycle of 100 ms
+SWAP_MS = 100.0
+PERIOD_NS = 10_000_000
+# Signs of life in a second: five channels of the feed, each trader, the roster, the collector's control and signals.
+HEARTBEATS = 2 * 5 + TRADERS_COUNT + 2 + 2 + 2
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of the A/B run."""
+
+    outcome: Outcome
+    trader_cpu_ms: float
+    """Of a second."""
+    signal_p50: float
+    signal_p99: float
+    messages: int
+
+
+def run(options: Options, others: dict[str, Findings]) -> Findings:
+    found = Findings("figures")
+    load = Load(SYMBOLS, RATE, 3.0 if options.quick else 10.0, probes=20)
+    sides = {on: _side(load, run_engine(load, PERIOD_NS, SWAP_MS, False, tracking=on)) for on in (True, False)}
+    on, off = sides[True], sides[False]
+    latency, results = others["latency"], others["results"]
+
+    whole = on.outcome.cycles * SYMBOLS
+    found.at_least("1 average efficiency", 100 * (1 - on.outcome.evaluated / whole) if whole else None, 85.0, "%")
+    lost = [measure.value for measure in latency.measures if measure.name.endswith("ticks lost")]
+    lost_here = sum(lost_updates(load, side.outcome) for side in sides.values())
+    runs = len(lost) + len(sides)
+    found.at_most("2 updates lost", sum(value or 0 for value in lost) + lost_here, 0, "", f"ledgers of {runs} runs")
+    saved = 100 * (1 - on.trader_cpu_ms / off.trader_cpu_ms)
+    found.at_least("3 CPU of the traders down", saved, 80.0, "%", "whole processes, cheap rule")
+    _added_latency(found, latency)
+    messages = 100 * (1 - on.messages / load.count)
+    found.at_least("5 messages down, beside one a tick", messages, 70.0, "%", f"{on.messages:,} for {load.count:,} ticks")
+    flags = next((m for m in results.measures if "bitsets" in m.name), None)
+    found.at_most("6 flag memory", flags and flags.value, 1_024, "bytes", flags.name if flags else "")
+    errors = on.outcome.errors + off.outcome.errors
+    found.at_most("7 error lines in a run", len(errors), 0, "", "; ".join(errors[:2]))
+    differ = sum(one != other for one, other in zip(on.outcome.matches, off.outcome.matches, strict=True))
+    found.at_most("8 A/B: traders whose matches differ with tracking off", differ, 0, "")
+    rows = [
+        [
+            "on" if tracking else "off", side.trader_cpu_ms, side.outcome.evaluated, side.outcome.cycles,
+            side.messages, side.signal_p50, side.signal_p99,
+        ]
+        for tracking, side in sides.items()
+    ]  # fmt: skip
+    columns = ["tracking", "traders' CPU ms/s", "evaluations", "cycles", "messages", "signal p50 ms", "p99"]
+    title = f"A/B: {SYMBOLS:,} symbols, {RATE:,} ticks/s, swap every {SWAP_MS:g} ms, {TRADERS_COUNT} traders"
+    found.tables.append(Table(title, columns, rows))
+    return found
+
+
+def _side(load: Load, outcome: Outcome) -> Side:
+    ticks = np.arange(load.count // 10, load.count) + 1
+    probes = ticks[load.is_probe[load.slots[ticks - 1]]]
+    delays = []
+    for number in range(TRADERS_COUNT):
+        mine = outcome.signals[outcome.signals[:, 0] == number]
+        delays.append(delays_ms(load, outcome.start_ns, mine[:, 2], mine[:, 1], probes))
+    taken = summary(np.concatenate(delays))
+    results = len(np.unique(outcome.signals[:, [0, 4]], axis=0))
+    messages = outcome.swaps + results + round(HEARTBEATS * outcome.elapsed_s)
+    return Side(outcome, outcome.cpu_ns["trader"] / 1e6 / outcome.elapsed_s, taken.p50, taken.p99, messages)
+
+
+def _added_latency(found: Findings, latency: Findings) -> None:
+    """Beside a message a tick, at the highest rate at which that one is not seconds behind."""
+    ratios = [m for m in latency.measures if "tick to signal, p99, times" in m.name]
+    busy = [m for m in ratios if m.name.startswith("50,000")]
+    quiet = [m for m in ratios if m.name.startswith("5,000")]
+    judged = next(iter(busy or quiet), None)
+    note = "; ".join(f"{m.name.split(':')[0]}: {m.value:.2f} x" for m in quiet + busy if m.value is not None)
+    found.at_most("4 tick to signal p99, times that of a message a tick", judged and judged.value, 1.0, "x", note)
