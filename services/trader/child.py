@@ -74,15 +74,21 @@ class Child:
         ours, theirs = self._spawner.Pipe()
         self._watchdog.value = 0
         order = Order(self.path, self._settings, self._log_path())
-        self._process = self._spawner.Process(
+        process = self._spawner.Process(
             target=run_worker, args=(order, theirs, self._watchdog), name=f"trader-{self.path.stem}", daemon=True
         )
-        self._process.start()
-        theirs.close()
-        self._pipe = ours
         self._started_ns = now_ns
         self.due_ns = 0
-        self.state = State.RUNNING
+        try:
+            process.start()
+        except (EOFError, OSError):  # by the signal that is to end us too, or for want of memory
+            ours.close()
+            self._again("the fork server ended before the worker was there", now_ns)
+        else:
+            self._process, self._pipe = process, ours
+            self.state = State.RUNNING
+        finally:
+            theirs.close()
 
     def grant(self) -> None:
         """Let the loaded worker run under its name."""
@@ -188,17 +194,19 @@ class Child:
         if self._stopping:
             self.state = State.STOPPED
             return
+        how = f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        self._again(self._reason if self._reason.startswith("a cycle took") and status < 0 else how, now_ns)
+
+    def _again(self, reason: str, now_ns: int) -> None:
+        """Start anew after a while."""
         if now_ns - self._started_ns > HEALTHY_NS:
             self._backoff.succeeded()
         wait_ns = self._backoff.failed()
         self.due_ns = now_ns + wait_ns
         self._restarts += 1
         self.state = State.RESTARTING
-        how = f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        self._reason = self._reason if self._reason.startswith("a cycle took") and status < 0 else how
-        self._log.warning(
-            "trader ended", trader=self.shown_name, reason=self._reason, again_in_s=round(wait_ns / 1e9, 3)
-        )
+        self._reason = reason
+        self._log.warning("trader ended", trader=self.shown_name, reason=reason, again_in_s=round(wait_ns / 1e9, 3))
 
     def _skip(self, reason: str) -> None:
         self.state = State.SKIPPED

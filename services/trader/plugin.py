@@ -56,11 +56,14 @@ class Plugin:
             result = self._called("evaluate_symbol", function, market.symbol(i))
             if result is None or result is False:
                 continue
-            if result is not True and not isinstance(result, int | float | np.number | np.bool_):
+            if result is not True and not isinstance(result, int | float | np.integer | np.floating | np.bool_):
                 raise self._wrong("evaluate_symbol", f"gave a {type(result).__name__}; wanted a bool, a number or None")
-            score = float(result)
             if isinstance(result, np.bool_) and not result:
                 continue
+            try:
+                score = float(result)
+            except OverflowError:  # a whole number beyond all floats
+                score = math.inf
             if not math.isfinite(score):
                 raise self._wrong("evaluate_symbol", f"gave the score {score} for {market.symbols[i]}")
             scores[i] = score
@@ -78,17 +81,16 @@ class Plugin:
         """Check the answer of `evaluate` and write it to `out`."""
         n = len(out)
         if isinstance(result, tuple) and len(result) == 2:
-            mask, scores = (np.asarray(part) for part in result)
+            mask, scores = (self._array(part, result) for part in result)
             if mask.dtype.kind != "b" or scores.dtype.kind not in "fiu":
                 raise self._wrong("evaluate", f"gave a pair of {mask.dtype} and {scores.dtype}; wanted (bool, float)")
             if mask.shape != (n,) or scores.shape != (n,):
                 raise self._wrong("evaluate", f"gave shapes {mask.shape} and {scores.shape}; wanted ({n},) twice")
             fault = scores_of_pair(_plain(mask, np.bool_), _plain(scores, np.float64), status, out)
         else:
-            array = np.asarray(result)
+            array = self._array(result, result)
             if array.dtype.kind not in "bf":
-                what = _described(result)
-                raise self._wrong("evaluate", f"gave {what}; wanted a bool or float array, or (mask, scores)")
+                raise self._no_array(result)
             if array.shape != (n,):
                 raise self._wrong("evaluate", f"gave the shape {array.shape}; wanted ({n},), one entry a symbol")
             if array.dtype.kind == "b":
@@ -99,6 +101,17 @@ class Plugin:
             raise self._wrong("evaluate", "gave an infinite score")
         if fault == MISSING:
             raise self._wrong("evaluate", "gave NaN as the score of a match")
+
+    def _array(self, part: Any, result: Any) -> npt.NDArray[Any]:
+        """`part` of the answer `result` as an array."""
+        try:
+            return np.asarray(part)
+        except Exception as error:  # rows of unequal length, or whatever the plugin's own conversion raises
+            raise self._no_array(result) from error
+
+    def _no_array(self, result: Any) -> PluginError:
+        what = f"gave {_described(result)}; wanted a bool or float array, or (mask, scores)"
+        return self._wrong("evaluate", what)
 
     def _wrong(self, hook: str, what: str) -> PluginError:
         return PluginError(f"trader {self.trader.name!r}: hook `{hook}` {what}")

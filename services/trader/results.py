@@ -120,12 +120,13 @@ class Results:
     def _push(self, result: Result) -> bool:
         """A message that is not taken still uses its number: the gap shows, and a snapshot follows."""
         frame = encode(result)
+        size = len(frame)
         self.seq += 1
-        self._tally.bytes_sent += len(frame)
-        if self._compress_from and len(frame) >= self._compress_from:
+        if self._compress_from and size >= self._compress_from:
             frame = encode(result, self._compress_from)
-        self._tally.bytes_wire += len(frame)
-        taken = self._send(frame)
-        if not taken:
+        if not self._send(frame):
             self.owes_snapshot = self.blocked = True
-        return taken
+            return False
+        self._tally.bytes_sent += size
+        self._tally.bytes_wire += len(frame)
+        return True

@@ -50,7 +50,8 @@ class Supervisor:
     def run(self, stop: Stop) -> None:
         """Start the workers and keep them until a stop is asked for; then end them."""
         for child in self._children:
-            child.start(time.monotonic_ns())
+            if not stop.requested:
+                child.start(time.monotonic_ns())
         while not stop.requested:
             self._turn(time.monotonic_ns())
             self._wait([stop.fileno()], self._wait_ns(time.monotonic_ns()))

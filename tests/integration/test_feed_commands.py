@@ -60,7 +60,7 @@ def test_cleaning_up_after_a_crash(engine: Engine) -> None:
     files = [name for name in left if " " not in name]
     assert len(files) == 4
     assert sorted(line.rpartition("/")[2] for line in cleaned.stdout.splitlines()) == sorted(files)
-    assert engine.leftovers() == []
+    engine.wait_gone()
     assert "nothing to remove" in engine.cli("segment", "clean").stdout
     assert engine.cli("segment", "ls").stdout.startswith("no segment")
     assert engine.cli("segment", "dump").returncode == 1

@@ -242,13 +242,12 @@ class UpdateProtocol(RuleBasedStateMachine):
     ) -> tuple[dict[int, tuple[int, float, Any]], set[int]]:
         """Copies of the rows taken, chunk by chunk, and the slots that stayed locked."""
         versions = self.market.segment.arrays.versions
-        current = reader.announced in self.model.channels
-        lock = locked is not None and current and locked < len(versions)
         slots = take.slots.copy()
         copies: dict[int, tuple[int, float, Any]] = {}
         failed: set[int] = set()
-        if lock:
-            versions[locked] += 1
+        current = any(reader.announced is channel for channel in self.model.channels)
+        locks = slots[locked % len(slots) :][:1] if locked is not None and current and len(slots) else slots[:0]
+        versions[locks] += 1
         for start in range(0, len(slots), reader.chunk):
             chunk = slots[start : start + reader.chunk]
             rows = reader.rows.read(chunk)
@@ -256,9 +255,8 @@ class UpdateProtocol(RuleBasedStateMachine):
                 copies[slot] = self._copied(reader, rows, i, slot)
             failed |= set(chunk.tolist()) - set(rows.slots.tolist())
             assert rows.failed == len(chunk) - len(rows.slots)
-        if lock:
-            versions[locked] -= 1
-        assert failed == ({locked} & set(slots.tolist()) if lock else set())
+        versions[locks] -= 1
+        assert failed == set(locks.tolist())
         return copies, failed
 
     def _copied(self, reader: Reader, rows: Rows, i: int, slot: int) -> tuple[int, float, Any]:

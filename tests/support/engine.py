@@ -187,6 +187,10 @@ class Engine:
 
         self.wait(settled, timeout, "every trader is synced")
 
+    def wait_gone(self, timeout: float = STOP_S) -> None:
+        """Until nothing is left. Killed children of a process that has ended may take a moment to follow it."""
+        self.wait(lambda: not self.leftovers(), timeout, "nothing is left")
+
     # Questions.
 
     def request(self, service: Service, what: str, **arguments: Any) -> Any:

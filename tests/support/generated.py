@@ -1,4 +1,4 @@
-"""The project's own recording: a quiet market of 40 symbols, 20 minutes of ticks, and its candles since two hours before.
+"""The project's own recording: 20 minutes of a quiet market of 40 symbols, and its candles since two hours before.
 
 The same on every machine: Python's `random()` is fixed for a seed, prices are whole cents and nothing rests on a
 library of mathematics. `python -m tests.support.generated` writes the files again.

@@ -48,8 +48,13 @@ def code_blocks(text: str, language: str) -> list[str]:
 
 
 def links(text: str) -> list[str]:
-    """The targets of all links, without the place inside the page."""
-    return [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", _without_code(text))]
+    """The targets of all links."""
+    return re.findall(r"\]\(([^)\s]+)\)", _without_code(text))
+
+
+def anchors(text: str) -> set[str]:
+    """The places inside a page that links may name: its titles in small letters, with `-` for spaces."""
+    return {re.sub(r"[^\w\- ]", "", one.title.lower()).replace(" ", "-") for one in sections(text)}
 
 
 def plain(text: str) -> str:
@@ -58,8 +63,8 @@ def plain(text: str) -> str:
 
 
 def code(text: str) -> list[str]:
-    """What stands between single backquotes."""
-    return re.findall(r"`([^`]+)`", _without_code(text))
+    """What stands between backquotes, single or double ones."""
+    return [double.strip() or single for double, single in re.findall(r"``(.+?)``|`([^`]+)`", _without_code(text))]
 
 
 def _cells(line: str) -> list[str]:

@@ -99,7 +99,8 @@ class Market:
             symbol.last = tick.price
             if tick.qty is not None:
                 symbol.traded_ns = max(symbol.traded_ns, tick.event_ns)
-                trade = Candle(tick.event_ns, *[tick.price] * 4, tick.qty, 1)
+                price = tick.price
+                trade = Candle(tick.event_ns, price, price, price, price, tick.qty, 1)
                 self._note_hour(symbol, trade)
                 for interval_s in self.built_s:
                     self._trade(symbol, interval_s, trade)

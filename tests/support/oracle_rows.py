@@ -34,13 +34,13 @@ class Kline:
     start_ns: int
     symbol: str
     interval_s: int
+    trades: float
+    closed: bool
     open: float
     high: float
     low: float
     close: float
     volume: float
-    trades: float
-    closed: bool
 
 
 Row = Tick | Kline
@@ -72,7 +72,7 @@ def _ticks(frame: pd.DataFrame) -> Iterator[Row]:
 def _klines(frame: pd.DataFrame) -> Iterator[Row]:
     for open_ms, symbol, interval, *numbers in frame.itertuples(index=False, name=None):
         length_s = LENGTHS_S[interval]
-        yield Kline(open_ms * MS + length_s * SECOND, open_ms * MS, symbol, length_s, *numbers, 0, True)
+        yield Kline(open_ms * MS + length_s * SECOND, open_ms * MS, symbol, length_s, 0, True, *numbers)
 
 
 def _capture(path: Path) -> Iterator[Row]:
@@ -99,7 +99,7 @@ def _message(data: dict[str, Any], known_ns: int) -> Iterator[Row]:
         case "kline":
             k = data["k"]
             numbers = [float(k[field]) for field in "ohlcv"]
-            yield Kline(known_ns, k["t"] * MS, data["s"], LENGTHS_S[k["i"]], *numbers, k["n"], k["x"])
+            yield Kline(known_ns, k["t"] * MS, data["s"], LENGTHS_S[k["i"]], k["n"], k["x"], *numbers)
         case "depthUpdate" | "snapshot":
             pass
         case kind:

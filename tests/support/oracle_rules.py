@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import pairwise
 
 from tests.support.oracle_market import Symbol
 
@@ -72,7 +73,7 @@ def rsi(symbols: Sequence[Symbol]) -> Matches:
 @lru_cache(1_000)
 def _strength(closes: tuple[float, ...]) -> float:
     """Wilder's: 100 - 100 / (1 + average gain / average loss), averaged over 14."""
-    steps = [after - before for before, after in zip(closes, closes[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(closes)]
     gain = sum(step for step in steps[:14] if step > 0) / 14
     loss = -sum(step for step in steps[:14] if step < 0) / 14
     for step in steps[14:]:

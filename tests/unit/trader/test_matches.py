@@ -1,0 +1,143 @@
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.trader.matches import Change, MatchSet, entry_bytes
+
+NAN = float("nan")
+NAMES = ["A", "B", "C", "D"]
+
+
+def _slots(*slots: int) -> Any:
+    return np.array(slots, np.int32)
+
+
+def _change(matches: MatchSet, scores: dict[int, float]) -> Change:
+    """The change that these scores by slot would make."""
+    return matches.difference(_slots(*scores), np.array(list(scores.values()), np.float64))
+
+
+def _committed(matches: MatchSet, scores: dict[int, float]) -> Change:
+    change = _change(matches, scores)
+    matches.commit(change)
+    return change
+
+
+@pytest.fixture
+def matches() -> MatchSet:
+    """B matches with 2 and D with 4."""
+    matches = MatchSet()
+    matches.begin_generation(8, list(NAMES))
+    matches.place(0)
+    _committed(matches, {0: NAN, 1: 2.0, 3: 4.0})
+    return matches
+
+
+def test_a_difference_names_what_entered_left_and_moved(matches: MatchSet) -> None:
+    """Each symbol is in one of three places, or in none where nothing changed for it."""
+    change = _change(matches, {0: 1.0, 1: 2.5, 2: NAN, 3: NAN})
+    assert (change.entered, change.left, change.moved) == ({"A": 1.0}, ["D"], {"B": 2.5})
+    assert not change.is_empty()
+    assert _change(matches, {0: NAN, 1: 2.0, 2: NAN}).is_empty()
+    assert _change(matches, {}).is_empty()
+
+
+def test_nothing_moves_before_the_commit(matches: MatchSet) -> None:
+    """A change that is dropped leaves the set as it was; one that is committed is what the set then holds."""
+    change = _change(matches, {0: 1.0, 1: 2.5, 3: NAN})
+    assert matches.scores() == {"B": 2.0, "D": 4.0}
+    assert matches.count == 2
+    assert not matches.commit(change)
+    assert matches.scores() == {"A": 1.0, "B": 2.5}
+    assert matches.count == 2
+
+
+def test_a_score_of_zero_is_a_match(matches: MatchSet) -> None:
+    """Only NaN is no match."""
+    assert _committed(matches, {2: 0.0}).entered == {"C": 0.0}
+    assert matches.scores()["C"] == 0.0
+
+
+@pytest.mark.parametrize("name", ["A", "x" * 31, "x" * 32, "x" * 47, "ÄÖ-€", "€" * 15])
+def test_the_bytes_of_an_entry(name: str) -> None:
+    """They are those of a name and a float in a msgpack map, around the edge at which names need one byte more."""
+    assert entry_bytes(name) == len(msgpack.packb({name: 1.5})) - 1
+
+
+_scores = st.dictionaries(st.integers(0, 19), st.sampled_from([NAN, 1.0, 2.0, 0.25]), max_size=8)
+_steps = st.lists(st.tuples(st.sampled_from(["commit", "commit", "drop", "generation"]), _scores), max_size=12)
+
+
+@settings(deadline=None)
+@given(steps=_steps, random=st.randoms(use_true_random=False))
+def test_a_match_set_is_a_dict_by_name(steps: list[tuple[str, dict[int, float]]], random: Any) -> None:
+    """Through commits, dropped changes and generations with other slots, the set is what a dict would hold.
+
+    Its count and bytes are those of that dict, and the changes told add up to it.
+    """
+    names = [f"N{number:02d}" * (1 + number % 12) for number in range(20)]
+    matches, model, told = MatchSet(), dict[str, float](), dict[str, float]()
+    stale: set[str] = set()
+    matches.begin_generation(20, names)
+    for step, scores in steps:
+        if step == "generation":
+            names = random.sample(names, 20)
+            matches.begin_generation(20, names)
+            matches.place(0)
+            stale = set(model)
+        else:
+            change = _change(matches, scores)
+            if step == "commit":
+                woken = matches.commit(change)
+                evaluated = {names[slot] for slot in scores}
+                assert woken == bool(stale & evaluated)
+                stale -= evaluated
+                for slot, score in scores.items():
+                    model.pop(names[slot], None)
+                    if score == score:
+                        model[names[slot]] = score
+                told.update(change.entered)
+                told.update(change.moved)
+                for name in change.left:
+                    del told[name]
+        assert matches.scores() == model == told
+        assert matches.count == len(model)
+        header = len(msgpack.packb({n: n for n in range(len(model))})) - len(b"".join(map(msgpack.packb, range(len(model))))) * 2
+        assert matches.entries_bytes == len(msgpack.packb(model)) - header
+        assert matches.stale == stale
+
+
+def test_matches_are_carried_over_by_name(matches: MatchSet) -> None:
+    """In a new generation every match stands, stale, before and after its symbol has a slot again, and by that slot."""
+    names: list[str] = []
+    matches.begin_generation(8, names)
+    assert (matches.scores(), matches.stale, matches.count) == ({"B": 2.0, "D": 4.0}, {"B", "D"}, 2)
+    names += ["D", "E"]
+    matches.place(0)
+    assert matches.scores() == {"B": 2.0, "D": 4.0}
+    change = _change(matches, {0: NAN, 1: 5.0})
+    assert (change.entered, change.left) == ({"E": 5.0}, ["D"])
+    assert matches.commit(change)  # a stale match left
+    assert (matches.scores(), matches.stale) == ({"B": 2.0, "E": 5.0}, {"B"})
+    names += ["B"]
+    matches.place(2)
+    change = _change(matches, {2: 2.0})
+    assert change.is_empty()
+    assert matches.commit(change)  # a stale match is live again, though its score is the same
+    assert (matches.scores(), matches.stale, matches.count) == ({"B": 2.0, "E": 5.0}, set(), 2)
+    assert not matches.commit(change)
+
+
+def test_a_second_generation_before_the_first_was_filled(matches: MatchSet) -> None:
+    """What was still without a slot is carried on, and a symbol that never returns stays a stale match."""
+    matches.begin_generation(8, ["D"])
+    matches.place(0)
+    matches.begin_generation(8, ["X", "D"])
+    matches.place(0)
+    assert (matches.scores(), matches.stale) == ({"B": 2.0, "D": 4.0}, {"B", "D"})
+    _committed(matches, {0: 1.0, 1: 4.5})
+    assert (matches.scores(), matches.stale) == ({"B": 2.0, "D": 4.5, "X": 1.0}, {"B"})
