@@ -18,15 +18,16 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SOURCES = (
-    *(f"common/{name}.py" for name in ("layout", "atomics", "bitset", "symbols", "swap", "rows")),
+    *(f"common/{name}.py" for name in ("layout", "atomics", "prefetch", "bitset", "symbols", "swap", "rows")),
     "common/traderapi/indicators.py",
+    "services/feed/state.py",
 )
 _ROOT = Path(__file__).resolve().parent.parent
 
 
 def _digest() -> str:
     digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
-    for source in (*_SOURCES, *sorted(str(p.relative_to(_ROOT)) for p in (_ROOT / "services").glob("*/kernels.py"))):
+    for source in (*_SOURCES, *sorted(str(p.relative_to(_ROOT)) for p in (_ROOT / "services").glob("*/*kernels.py"))):
         digest.update((_ROOT / source).read_bytes())
     return digest.hexdigest()[:16]
 

@@ -14,9 +14,11 @@ from common import layout
 from common.atomics import fence_acquire, load_acquire, load_relaxed
 from common.jit import kernel
 from common.layout import TICKER_WORDS
+from common.prefetch import prefetch
 from common.segment import Segment
 
 MAX_TRIES = 8
+AHEAD = 8  # rows; by then a line has come from memory
 
 UNKNOWN = np.zeros((), layout.TICKER)  # what a mirror shows of a symbol without data
 for _field in layout.TICKER.names or ():
@@ -65,6 +67,14 @@ def _copy_candles(rings: Any, opens: Any, slot: int, head: int, fields: Any, for
 
 
 @kernel
+def _expect(row_versions: Any, tickers: Any, slot: int) -> None:
+    """Begin to load the row of a slot that comes soon: a market's rows do not fit into the cache."""
+    prefetch(row_versions, slot)
+    prefetch(tickers[slot], 0)
+    prefetch(tickers[slot], 8)
+
+
+@kernel
 def copy_tickers(
     row_versions: Any, versions: Any, tickers: Any, slots: Any, scatter: bool, out_slots: Any, out_seen: Any, out: Any
 ) -> int:
@@ -75,6 +85,8 @@ def copy_tickers(
     """
     done = 0
     for i in range(len(slots)):
+        if i + AHEAD < len(slots):
+            _expect(row_versions, tickers, slots[i + AHEAD])
         slot = slots[i]
         at = len(out) - 1 if scatter else done
         for _ in range(MAX_TRIES):
@@ -104,6 +116,8 @@ def copy_rows(
     """As `copy_tickers`, with the candles of one interval: `heads`, `opens` and `rings` are that interval's."""
     done = 0
     for i in range(len(slots)):
+        if i + AHEAD < len(slots):
+            _expect(row_versions, tickers, slots[i + AHEAD])
         slot = slots[i]
         at = len(out) - 1 if scatter else done
         for _ in range(MAX_TRIES):
@@ -175,6 +189,7 @@ class RowReader:
         self._candles: npt.NDArray[np.float64] | None = None
         self._valid: npt.NDArray[np.int32] | None = None
         self._shown_candles: npt.NDArray[np.float64] | None = None
+        self._shown_valid: npt.NDArray[np.int32] | None = None
         self._wish = wish
         if wish is not None:
             longest = segment.layout.depth + wish.forming
@@ -185,6 +200,8 @@ class RowReader:
             self._shown_candles = self._candles.view()
             self._shown_candles.flags.writeable = False
             self._valid = np.zeros(size, np.int32)
+            self._shown_valid = self._valid.view()
+            self._shown_valid.flags.writeable = False
             self._heads = arrays.heads[wish.interval]
             self._opens = arrays.opens[:, wish.interval]
             self._rings = arrays.rings[wish.interval]
@@ -217,6 +234,6 @@ class RowReader:
             versions=self._seen[:n],
             tickers=self._tickers[:rows],
             candles=None if self._shown_candles is None else self._shown_candles[:, :rows],
-            valid=None if self._valid is None else self._valid[:rows],
+            valid=None if self._shown_valid is None else self._shown_valid[:rows],
             failed=failed,
         )

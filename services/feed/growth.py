@@ -3,8 +3,8 @@
 from common import layout
 from common.runtime import Runtime
 from common.segment import Segment
-from services.feed.kernels import FeedState
 from services.feed.market import Market
+from services.feed.state import copy_state
 
 
 def grown(market: Market, runtime: Runtime) -> Market:
@@ -25,10 +25,5 @@ def grown(market: Market, runtime: Runtime) -> Market:
     after.rings[:, :count] = before.rings[:, :count]
     after.living[:] = before.living
     fresh = Market(segment, market.rate_limit_ns, market.watermark_ns, market.native_s)
-    _copy_state(market.state, fresh.state, count)
+    copy_state(market.state, fresh.state, count)
     return fresh
-
-
-def _copy_state(before: FeedState, after: FeedState, count: int) -> None:
-    for name in ("announced_ns", "day", "day_hour", "day_native", "traded_ns"):
-        getattr(after, name)[:count] = getattr(before, name)[:count]

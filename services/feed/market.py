@@ -15,7 +15,9 @@ from common.messages import SwapEvent
 from common.segment import Segment
 from common.swap import BUFFER_NAMES, close_cycle, open_next
 from common.symbols import SymbolTable
-from services.feed.kernels import DIRTY, HOURS, NEXT_DUE, FeedState, announce_due, apply_klines, apply_ticks, close_due
+from services.feed.announce_kernels import announce_due
+from services.feed.kernels import apply_klines, apply_ticks, close_due
+from services.feed.state import DIRTY, NEXT_DUE, new_state
 from services.feed.updates import Batch
 
 NS = 1_000_000_000
@@ -41,20 +43,7 @@ class Market:
         self._channels = segment.channel_names
         self._full_reported = False
         self._watermark_done = 0
-        capacity = plan.capacity
-        self.state = FeedState(
-            announced_ns=np.zeros(capacity, np.int64),
-            pending_ns=np.zeros(capacity, np.int64),
-            pending=np.zeros(capacity, np.int32),
-            meta=np.zeros(8, np.int64),
-            cycle=np.zeros((plan.channel_count, 2), np.int64),
-            intervals_ns=np.array(plan.intervals_s, np.int64) * NS,
-            built=np.array([seconds not in native for seconds in plan.intervals_s], np.uint8),
-            day=np.zeros((capacity, HOURS, 4)),
-            day_hour=np.zeros((capacity, HOURS + 1), np.int64),
-            day_native=np.zeros(capacity, np.uint8),
-            traded_ns=np.zeros(capacity, np.int64),
-        )
+        self.state = new_state(plan, [seconds not in native for seconds in plan.intervals_s])
         self._step_ns = int(np.gcd.reduce(self.state.intervals_ns))  # every candle ends at a multiple of it
         for channel in range(plan.channel_count):
             word = channel * CONTROL_WORDS + OPEN

@@ -7,7 +7,7 @@ import zmq
 
 from common import layout
 from common.codec import decode_as, encode
-from common.errors import MessageError, SymbolTableFull, TickflagError
+from common.errors import MessageError, SegmentError, TickflagError
 from common.lifecycle import Stop
 from common.log import Logger
 from common.messages import Reply, Request
@@ -38,6 +38,7 @@ class Feed:
         self.market = Market(
             Segment.create(runtime, plan), int(feed.rate_limit_ms * MS), int(feed.watermark_ms * MS), source.native_s
         )
+        self._may_grow = settings.segment.growth
         self._swapped_ns = 0
         self._beat_due_ns = 0
         self._watermark_due_ns = 0
@@ -58,15 +59,13 @@ class Feed:
         )
 
     def slot(self, name: str) -> int:
-        """The symbol's slot; -1, with one error in the log, where there is no room."""
+        """The symbol's slot; -1 where there is no room, which the log says once, or where the name is none."""
+        symbols = self.market.symbols
+        if self._may_grow and len(symbols) == self.market.segment.layout.capacity and name not in symbols:
+            self._grow()
         try:
             return self.market.slot(name)
-        except SymbolTableFull as error:
-            if self._settings.segment.growth:
-                self._grow()
-                return self.market.slot(name)
-            self._log.error("symbol refused", reason=str(error))
-        except TickflagError as error:  # a name that no slot can hold
+        except TickflagError as error:
             self._log.error("symbol refused", reason=str(error))
         return -1
 
@@ -143,12 +142,17 @@ class Feed:
         return min(due)
 
     def _grow(self) -> None:
-        """Twice the capacity, as a new generation."""
+        """Twice the capacity, as a new generation; where there is no space for it, the present one stays."""
         now_ns = time.monotonic_ns()
         old = self.market
         old.announce_pending(now_ns)
         self.swap(now_ns)
-        self.market = grown(old, self._runtime)
+        try:
+            self.market = grown(old, self._runtime)
+        except (SegmentError, ValueError) as error:  # too little space, or more than the largest capacity
+            self._may_grow = False
+            self._log.error("segment cannot grow", reason=str(error))
+            return
         self.market.beat(now_ns)
         self.market.segment.publish(self._runtime)
         self._publisher.forget()

@@ -100,7 +100,7 @@ class Runner:
         n, retry = self._processed(take, time_ns, between)
         oldest_ns = self._reader.oldest_ns(take)
         if self._market:
-            change = self._matches.difference(*self._ranked(count))
+            change = self._matches.difference(*self._ranked(count if n else 0))
         else:
             change = self._matches.difference(self._slots[:n], self._scores[:n])
         woken = self._matches.commit(change)
@@ -139,13 +139,14 @@ class Runner:
         self._plugin.evaluate(rows, lambda: [names[slot] for slot in rows.slots], time_ns, out)
 
     def _ranked(self, count: int) -> tuple[Slots, Floats]:
-        """All slots and their scores in a market-wide evaluation; only watched symbols with data may match."""
-        allowed = self._held[:count] & (self._watch.mask[:count] != 0)
-        return np.arange(count, dtype=np.int32), np.where(allowed, self._scores[:count], np.nan)
+        """Of the first `count` slots those that hold data, and their scores in the market-wide evaluation just made;
+        only watched symbols may match."""
+        slots = np.flatnonzero(self._held[:count]).astype(np.int32)
+        return slots, np.where(self._watch.mask[slots] != 0, self._scores[slots], np.nan)
 
     def _count(self, take: Take, processed: int, retry: bool) -> None:
         tally = self._tally
-        evaluated = take.symbols if self._market else processed
+        evaluated = take.symbols if self._market and processed else processed
         tally.cycles += 1
         tally.flagged += take.flagged
         tally.processed += evaluated

@@ -14,12 +14,17 @@ LOOKS = 24  # one word a trader: evaluations
 DONE = 32  # one word a participant: 1 when it has worked off everything
 
 
-def create(path: Path, words: int) -> None:
+def create(path: Path, count: int) -> None:
     """A file of that many zeros."""
     with path.open("wb") as file:
-        file.truncate(words * 8)
+        file.truncate(count * 8)
 
 
 def opened(path: Path) -> npt.NDArray[np.int64]:
     """The words of a file, shared with everyone who has it open."""
     return np.asarray(np.memmap(path, np.int64, "r+"))
+
+
+def words(path: Path) -> memoryview:
+    """As `opened`, for reading and writing single words, at which a view of memory is faster than an array."""
+    return memoryview(opened(path))  # type: ignore[arg-type] # an array is a buffer

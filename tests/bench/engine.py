@@ -96,7 +96,6 @@ def run_engine(
         with Processes(folder, environment) as processes:
             processes.start("feed", "tests.bench.feed_process", str(folder), str(period_ns))
             processes.start("collector", "tests.bench.collector_process", str(folder))
-            processes.wait_until(lambda: runtime.read_pointer() is not None, 60, "segment")
             processes.start("trader", "services.trader")
             ready = words[board.READY : board.READY + TRADERS_COUNT]
             processes.wait_until(lambda: bool(ready.all()), 60, "evaluation by every trader")
@@ -147,7 +146,6 @@ def _entries(ledger: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """(time, sequence number) of everything a trader saw."""
     room, count = (len(ledger) - 8) // 2, int(ledger[0])
     return np.stack([ledger[8 : 8 + count], ledger[8 + room : 8 + room + count]], axis=1)
-
 
 
 def _settle(words: npt.NDArray[np.int64]) -> None:

@@ -16,7 +16,7 @@ from services.feed.service import Feed
 from services.feed.sources.base import Source, Venue
 from services.feed.updates import KLINE, Batch, ticks
 from services.feed.warmup import warm_up
-from tests.bench.board import GENERATED, START, opened
+from tests.bench.board import GENERATED, START, words
 from tests.bench.load import PRICE, Load
 from tests.bench.metronome import Metronome
 
@@ -30,7 +30,7 @@ class LoadSource(Source):
     def __init__(self, folder: Path, period_ns: int, depth: int) -> None:
         self._depth = depth
         self._load = Load.read(folder / "load.json")
-        self._board = opened(folder / "board")
+        self._board = words(folder / "board")
         self._rows = self._load.rows()
         self._metronome = Metronome(IDLE_NS)
         self._period_ns = period_ns
@@ -57,6 +57,8 @@ class LoadSource(Source):
         if not self._start_ns:
             self._start_ns = int(self._board[START])
             if self._start_ns:
+                created_ns = self._load.created_ns(self._start_ns) + wall_ns - monotonic_ns
+                self._rows["event_ns"] = self._rows["recv_ns"] = created_ns
                 self._metronome.start(self._period_ns, self._start_ns)
             return ()
         due = self._load.due(self._start_ns, monotonic_ns)
@@ -65,7 +67,6 @@ class LoadSource(Source):
                 self._metronome.start(NS, monotonic_ns + NS)
             return ()
         rows = self._rows[self._done : due]
-        rows["event_ns"] = rows["recv_ns"] = wall_ns
         self._done = due
         self._board[GENERATED] = due
         return (Batch(rows),)

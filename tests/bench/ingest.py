@@ -60,7 +60,7 @@ def _ticks(found: Findings, options: Options, symbols: int, depth: int, limit_ns
                 market = worlds[name].market
                 hot[:] = (quotes if name == "quotes only" else trades)[number].rows  # a source has just written it
                 now_ns = NS + number * BATCH * NS // TICKS_A_SECOND
-                times[name].append(cpu_ns(lambda m=market, n=now_ns: m.apply(batch, n)))  # type: ignore[misc]
+                times[name].append(cpu_ns(market.apply, batch, now_ns))
                 worlds[name].swap()
         per_tick = {name: statistics.median(values[count // 4 :]) / BATCH for name, values in times.items()}
         for world in worlds.values():
@@ -82,7 +82,7 @@ def _batch_sizes(found: Findings, options: Options) -> None:
             taken = []
             for batch in batches:
                 hot[:] = batch.rows
-                taken.append(cpu_ns(lambda h=hot: world.apply(h)))  # type: ignore[misc]
+                taken.append(cpu_ns(world.apply, hot))
             rows.append([size, statistics.median(taken) / 1_000, statistics.median(taken) / size])
             world.swap()
 

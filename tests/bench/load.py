@@ -1,4 +1,4 @@
-"""Load: which tick of which symbol is created when. Every process of a run works it out for itself from the same plan."""
+"""Load: which tick of which symbol is created when. Every process of a run works it out from the same plan."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -41,7 +41,7 @@ class Load:
         """Symbol of each tick."""
         cumulative = np.cumsum(self._shares)
         drawn = self._rng(1).random(self.count) * cumulative[-1]
-        return np.searchsorted(cumulative, drawn).astype(np.int32)
+        return np.asarray(np.searchsorted(cumulative, drawn).astype(np.int32))
 
     @cached_property
     def is_probe(self) -> npt.NDArray[np.bool_]:
@@ -55,7 +55,7 @@ class Load:
     @cached_property
     def prices(self) -> npt.NDArray[np.float64]:
         noise = self._rng(3).uniform(-0.001, 0.001, self.count)
-        return PRICE * (1.0 + noise) * np.where(self.is_probe[self.slots], PROBE_FACTOR, 1.0)
+        return np.asarray(PRICE * (1.0 + noise) * np.where(self.is_probe[self.slots], PROBE_FACTOR, 1.0))
 
     @cached_property
     def names(self) -> list[str]:
@@ -84,7 +84,7 @@ class Load:
         return last
 
     def final_matches(self) -> dict[str, float]:
-        """What the rule gives for the last row of every symbol: probes that ticked, with the number of their last tick."""
+        """What the rule gives for the final rows: the probes that ticked, with the number of their last tick."""
         return {self.names[slot]: float(seq) for slot, seq in enumerate(self.last_seq()) if seq and self.is_probe[slot]}
 
     def save(self, path: Path) -> None:

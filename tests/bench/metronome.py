@@ -1,5 +1,6 @@
 """Metronome: a descriptor that becomes readable every so often. Poll timers of whole milliseconds are too coarse."""
 
+import contextlib
 import ctypes
 import os
 import struct
@@ -32,10 +33,8 @@ class Metronome:
 
     def take(self) -> None:
         """Take the ticks that came; without any, nothing."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(self._descriptor, 8)
-        except BlockingIOError:
-            pass
 
     def close(self) -> None:
         os.close(self._descriptor)

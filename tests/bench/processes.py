@@ -92,9 +92,9 @@ class Processes:
 def error_lines(paths: Sequence[Path]) -> list[str]:
     """Lines that tell of an error, a warning or a traceback."""
     signs = ("error", "warning", "traceback", "exception")
-    lines = []
-    for path in paths:
-        for line in path.read_text(errors="replace").splitlines():
-            if any(sign in line.lower() for sign in signs):
-                lines.append(f"{path.stem}: {line.strip()}")
-    return lines
+    return [
+        f"{path.stem}: {line.strip()}"
+        for path in paths
+        for line in path.read_text(errors="replace").splitlines()
+        if any(sign in line.lower() for sign in signs)
+    ]

@@ -13,7 +13,8 @@ from tests.bench.report import Findings, Table
 from tests.bench.timing import cpu_ns, in_turn
 from tests.bench.world import HERE, SHIPPED
 
-REAL = ("klines_1m_aapl_options_20140606.parquet", "raw_binance_coinm_20240808.jsonl.gz")
+REAL = ("klines_1m_aapl_options_20140606.parquet", "quotes_1m_goog_options_20151224.parquet")
+QUICK = ("klines_1m_goog_options_20151224.parquet",)
 SMALL = HERE.parent / "recordings"
 
 
@@ -33,16 +34,16 @@ def run(options: Options) -> Findings:
 
 def _paths(options: Options) -> list[Path]:
     if options.recordings is not None:
-        paths = [options.recordings / name for name in REAL]
-        return [path for path in paths if path.exists()][: 1 if options.quick else None]
-    return sorted(SMALL.glob("*.parquet"))[:2]
+        paths = [options.recordings / name for name in (QUICK if options.quick else REAL)]
+        return [path for path in paths if path.exists()]
+    return sorted(SMALL.glob("*.parquet"))[: 1 if options.quick else 2]
 
 
 def _recording(found: Findings, options: Options, path: Path) -> list[list[str | float | int | None]]:
     sides = {"tracking": (True, False), "all symbols": (False, False), "tracking, debug ring": (True, True)}
     used: dict[str, list[int]] = {side: [] for side in sides}
     summaries: dict[str, Summary] = {}
-    for repeat in range(1 if options.quick else 3):
+    for repeat in range(1 if options.quick else 2):
         for side in in_turn(list(sides), repeat):
             took, summaries[side] = _replay(path, *sides[side])
             used[side].append(took)
@@ -52,7 +53,11 @@ def _recording(found: Findings, options: Options, path: Path) -> list[list[str |
     stem = path.name.split(".")[0]
     found.at_most(f"{stem}: matches that differ with tracking off", 0 if same else 1, 0, "")
     found.plainly(f"{stem}: efficiency", 100 * on.efficiency, "%")
-    found.plainly(f"{stem}: CPU saved by tracking, reading the file included", 100 * (1 - cpu["tracking"] / cpu["all symbols"]), "%")
+    found.plainly(
+        f"{stem}: CPU saved by tracking, reading the file included",
+        100 * (1 - cpu["tracking"] / cpu["all symbols"]),
+        "%",
+    )
     return [
         [
             stem, side, summary.ticks, summary.symbols, summary.cycles, summary.processed,

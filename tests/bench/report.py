@@ -51,7 +51,8 @@ class Table:
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[Any]]
+    """Cells are texts, numbers or None."""
 
     def plain(self) -> dict[str, Any]:
         return {"title": self.title, "columns": list(self.columns), "rows": [list(row) for row in self.rows]}
@@ -117,9 +118,14 @@ def aligned(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     body = [list(row) for row in rows]
     texts = [list(columns), *([shown(cell) for cell in row] for row in body)]
     widths = [max(len(line[i]) for line in texts) for i in range(len(columns))]
-    right = [any(isinstance(row[i], int | float) for row in body) or columns[i] == "measured" for i in range(len(columns))]
+    right = [
+        any(isinstance(row[i], int | float) for row in body) or columns[i] == "measured" for i in range(len(columns))
+    ]
     lines = [
-        "  ".join(cell.rjust(width) if to_right else cell.ljust(width) for cell, width, to_right in zip(line, widths, right, strict=True))
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(line, widths, right, strict=True)
+        )
         for line in texts
     ]
     return "\n".join("   " + line.rstrip() for line in lines if line.strip())

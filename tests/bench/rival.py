@@ -1,4 +1,4 @@
-"""The rivals' processes, each doing the same work as ours: `python -m tests.bench.rival KIND ROLE FOLDER PERIOD_NS NUMBER`.
+"""The rivals' processes, each doing the same work: `python -m tests.bench.rival KIND ROLE FOLDER PERIOD_NS NUMBER`.
 
 tick      publisher sends one msgpack message a tick; consumers keep their own windows of 20 prices
 batch     the same, with the ticks of a period in one message
@@ -19,7 +19,7 @@ import msgpack
 import numpy as np
 import zmq
 
-from tests.bench.board import DONE, GENERATED, READY, START, opened
+from tests.bench.board import DONE, GENERATED, READY, START, opened, words
 from tests.bench.load import PRICE, THRESHOLD, WINDOW, Load
 from tests.bench.metronome import Metronome
 
@@ -34,7 +34,7 @@ def endpoint(folder: Path, name: str) -> str:
 def publish(folder: Path, kind: str, period_ns: int) -> None:
     """Hand over what was created, each period, as soon as the metronome says so."""
     load = Load.read(folder / "load.json")
-    board = opened(folder / "board")
+    board = words(folder / "board")
     context = zmq.Context()
     socket = context.socket(zmq.PUB)
     socket.sndhwm = 0  # lose nothing, whatever it takes
@@ -97,7 +97,7 @@ def _sender(kind: str, socket: Any, load: Load, folder: Path) -> Callable[[int, 
 def consume(folder: Path, kind: str, number: int) -> None:
     """Keep windows of the last 20 prices, tell the collector of every match, write down when which tick was seen."""
     load = Load.read(folder / "load.json")
-    board = opened(folder / "board")
+    board = words(folder / "board")
     context = zmq.Context()
     ticks = context.socket(zmq.SUB)
     ticks.rcvhwm = 0
@@ -106,8 +106,10 @@ def consume(folder: Path, kind: str, number: int) -> None:
     results = context.socket(zmq.PUSH)
     results.connect(endpoint(folder, "results"))
     path = folder / f"ledger-{number}"
-    seen = opened(path) if path.exists() else None
-    windows = {name: [0, PRICE * WINDOW, *[PRICE] * WINDOW] for name in load.names}  # place, sum, prices
+    seen = words(path) if path.exists() else None
+    windows: dict[str, list[Any]] = {
+        name: [0, PRICE * WINDOW, *[PRICE] * WINDOW] for name in load.names
+    }  # place, sum, prices
     pack, unpack, now_ns = msgpack.Packer().pack, msgpack.unpackb, time.monotonic_ns
 
     def take(message: list[Any]) -> None:
@@ -141,7 +143,7 @@ def consume(folder: Path, kind: str, number: int) -> None:
 def evaluate_all(folder: Path, period_ns: int, number: int) -> None:
     """Each period the rule over every symbol of the shared array; changed scores go to the collector."""
     load = Load.read(folder / "load.json")
-    board = opened(folder / "board")
+    board = words(folder / "board")
     array = opened(folder / "array").view(np.float64).reshape(load.symbols, WINDOW + 2)
     context = zmq.Context()
     results = context.socket(zmq.PUSH)
@@ -170,7 +172,7 @@ def evaluate_all(folder: Path, period_ns: int, number: int) -> None:
 
 def collect(folder: Path) -> None:
     """Keep every consumer's matches; write down when which signal came."""
-    board = opened(folder / "board")
+    board = words(folder / "board")
     context = zmq.Context()
     results = context.socket(zmq.PULL)
     results.rcvhwm = 0

@@ -4,10 +4,12 @@ import os
 import signal
 import statistics
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from common.messages import Heartbeat
 from common.runtime import Runtime
 from common.segment import Segment
 from common.settings import Settings, load
@@ -47,7 +49,7 @@ def _market(found: Findings, options: Options, rate: int, seconds: float) -> Non
             "TICKFLAG_RUNTIME__ROOT": str(folder),
             "TICKFLAG_INSTANCE": runtime.folder.name,
             "TICKFLAG_SEGMENT__CAPACITY": str(SYMBOLS),
-            "TICKFLAG_FEED__MIN_SWAP_INTERVAL_MS": str(CYCLE_MS),
+            "TICKFLAG_FEED__MIN_SWAP_INTERVAL_MS": "0",  # a cycle is what the load hands over each 10 ms
             "TICKFLAG_FEED__RATE_LIMIT_MS": "0",
         }
         words = board.opened(folder / "board")
@@ -57,7 +59,7 @@ def _market(found: Findings, options: Options, rate: int, seconds: float) -> Non
             _Bench(found, options, folder, runtime, results, settings, words, plan, first).run(seconds, asleep_s)
 
 
-def _settings(folder: Path, runtime: Runtime, trader: dict[str, object]) -> Settings:
+def _settings(folder: Path, runtime: Runtime, trader: Mapping[str, object]) -> Settings:
     os.environ["TICKFLAG_CONFIG"] = str(folder / "configs")
     try:
         return load(runtime={"root": folder}, instance=runtime.folder.name, trader=trader)
@@ -141,8 +143,8 @@ class _Bench:
         before = self._results.wait_heartbeat(worker.incarnation, since=1)
         time.sleep(0.2)
         for message in self._results.take():
-            if getattr(message, "incarnation", 0) == worker.incarnation and message.kind == "heartbeat":
-                before = message  # type: ignore[assignment] # a heartbeat by its kind
+            if isinstance(message, Heartbeat) and message.incarnation == worker.incarnation:
+                before = message
         os.kill(worker.pid, signal.SIGSTOP)
         time.sleep(asleep_s)
         self._results.take()

@@ -168,4 +168,3 @@ class Seat:
 
 def _unheard(_event: SwapEvent) -> None:
     """Readers in this process look by themselves."""
-

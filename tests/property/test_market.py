@@ -73,7 +73,7 @@ def _told(events: list[SwapEvent], market: Market) -> list[Announcement]:
     return [Announcement(names.index(e.channel), e.cycle, e.flagged, e.oldest_ns) for e in events]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(steps=_steps, rate_limit_ns=st.sampled_from([0, 100]), watermark_ns=st.sampled_from([0, 2 * SECOND]))
 def test_the_market_is_its_model(steps: list[Any], rate_limit_ns: int, watermark_ns: int) -> None:
     """After any trades, watermarks, announcements and swaps the segment holds what the plain market comes to."""
@@ -110,7 +110,7 @@ def test_the_market_is_its_model(steps: list[Any], rate_limit_ns: int, watermark
             _assert_equal(market, model)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(event_ns=st.integers(NOON, NOON + 700 * SECOND), watermark_ns=st.sampled_from([0, 2 * SECOND, 45 * SECOND]))
 def test_a_candle_closes_at_the_first_watermark_past_its_end(event_ns: int, watermark_ns: int) -> None:
     """Driven by `next_watermark_ns` alone, each candle is closed when its end lies the watermark back, not later."""
@@ -161,7 +161,12 @@ def _kline_rows(content: list[Any], event_ns: int) -> Batch:
     for row, (slot, move, interval_s, closed, values) in zip(rows, content, strict=True):
         event_ns += move
         length = max(interval_s, 1) * SECOND
-        row["slot"], row["open_ns"], row["interval_s"], row["closed"] = slot, event_ns // length * length, interval_s, closed
+        row["slot"], row["open_ns"], row["interval_s"], row["closed"] = (
+            slot,
+            event_ns // length * length,
+            interval_s,
+            closed,
+        )
         row["recv_ns"] = event_ns
         for field, value in zip(("open", "high", "low", "close", "volume", "trades"), values, strict=True):
             row[field] = value

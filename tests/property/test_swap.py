@@ -330,8 +330,5 @@ class UpdateProtocol(RuleBasedStateMachine):
                 assert reader.copies[slot][1] == self.market.segment.arrays.tickers["last"][slot]
 
 
-UpdateProtocol.TestCase.settings = settings(deadline=None, max_examples=80, stateful_step_count=40)
-
-
-class TestUpdateProtocol(UpdateProtocol.TestCase):  # type: ignore[misc] # made by hypothesis when it runs
-    """Every sequence of steps keeps the protocol's invariants."""
+TestUpdateProtocol = UpdateProtocol.TestCase
+TestUpdateProtocol.settings = settings(deadline=None, max_examples=100, stateful_step_count=30)

@@ -13,7 +13,8 @@ MESSAGES: tuple[type[Message], ...] = get_args(AnyMessage)
 
 _WORDS = st.text(max_size=12)
 _PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | _WORDS | st.binary(max_size=9),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False)
+    | _WORDS | st.binary(max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=3),
     max_leaves=5,
 )  # fmt: skip

@@ -61,8 +61,9 @@ def repeat_values(segment_path: str, slots: int, rounds: int) -> int:
 def _same(slots: list[int], value: int) -> Any:
     number = float(value)
     return tick_batch(
-        slots, [number] * len(slots), NOON + value * MINUTE, number, recv_ns=value, status=value, bid=number, ask=number,
-        bid_size=number, ask_size=number, open_24h=number, high_24h=number, low_24h=number, volume_24h=number,
+        slots, [number] * len(slots), NOON + value * MINUTE, number, recv_ns=value, status=value,
+        bid=number, ask=number, bid_size=number, ask_size=number,
+        open_24h=number, high_24h=number, low_24h=number, volume_24h=number,
     )  # fmt: skip
 
 
@@ -157,16 +158,19 @@ def schedule(slots: int, rounds: int, seed: int) -> npt.NDArray[np.bool_]:
 
 
 def swap_rounds(segment_path: str, slots: int, rounds: int, seed: int) -> list[int]:
-    """Update and swap, in the first half as fast as possible, in the second with short random pauses, in which
-    readers can keep up. Gives the final versions."""
+    """Update and swap, first as fast as possible, then with random pauses, at last with such that readers can keep up.
+
+    Gives the final versions.
+    """
     market = _market(segment_path)
     chosen = schedule(slots, rounds, seed)
     batches = [
         tick_batch(numbers := np.flatnonzero(row).tolist(), [float(r)] * len(numbers), NOON)
         for r, row in enumerate(chosen, start=1)
     ]
-    pauses_ns = np.random.default_rng(seed + 1).integers(0, 400_000, rounds)
+    pauses_ns = np.random.default_rng(seed + 1).integers(0, 200_000, rounds)
     pauses_ns[: rounds // 2] = 0
+    pauses_ns[-200:] *= 30
     market.apply(batches[0], 1)
     swap(market)
     barrier()

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = {"common", "services", "plugins", "scripts", "tests"}
 
 LAYERS = (
-    {"atomics", "clock", "errors", "jit", "layout", "log", "messages"},
+    {"atomics", "clock", "errors", "jit", "layout", "log", "messages", "prefetch"},
     {"bitset", "codec", "runtime", "traderapi"},
     {"segment", "sockets"},
     {"rows", "settings", "swap", "symbols"},
@@ -68,8 +68,9 @@ def _layer(part: str) -> int:
 
 def test_every_module_of_common_has_its_layer() -> None:
     """Each module and package of `common` stands in one layer, and no layer names what does not exist."""
-    parts = [path.stem for path in (ROOT / "common").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()]
-    assert sorted(part for part in parts if part != "__init__") == sorted(part for layer in LAYERS for part in layer)
+    files = [*(ROOT / "common").glob("*.py"), *(path.parent for path in (ROOT / "common").glob("*/__init__.py"))]
+    parts = {path.stem for path in files} - {"__init__"}
+    assert sorted(parts) == sorted(part for layer in LAYERS for part in layer)
 
 
 def test_the_architecture_page_lists_the_layers() -> None:
@@ -123,6 +124,7 @@ def test_imports_are_found_in_every_form(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "common").mkdir()
     (tmp_path / "common" / "layout.py").touch()
     file = tmp_path / "services" / "feed" / "service.py"
-    file.write_text("import a.b\nfrom common import layout, x\nfrom . import c\nfrom ..d import e\ndef f():\n    import g\n")
+    lines = ("import a.b", "from common import layout, x", "from . import c", "from ..d import e", "def f(): import g")
+    file.write_text("\n".join(lines))
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     assert list(_imports(file)) == ["a.b", "common", "common.layout", "services.feed", "services.d", "g"]

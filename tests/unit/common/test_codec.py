@@ -1,3 +1,4 @@
+import contextlib
 import inspect
 import tracemalloc
 from collections.abc import Callable
@@ -64,31 +65,27 @@ def test_no_topic_is_the_beginning_of_another(channels: list[str]) -> None:
     assert not topic(first).startswith(topic(second))
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(frame=st.binary(max_size=200))
 def test_noise_is_never_more_than_a_message_error(frame: bytes) -> None:
     """Whatever bytes come, each decoder gives a message or raises MessageError."""
     for decoder in (decode, decode_event):
         for noise in (frame, codec._ZSTD_MAGIC + frame, b"ticker\0" + frame):
-            try:
+            with contextlib.suppress(MessageError):
                 decoder(noise)
-            except MessageError as error:
-                assert str(error)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(message=any_message(), compress_from=st.sampled_from([0, 1]), data=st.data())
-def test_damage_is_never_more_than_a_message_error(message: AnyMessage, compress_from: int, data: st.DataObject) -> None:
+def test_damage_is_never_more_than_a_message_error(message: Any, compress_from: int, data: st.DataObject) -> None:
     """A frame with changed, missing or added bytes decodes to some message or raises MessageError."""
     frame = bytearray(encode(message, compress_from))
     for _ in range(data.draw(st.integers(1, 3))):
         frame[data.draw(st.integers(0, len(frame) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(frame)))
     for damaged in (bytes(frame), bytes(frame[:cut]), bytes(frame) + b"\0"):
-        try:
+        with contextlib.suppress(MessageError):
             decode(damaged)
-        except MessageError:
-            continue
 
 
 _ANYTHING: st.SearchStrategy[Any] = st.recursive(
@@ -99,7 +96,7 @@ _ANYTHING: st.SearchStrategy[Any] = st.recursive(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(message=any_message(), data=st.data())
 def test_wrong_fields_are_never_more_than_a_message_error(message: AnyMessage, data: st.DataObject) -> None:
     """Well-formed msgpack with anything in any field decodes to some message or raises MessageError."""
@@ -258,7 +255,7 @@ def test_running_out_while_unpacking_is_the_frames_fault(
     def fail(*_arguments: Any, **_options: Any) -> None:
         raise error
 
-    monkeypatch.setattr(codec.msgpack, "unpackb", fail)
+    monkeypatch.setattr(msgpack, "unpackb", fail)
     assert error.__name__ in _refused(b"x")
 
 
@@ -266,7 +263,7 @@ def test_all_messages_are_frozen() -> None:
     """A message does not change after it was made."""
     for message in (EVENT, DELTA):
         with pytest.raises(ValueError, match="frozen"):
-            message.cycle = 9  # type: ignore[misc] # what a type checker refuses as well
+            message.cycle = 9
 
 
 def test_every_kind_has_a_name_of_its_own() -> None:
@@ -278,9 +275,7 @@ def test_every_kind_has_a_name_of_its_own() -> None:
         assert kind.wire_fields[:2] == ("kind", "version")
 
 
-@pytest.mark.parametrize(
-    ("processed", "skipped", "efficiency"), [(0, 0, 0.0), (5, 0, 0.0), (0, 5, 1.0), (1, 3, 0.75)]
-)
+@pytest.mark.parametrize(("processed", "skipped", "efficiency"), [(0, 0, 0.0), (5, 0, 0.0), (0, 5, 1.0), (1, 3, 0.75)])
 def test_efficiency_is_the_share_of_work_not_needed(processed: int, skipped: int, efficiency: float) -> None:
     """Symbols skipped, of all; 0 before the first cycle."""
     progress = DELTA.model_copy(update={"processed": processed, "skipped": skipped})

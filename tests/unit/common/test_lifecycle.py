@@ -1,10 +1,13 @@
 """Stop and run_service: how a process is asked to end, and how it says why it ended."""
 
 import os
+import select
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +61,33 @@ def test_other_signals_wake_and_end_nothing() -> None:
             assert not stop.wait(0)
     finally:
         signal.signal(signal.SIGUSR1, former)
+
+
+def test_a_loop_polls_the_wish_beside_its_sockets() -> None:
+    """The descriptor is readable from the wish on, and not before."""
+    with Stop() as stop:
+        assert select.select([stop.fileno()], [], [], 0)[0] == []
+        stop.request()
+        assert select.select([stop.fileno()], [], [], 0)[0] == [stop.fileno()]
+
+
+def test_a_wish_that_comes_while_others_are_taken_stays() -> None:
+    """Its byte may be among those that are thrown away: the descriptor is readable all the same."""
+    with Stop() as stop:
+        reader: Any = stop._reader
+
+        class Late:
+            """Between the look at the wish and the taking of the bytes another thread wishes for the end."""
+
+            def recv(self, size: int) -> bytes:
+                stop.request()
+                taken: bytes = reader.recv(size)
+                return taken
+
+        stop._reader = Late()  # type: ignore[assignment] # as much of a socket as is asked for
+        assert stop.requested
+        stop._reader = reader
+        assert select.select([stop.fileno()], [], [], 0)[0] == [stop.fileno()]
 
 
 def test_handlers_are_put_back() -> None:
@@ -128,6 +158,22 @@ def test_runtime_folder_that_cannot_be_made(
     line = capsys.readouterr().err
     assert str(blocked) in line
     assert "runtime.root" in line
+
+
+def test_a_log_that_nobody_reads_is_the_end(
+    environment: Runtime, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The terminal has gone: the process ends with status 1 and says nothing, and what is still printed is no fault."""
+
+    def main(*_: object) -> None:
+        raise BrokenPipeError
+
+    with (tmp_path / "log").open("w") as log:
+        monkeypatch.setattr(sys, "stdout", log)
+        assert run_service("feed", main) == EXIT_FAILED
+        log.write("lost")
+    assert (tmp_path / "log").read_text() == ""
+    assert capsys.readouterr().err == ""
 
 
 def test_bug_comes_through(environment: Runtime) -> None:

@@ -39,7 +39,7 @@ def _trade(market: Market, slot: int, price: float, minute: int = 0) -> None:
     market.apply(tick_batch([slot], [price], NOON + minute * MINUTE), 1)
 
 
-def _candles(rows: Rows) -> list[Any]:
+def _candles(rows: Rows) -> Any:
     assert rows.candles is not None
     return rows.candles.tolist()
 
@@ -121,7 +121,7 @@ def test_a_locked_row_blocks_no_other(market: Market, segment: Segment, wish: Ca
 @pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("wish", [None, CandleWish(0, 2, (CLOSE,), True)])
 def test_a_mirror_keeps_each_row_at_its_slot(market: Market, segment: Segment, wish: CandleWish | None) -> None:
-    """With `mirror` only the rows asked for change; the others stay as they were last read, NaN where they never were."""
+    """With `mirror` only the rows asked for change; the others stay as last read, NaN where they never were."""
     reader = RowReader(segment, 0, wish, 1, mirror=True)
     assert np.isnan(reader.mirrored(4).tickers["last"]).all()
     market.apply(tick_batch([1, 2], [11.0, 12.0]), 1)
@@ -145,7 +145,8 @@ def test_copies_cannot_be_changed_by_a_plugin(market: Market, segment: Segment) 
     _trade(market, 0, 1.0)
     rows = RowReader(segment, 0, CandleWish(0, 1, (CLOSE,), True), 1).read(_slots(0))
     assert rows.candles is not None
-    for array in (rows.tickers, rows.candles):
+    assert rows.valid is not None
+    for array in (rows.tickers, rows.candles, rows.valid):
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
 

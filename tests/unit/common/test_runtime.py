@@ -4,6 +4,8 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,9 +56,9 @@ def test_the_default_root_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_
     """It names the user, and lies in shared memory on Linux, else in the temporary folder."""
     name = f"tickflag-{os.getuid()}"
     monkeypatch.setattr(sys, "platform", "linux")
-    assert default_root() in {Path("/dev/shm") / name, Path(module.tempfile.gettempdir()) / name}
+    assert default_root() in {Path("/dev/shm") / name, Path(tempfile.gettempdir()) / name}
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(module.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     assert default_root() == tmp_path / name
 
 
@@ -230,7 +232,7 @@ def test_asking_who_holds_a_role_keeps_nobody_from_it(runtime: Runtime, monkeypa
     """A role that is only being looked at is free: who wants it waits for the look to end."""
     look = os.open(runtime.lock_path("feed"), os.O_RDWR | os.O_CREAT)
     fcntl.flock(look, fcntl.LOCK_SH)
-    monkeypatch.setattr(module.time, "sleep", lambda _seconds: fcntl.flock(look, fcntl.LOCK_UN))
+    monkeypatch.setattr(time, "sleep", lambda _seconds: fcntl.flock(look, fcntl.LOCK_UN))
     with Role(runtime, "feed"):
         pass
     os.close(look)

@@ -204,11 +204,9 @@ def test_a_truncated_file_is_damage(runtime: Runtime, size: int) -> None:
     assert caught.value.state is Attach.DAMAGED
 
 
-def test_too_little_space_is_told_before_anything_is_made(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_little_space_is_told_before_anything_is_made(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     """Needed and free bytes and the settings to change are named, and no file is left."""
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(9999, 9000, 999))  # type: ignore[attr-defined] # what disk_usage gives
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(9999, 9000, 999))
     with pytest.raises(SegmentError) as caught:
         Segment.create(runtime, PLAN)
     for part in (f"{PLAN.total_bytes:,}", "999 free", "segment.capacity", "segment.depth", "runtime.root"):
@@ -238,7 +236,7 @@ def test_space_that_the_system_really_lacks_is_told(runtime: Runtime) -> None:
     plan = layout.plan(layout.MAX_CAPACITY, 100_000, (60, 300))
     big = plan.total_bytes * 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(big, 0, big))  # type: ignore[attr-defined] # what disk_usage gives
+        patch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(big, 0, big))
         with pytest.raises(SegmentError, match="needs") as caught:
             Segment.create(runtime, plan)
     assert isinstance(caught.value.__cause__, OSError)

@@ -211,7 +211,7 @@ def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         settings.instance = "other"
     with pytest.raises(ValidationError, match="frozen"):
-        settings.feed.source = "other"  # type: ignore[misc] # what a type checker refuses as well
+        settings.feed.source = "other"
 
 
 def test_values_of_files_come_as_a_whole() -> None:

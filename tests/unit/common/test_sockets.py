@@ -150,7 +150,7 @@ def test_signals_are_not_conflated(context: Context, runtime: Runtime) -> None:
         _subscribed(out, sub, b"hello")
         for number in range(100):
             out.send(b"%d" % number)
-        got = []
+        got: list[bytes] = []
         while len(got) < 100 and _arrives(sub):
             got.append(sub.recv())
         assert got == [b"%d" % number for number in range(100)]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import common.swap
+from common import bitset
 from common.layout import CYCLE_RING
 from common.rows import RowReader
 from common.runtime import Runtime
@@ -73,14 +74,12 @@ pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def test_a_new_reader_compares_versions(market: Market, segment: Segment) -> None:
-    """The first take is exact, covers everything that holds data, and says so for the one open question, `pending`."""
+    """The first take is exact, covers everything that holds data, and leaves nothing pending."""
     _trade(market, 3, 34)
     trader = Trader(segment)
-    assert trader.channel.pending()
-    assert trader.channel.owes_exact
+    assert (trader.channel.pending(), trader.channel.owes_exact) == (True, True)
     assert trader.turn() == (Route.EXACT, [3, 34])
-    assert not trader.channel.owes_exact
-    assert not trader.channel.pending()
+    assert (trader.channel.pending(), trader.channel.owes_exact) == (False, False)
 
 
 def test_the_next_cycle_is_read_by_its_flags(market: Market, trader: Trader) -> None:
@@ -280,7 +279,7 @@ class TestInterleavings:
     @staticmethod
     def _after_copy(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
         """Let the writer act once, after the flag words were copied and before the stamp is looked at again."""
-        copy = common.swap.copy_words
+        copy = bitset.copy_words
         calls: list[int] = []
 
         def copied(words: Any, out: Any) -> None:
@@ -353,9 +352,13 @@ def test_a_failed_event_keeps_the_protocol_whole(market: Market, trader: Trader)
         raise OSError("no socket")
 
     _trade(market, 1)
+    _trade(market, 1, event_ns=NOON + MINUTE)  # closes a candle: two channels have flags
     with pytest.raises(OSError, match="no socket"):
         market.swap(refuse, 1)
     assert trader.turn() == (Route.FAST, [1])
+    dirty = [market.dirty]
+    assert [(event.channel, event.cycle) for event in swap(market)] == [("1m", 1)]
+    assert [*dirty, market.dirty] == [True, False]
     _trade(market, 2)
-    assert [event.cycle for event in swap(market)] == [2]
+    assert [(event.channel, event.cycle) for event in swap(market)] == [("ticker", 2)]
     assert trader.turn() == (Route.FAST, [2])

@@ -1,0 +1,32 @@
+"""`prefetch`: ask the processor for a cache line that will be needed soon. A hint; it changes nothing else."""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+
+def prefetch(array: Any, i: int) -> None:
+    """Begin to load entry `i` of a contiguous one-dimensional array. Nothing happens outside a kernel."""
+
+
+@intrinsic
+def _prefetch(_typing: Any, array: Any, i: Any) -> Any:
+    if not (isinstance(array, types.Array) and array.ndim == 1 and array.layout == "C"):
+        raise TypeError(f"prefetch works on contiguous one-dimensional arrays, not {array}")
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        address = builder.bitcast(builder.gep(data, [args[1]]), cgutils.voidptr_t)
+        number = ir.IntType(32)
+        hint = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, hint, "llvm.prefetch.p0")
+        builder.call(function, [address, number(0), number(3), number(1)])  # for reading, keep it, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
+
+
+overload(prefetch)(lambda array, i: lambda array, i: _prefetch(array, i))  # type: ignore[call-arg] # numba adds the context

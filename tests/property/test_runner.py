@@ -1,0 +1,370 @@
+"""Traders over any stream of updates, woken or not, failing or not: in the end each one's matches are those of a full
+evaluation of the last rows, done in plain Python on a plain market. And whoever follows the results knows them.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from common.codec import decode
+from common.errors import PluginError
+from common.layout import STATUS_DELISTED, STATUS_TRADING
+from common.messages import Delta, Heartbeat, Snapshot
+from common.segment import Segment
+from common.traderapi import Market as Shown
+from common.traderapi import Symbol
+from services.collector.view import Position, View
+from services.feed.growth import grown
+from services.trader.plugin import Plugin
+from tests.support.folders import runtime_folder
+from tests.support.market_model import MarketModel
+from tests.support.market_model import Symbol as Plain
+from tests.support.markets import MINUTE, NOON, SECOND, open_market, swap, tick_batch
+from tests.support.seats import Seat, per_symbol, vectorised
+
+NAMES = ["A0", "A1", "B2", "A3", "B4", "A5"]
+CAPACITY = 4  # so that the market has to grow
+DEPTH = 3
+Matches = dict[str, float]
+
+
+class Flaky:
+    """A rule that raises at the `fails_at`-th call from now."""
+
+    def __init__(self, rule: Callable[[Any], Any]) -> None:
+        self._rule = rule
+        self.fails_at = 0
+
+    def __call__(self, argument: Any) -> Any:
+        self.fails_at -= 1
+        if self.fails_at == 0:
+            raise ValueError("now")
+        return self._rule(argument)
+
+
+# Four traders, each said twice: for the engine, and for a plain market of name -> symbol.
+
+
+def _above(market: Shown) -> Any:
+    return market.last > 10.0, market.last
+
+
+def _plain_above(symbols: dict[str, Plain]) -> Matches:
+    return {name: symbol.last for name, symbol in symbols.items() if symbol.last > 10.0}
+
+
+def _rising(symbol: Symbol) -> Any:
+    close = symbol.candles.close
+    return symbol.last - close.mean() if symbol.last > close.mean() else None
+
+
+def _plain_rising(symbols: dict[str, Plain]) -> Matches:
+    found = {}
+    for name, symbol in symbols.items():
+        closes = [candle.close for candle in symbol.closed.get(0, [])][-2:]
+        if name.startswith("A") and len(closes) == 2 and symbol.last > sum(closes) / 2:
+            found[name] = symbol.last - sum(closes) / 2
+    return found
+
+
+def _best(market: Shown) -> Any:
+    last = np.where(np.isnan(market.last), -1.0, market.last)
+    return np.where((last > 0) & (last >= np.partition(last, -2)[-2] if len(last) > 1 else last > 0), last, np.nan)
+
+
+def _plain_best(symbols: dict[str, Plain]) -> Matches:
+    prices = sorted((symbol.last for symbol in symbols.values()), reverse=True)
+    second = prices[1] if len(prices) > 1 else 0.0
+    return {name: symbol.last for name, symbol in symbols.items() if symbol.last >= second}
+
+
+def _closed_higher(market: Shown) -> Any:
+    close = market.candles.close
+    return close[:, 1] > close[:, 0], close[:, 1]
+
+
+def _plain_closed_higher(symbols: dict[str, Plain]) -> Matches:
+    found = {}
+    for name, symbol in symbols.items():
+        closes = [candle.close for candle in symbol.closed.get(0, [])][-2:]
+        if len(closes) == 2 and closes[1] > closes[0]:
+            found[name] = closes[1]
+    return found
+
+
+CANDLES: dict[str, Any] = {"candles": "1m", "look_back": 2, "columns": ("close",)}
+TRADERS: list[tuple[Callable[[Any], Plugin], Callable[[Any], Any], Callable[[dict[str, Plain]], Matches]]] = [
+    (lambda rule: vectorised(rule), _above, _plain_above),
+    (lambda rule: per_symbol(rule, watch=["A*"], **CANDLES), _rising, _plain_rising),
+    (lambda rule: vectorised(rule, scope="market"), _best, _plain_best),
+    (lambda rule: vectorised(rule, channel="1m", **CANDLES), _closed_higher, _plain_closed_higher),
+]
+BY_CANDLES = 3  # hears of delisting with the next closed candle only
+
+KINDS = (
+    ["trade"] * 8
+    + ["swap"] * 5
+    + ["step"] * 6
+    + ["locked", "fail"] * 2
+    + ["refuse", "take", "due", "watermark", "status", "grow", "notice", "tracking", "ask"]
+)
+_acts = st.lists(
+    st.tuples(
+        st.sampled_from(KINDS),
+        st.sampled_from(NAMES),
+        st.integers(0, len(TRADERS) - 1),
+        st.sampled_from([1.0, 5.0, 11.0, 12.0, 20.0]),
+        st.sampled_from([0, SECOND, 20 * SECOND, MINUTE, -10 * SECOND]),
+        st.integers(0, 3),
+    ),
+    max_size=60,
+)
+
+
+class Follower:
+    """A collector that misses some of the frames, and asks for a snapshot when it knows that it did."""
+
+    def __init__(self, seat: Seat, losses: list[bool]) -> None:
+        self._seat = seat
+        self._losses = losses
+        self.view = View(Position("test"))
+        self._token = 0
+        self._asked = 0
+        self.history: dict[int, Matches] = {}
+        """Sequence number -> the trader's matches right after that result."""
+        taken = seat.results._send
+        seat.results._send = lambda frame: self._offered(frame, taken)
+
+    def check(self) -> None:
+        """ViewPrefix: whoever is synced shows the trader's matches of that number."""
+        for view in (self._seat.view, self.view):
+            if view.synced:
+                assert view.matches == self.history[view.seq]
+        if not self.view.synced and not self._token:
+            self._token = self._asked = self._asked + 1
+            self._seat.results.ask_snapshot(self._token)
+
+    def beat(self) -> None:
+        """GapVisible: a heartbeat tells of results that did not come."""
+        progress = {"trader": "test", "incarnation": 1, "seq": self._seat.results.seq, "cycle": 0, "time_ms": 0}
+        self.view.apply_heartbeat(Heartbeat(**progress, pid=1, state="running"))
+        self.check()
+
+    def _offered(self, frame: bytes, taken: Callable[[bytes], bool]) -> bool:
+        message = decode(frame)
+        assert isinstance(message, Snapshot | Delta)
+        # The result is numbered and sent when the match set is committed.
+        self.history[message.seq] = self._seat.matches.scores()
+        if not taken(frame):
+            return False
+        if self._losses and self._losses.pop():
+            if isinstance(message, Snapshot) and message.token:
+                self._token = 0  # it asks again
+            return True
+        if isinstance(message, Snapshot):
+            self.view.apply_snapshot(message, self._token)
+            self._token = self._token if not self.view.synced else 0
+        else:
+            self.view.apply_delta(message)
+        return True
+
+
+class World:
+    """A market and its plain twin, a seat for each trader."""
+
+    def __init__(self, resources: ExitStack, rate_limit_ns: int, chunks: list[int], losses: list[bool]) -> None:
+        self.runtime = resources.enter_context(runtime_folder())
+        self.resources = resources
+        self.market = resources.enter_context(
+            open_market(self.runtime, CAPACITY, DEPTH, (60, 300), rate_limit_ns=rate_limit_ns)
+        )
+        self.model = MarketModel((MINUTE, 5 * MINUTE), rate_limit_ns, 0)
+        self.delisted: set[str] = set()
+        self.ever_delisted: set[str] = set()
+        self.now_ns, self.event_ns = 1_000, NOON
+        self.rules = [Flaky(rule) for _, rule, _ in TRADERS]
+        self.seats = [
+            Seat(self.attached(), make(rule), chunk=chunk, symbol_chunk=chunk)
+            for (make, _, _), rule, chunk in zip(TRADERS, self.rules, chunks, strict=True)
+        ]
+        self.followers = [Follower(seat, losses) for seat in self.seats]
+
+    def attached(self) -> Segment:
+        return self.resources.enter_context(Segment.attach_current(self.runtime))
+
+    def expected(self, number: int) -> Matches:
+        """A full evaluation of the plain market."""
+        names = list(self.market.symbols._slots)
+        symbols = {names[slot]: symbol for slot, symbol in sorted(self.model.symbols.items())}
+        return {name: score for name, score in TRADERS[number][2](symbols).items() if name not in self.delisted}
+
+    def do(self, act: tuple[str, str, int, float, int, int]) -> None:
+        kind, name, number, price, move, detail = act
+        self.now_ns += 30
+        match kind:
+            case "trade":
+                self.trade(name, price, move)
+            case "status":
+                self.status(name, delisted=detail % 2 == 0)
+            case "fail":
+                self.fail(number, call=1 + detail)
+            case "locked":
+                self.locked(number, name)
+            case "swap" | "due" | "watermark" | "grow":
+                getattr(self, kind)()
+            case _:
+                getattr(self, kind)(number)
+
+    # The feed.
+
+    def trade(self, name: str, price: float, move: int) -> None:
+        self.event_ns += move
+        self._tick(name, price, STATUS_DELISTED if name in self.delisted else STATUS_TRADING)
+
+    def status(self, name: str, delisted: bool) -> None:
+        (self.delisted.add if delisted else self.delisted.discard)(name)
+        self.ever_delisted |= self.delisted
+        self._tick(name, 11.0, STATUS_DELISTED if delisted else STATUS_TRADING)
+
+    def _tick(self, name: str, price: float, status: int) -> None:
+        if name not in self.market.symbols and len(self.market.symbols) == self.market.segment.layout.capacity:
+            self.grow()
+        slot = self.market.slot(name)
+        self.market.apply(tick_batch([slot], [price], self.event_ns, status=status), self.now_ns)
+        self.model.trade(slot, self.event_ns, price, 1.0, self.now_ns)
+
+    def swap(self) -> None:
+        swap(self.market, self.now_ns)
+
+    def due(self) -> None:
+        self.market.announce_due(self.now_ns)
+
+    def watermark(self) -> None:
+        self.market.close_due(self.event_ns, self.now_ns)
+        self.model.close_due(self.event_ns - self.event_ns % MINUTE, self.now_ns)
+
+    def grow(self) -> None:
+        if self.market.segment.layout.capacity > 2 * CAPACITY:
+            return
+        self.market.announce_pending(self.now_ns)
+        self.swap()
+        self.market = grown(self.market, self.runtime)
+        self.market.segment.publish(self.runtime)
+        self.resources.callback(self.market.segment.close)
+
+    # The traders.
+
+    def step(self, number: int) -> None:
+        seat = self.seats[number]
+        if not seat.runner.pending():
+            return
+        try:
+            seat.step()
+        except PluginError:
+            seat.runner.fail()
+            event("a step failed")
+        self.followers[number].check()
+        # Where nothing waits to be announced, one step is enough for the whole truth.
+        idle = not (self.market.dirty or self.market.next_due_ns() or seat.runner.pending())
+        if idle and not seat.matches.stale and self._attached(seat):
+            self._assert_right(number)
+
+    def fail(self, number: int, call: int) -> None:
+        """The rule raises in this step, if it has so many calls."""
+        seat = self.seats[number]
+        before = (seat.matches.scores(), set(seat.matches.stale), seat.runner.done, seat.results.seq)
+        failures = seat.tally.failures
+        self.rules[number].fails_at = call
+        self.step(number)
+        self.rules[number].fails_at = 0
+        if seat.tally.failures > failures:
+            assert (seat.matches.scores(), seat.matches.stale, seat.runner.done, seat.results.seq) == before
+
+    def locked(self, number: int, name: str) -> None:
+        """A row cannot be read during this step, wherever the feed stands in it."""
+        slot = self.market.symbols._slots.get(name)
+        if slot is None:
+            return
+        versions = self.market.segment.arrays.versions
+        versions[slot] += 1
+        try:
+            seat = self.seats[number]
+            if seat.runner.pending():
+                seat.step()
+                self.followers[number].check()
+        finally:
+            versions[slot] -= 1
+
+    def refuse(self, number: int) -> None:
+        self.seats[number].refuses = True
+
+    def take(self, number: int) -> None:
+        self.seats[number].refuses = self.seats[number].results.blocked = False
+
+    def ask(self, number: int) -> None:
+        self.followers[number].view.desync("an operator asked")
+        self.followers[number].check()
+
+    def tracking(self, number: int) -> None:
+        runner = self.seats[number].runner
+        runner.tracking = not runner.tracking
+
+    def notice(self, number: int) -> None:
+        """A new generation is found."""
+        seat = self.seats[number]
+        if not self._attached(seat):
+            tracking = seat.runner.tracking
+            seat.move(self.attached())
+            seat.runner.tracking = tracking
+
+    def _attached(self, seat: Seat) -> bool:
+        return seat.runner.segment.path.name == self.runtime.read_pointer()
+
+    def settle(self) -> None:
+        """The feed rests, everyone listens again; each trader comes to rest, and is right."""
+        self.market.announce_pending(self.now_ns)
+        self.swap()
+        for number, seat in enumerate(self.seats):
+            self.notice(number)
+            self.take(number)
+            for _ in range(4):
+                self.followers[number].beat()
+                self.step(number)
+            assert not seat.runner.pending()
+            assert not seat.matches.stale
+            self._assert_right(number)
+            assert seat.view.matches == seat.matches.scores()
+            assert self.followers[number].view.synced
+            assert self.followers[number].view.matches == seat.matches.scores()
+
+    def _assert_right(self, number: int) -> None:
+        found, expected = self.seats[number].matches.scores(), self.expected(number)
+        if number == BY_CANDLES:
+            for name in self.ever_delisted:
+                found.pop(name, None)
+                expected.pop(name, None)
+        assert found == pytest.approx(expected, rel=1e-12)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    acts=_acts,
+    chunks=st.lists(st.integers(1, 4), min_size=4, max_size=4),
+    rate_limit_ns=st.sampled_from([0, 100]),
+    losses=st.lists(st.booleans(), max_size=30),
+)
+def test_in_the_end_every_trader_is_right(
+    acts: list[Any], chunks: list[int], rate_limit_ns: int, losses: list[bool]
+) -> None:
+    """Whatever was missed, failed, locked, refused or lost on the way."""
+    with ExitStack() as resources:
+        world = World(resources, rate_limit_ns, chunks, losses)
+        for act in acts:
+            world.do(act)
+        losses.clear()
+        world.settle()

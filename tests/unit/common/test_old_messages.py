@@ -1,0 +1,42 @@
+"""Frames that the first version wrote still say what they said."""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from common.codec import decode, decode_event
+from common.messages import AnyMessage
+
+_FILE = Path(__file__).resolve().parents[2] / "recordings" / "messages_v1.json"
+OLD: list[dict[str, Any]] = json.loads(_FILE.read_text(encoding="utf-8"))
+
+
+def test_every_kind_is_there() -> None:
+    """The file holds a frame of each kind of message, and one that is compressed."""
+    kinds = {kind.model_fields["kind"].default for kind in get_args(AnyMessage)}
+    assert {old["fields"]["kind"] for old in OLD} == kinds
+    assert any(bytes.fromhex(old["frame"]).startswith(b"\x28\xb5\x2f\xfd") for old in OLD)
+
+
+@pytest.mark.parametrize("old", OLD, ids=lambda old: old["what"])
+def test_old_frames_decode_to_the_same_values(old: dict[str, Any]) -> None:
+    """Every field that the frame had keeps its value; fields that came later take their default."""
+    frame = bytes.fromhex(old["frame"])
+    message = decode_event(frame) if old["fields"]["kind"] == "swap" else decode(frame)
+    _assert_holds(message.model_dump(), old["fields"])
+
+
+def _assert_holds(value: Any, expected: Any) -> None:
+    """`value` is `expected`, and may have fields beyond."""
+    if isinstance(expected, dict) and isinstance(value, dict):
+        assert expected.keys() <= value.keys()
+        for key, inner in expected.items():
+            _assert_holds(value[key], inner)
+    elif isinstance(expected, list) and isinstance(value, list):
+        assert len(value) == len(expected)
+        for one, inner in zip(value, expected, strict=True):
+            _assert_holds(one, inner)
+    else:
+        assert (type(value), value) == (type(expected), expected)

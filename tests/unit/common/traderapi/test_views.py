@@ -1,0 +1,114 @@
+"""What a trader is shown: columns, names, candles, single symbols; nothing of it can be changed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common import layout
+from common.rows import CandleWish, RowReader
+from common.segment import Segment
+from common.traderapi import Candles, Market, Trader
+from services.feed import market as feed
+from tests.support.folders import runtime_folder
+from tests.support.markets import MINUTE, NOON, open_market, swap, tick_batch
+
+COLUMNS = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume",
+           "open_24h", "high_24h", "low_24h", "volume_24h", "change_24h", "event_ns")  # fmt: skip
+TRADER = Trader(name="test", candles="1m", look_back=3, columns=("time", "close", "open", "high", "low", "volume", "trades"))
+NOW = NOON + 5 * MINUTE
+
+
+@pytest.fixture
+def traded() -> Iterator[feed.Market]:
+    """A traded in three minutes at 1, 2 and 3, B once at 9."""
+    with runtime_folder() as runtime, open_market(runtime, symbols=2) as market:
+        for minute in range(3):
+            market.apply(tick_batch([0], [1.0 + minute], NOON + minute * MINUTE, qty=5.0, bid=0.5, ask=1.5), 1)
+        market.apply(tick_batch([1], [9.0], NOON, ask_size=4.0), 1)
+        swap(market)
+        yield market
+
+
+@pytest.fixture
+def market(traded: feed.Market) -> Market:
+    """Both symbols, as a trader with candles is shown them."""
+    return _shown(traded.segment, TRADER, CandleWish(0, 3, tuple(map(_field, TRADER.columns)), True))
+
+
+def _field(column: str) -> int:
+    return layout.CANDLE_FIELDS.index(column)
+
+
+def _shown(segment: Segment, trader: Trader, wish: CandleWish | None) -> Market:
+    rows = RowReader(segment, 0, wish, 5).read(np.array([0, 1], np.int32))
+    return Market(trader, rows.tickers, rows.candles, rows.valid, lambda: ["A", "B"], NOW)
+
+
+def test_columns(market: Market, traded: feed.Market) -> None:
+    """Each is that of the rows, in the order of the symbols."""
+    assert (len(market), market.symbols, market.time_ns) == (2, ["A", "B"], NOW)
+    for column in COLUMNS:
+        np.testing.assert_array_equal(getattr(market, column), traded.segment.arrays.tickers[column][:2], column)
+    assert market.last.tolist() == [3.0, 9.0]
+    assert market.volume.tolist() == [15.0, 1.0]
+    assert market.age_ns.tolist() == [3 * MINUTE, 5 * MINUTE]
+    assert np.isnan(market.bid).tolist() == [False, True]
+
+
+def test_candles(market: Market) -> None:
+    """Oldest first, NaN on the left of a young symbol, times in seconds."""
+    candles = market.candles
+    assert (candles.interval, candles.count.tolist()) == ("1m", [3, 1])
+    assert candles.close[0].tolist() == candles.open[0].tolist() == [1.0, 2.0, 3.0]
+    assert candles.time[0].tolist() == [(NOON + minute * MINUTE) // 10**9 for minute in range(3)]
+    assert (candles.high[1, 2], candles.low[1, 2], candles.volume[1, 2], candles.trades[1, 2]) == (9.0, 9.0, 1.0, 1.0)
+    assert np.isnan(candles.close[1, :2]).all()
+
+
+def test_a_single_symbol(market: Market, traded: feed.Market) -> None:
+    """Its columns are plain numbers, its candles one-dimensional."""
+    row = traded.segment.arrays.tickers[0]
+    symbol = market.symbol(0)
+    assert (symbol.name, symbol.time_ns) == ("A", NOW)
+    for column in COLUMNS:
+        assert type(getattr(symbol, column)) in (float, int)
+        np.testing.assert_equal(getattr(symbol, column), row[column])
+    assert symbol.candles.close.tolist() == [1.0, 2.0, 3.0]
+    assert symbol.candles.count.tolist() == [3]
+
+
+def test_what_was_not_declared_is_named(market: Market, traded: feed.Market) -> None:
+    """The error tells what to declare; a misspelt column, which there are."""
+    few = _shown(traded.segment, Trader(name="x", candles="1m", look_back=1, columns=("high",)), CandleWish(0, 1, (2,), False))
+    with pytest.raises(AttributeError, match=r"'close' is not declared: add it to `columns` \(now high\)"):
+        _ = few.candles.close
+    none = _shown(traded.segment, Trader(name="x"), None)
+    with pytest.raises(AttributeError, match="set `candles` and `look_back`"):
+        _ = none.candles
+    for name in ("price", "spare"):
+        with pytest.raises(AttributeError, match=f"no '{name}'; it has name, candles, last, bid"):
+            getattr(market.symbol(0), name)
+
+
+@pytest.mark.parametrize("column", [*COLUMNS, "candles.close", "candles.time", "candles.count"])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_nothing_can_be_changed(traded: feed.Market, column: str, mirror: bool) -> None:
+    """A trader cannot write to what it is shown: a market's mirror would show it for ever."""
+    reader = RowReader(traded.segment, 0, CandleWish(0, 3, tuple(map(_field, TRADER.columns)), True), 5, mirror)
+    rows = reader.read(np.array([0, 1], np.int32))
+    rows = reader.mirrored(2) if mirror else rows
+    shown: Any = Market(TRADER, rows.tickers, rows.candles, rows.valid, lambda: ["A", "B"], NOW)
+    for part in column.split("."):
+        shown = getattr(shown, part)
+    with pytest.raises(ValueError, match="read-only"):
+        shown[0] = 7
+
+
+def test_candles_of_one_symbol_name_their_columns_too() -> None:
+    """A part of the candles refuses what the whole does."""
+    candles = Candles("5m", ("close",), np.ones((1, 2, 3)), np.array([3, 2], np.int32))
+    assert candles.of(1).count.tolist() == [2]
+    with pytest.raises(AttributeError, match="not declared"):
+        _ = candles.of(1).open

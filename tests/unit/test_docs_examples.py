@@ -1,0 +1,212 @@
+"""What the documents show runs as it stands: traders, a source, a recording; and quoted messages are real ones."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import PluginError
+from common.log import configure
+from common.settings import load
+from services.feed.recordings import open_recording
+from services.feed.sources.base import Source, Venue
+from services.replay.engine import Replay
+from services.trader.plugin import load_plugin
+from tests.support.folders import runtime_folder
+from tests.support.markdown import code, code_blocks, section, sections
+from tests.support.markets import open_market
+from tests.support.pages import PAGES, README, ROOT, page, shown
+from tests.support.reference import all_settings
+
+SECOND = 1_000_000_000
+NOON = 1_700_049_600 * SECOND
+
+
+@pytest.fixture(autouse=True)
+def defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings are the defaults, whatever is set where the tests run."""
+    for setting in all_settings():
+        monkeypatch.delenv(setting.variable, raising=False)
+    monkeypatch.setenv("TICKFLAG_CONFIG", str(tmp_path / "none"))
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two and a half hours of four symbols: a trade each 15 s, prices in rising waves, one about one."""
+    path = tmp_path_factory.mktemp("recording") / "waves.jsonl"
+    with path.open("w") as file:
+        for step in range(600):
+            for number, symbol in enumerate(("BTCUSDT", "ETHUSDT", "SOLUSDT", "DUSTUSDT")):
+                wave = 1.0 + 0.1 * abs((step + 40 * number) % 200 - 100) / 100.0 + step / 5_000
+                time_ns = NOON + step * 15 * SECOND + number
+                price = wave * (0.9 if symbol == "DUSTUSDT" else 100.0)
+                message = {"e": "trade", "s": symbol, "p": str(price), "q": "1", "T": time_ns // 1_000_000}
+                file.write(json.dumps({"recv_ns": time_ns, "msg": message}) + "\n")
+    return path
+
+
+def _replayed(text: str, folder: Path, recording: Path) -> tuple[list[str], int]:
+    """What went wrong with a trader, and how many signals it gave."""
+    file = folder / "example.py"
+    file.write_text(text)
+    faults: list[str] = []
+    try:
+        plugin = load_plugin(file)
+    except PluginError as error:
+        return [str(error)], 0
+    with Replay(load(), [open_recording(recording)], [plugin], faults.append) as replay:
+        count = sum(1 for _ in replay.run())
+    return faults, count
+
+
+# --- examples
+
+
+def _traders(path: Path) -> list[str]:
+    return [block for block in code_blocks(path.read_text(), "python") if "@hookimpl" in block]
+
+
+EXAMPLES = [pytest.param(text, id=f"{shown(path)} {n}") for path in PAGES for n, text in enumerate(_traders(path))]
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_example_traders_run(text: str, tmp_path: Path, recording: Path) -> None:
+    """Every trader in the documents loads, evaluates without a fault and finds something."""
+    faults, signals = _replayed(text, tmp_path, recording)
+    assert faults == []
+    assert signals > 0
+
+
+def test_the_first_trader_takes_at_most_twenty_lines() -> None:
+    """The README's trader is short."""
+    (first,) = _traders(README)
+    assert len(first.splitlines()) <= 20
+
+
+def test_the_example_recording_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quick start's program writes a recording of three symbols, an hour long."""
+    (program,) = [block for block in code_blocks(page("quick-start.md"), "python") if "demo.jsonl" in block]
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "demo.py", "exec"), {})
+    recording = open_recording(tmp_path / "demo.jsonl")
+    assert (len(recording.symbols()), sum(len(chunk) for chunk in recording), recording.rejected) == (3, 10_800, 0)
+
+
+def test_the_example_source_ticks() -> None:
+    """The architecture's source opens, is due at once, and gives a tick that the market takes."""
+    (program,) = [block for block in code_blocks(page("architecture.md"), "python") if "(Source)" in block]
+    names: dict[str, Any] = {}
+    exec(compile(program, "metronome.py", "exec"), names)
+    source = names["Metronome"](load())
+    assert isinstance(source, Source)
+    with runtime_folder() as runtime, open_market(runtime) as market:
+        assert list(source.open(Venue(market.slot, (60, 300), SECOND, NOON, configure("test")))) == []
+        assert source.next_ns() == SECOND
+        (batch,) = source.drain(SECOND, NOON)
+        market.apply(batch, SECOND)
+        assert list(source.drain(SECOND, NOON)) == []
+        assert "METRONOME" in market.symbols
+        assert market.segment.counters()["updates"] == 1
+
+
+@pytest.mark.parametrize("path", PAGES, ids=shown)
+def test_programs_compile(path: Path) -> None:
+    """Every Python program in the documents is valid."""
+    for number, block in enumerate(code_blocks(path.read_text(), "python")):
+        compile(block, f"{shown(path)} {number}", "exec")
+
+
+# --- quoted messages
+
+_HEAD = "import numpy as np\nfrom common.traderapi import *\n"
+_TRADER = "@hookimpl\ndef trader(): return Trader(name='x'{})\n"
+_EVALUATE = "@hookimpl\ndef evaluate(market): return {}\n"
+_ONE_BY_ONE = "@hookimpl\ndef evaluate_symbol(symbol): return None\n"
+
+
+def _file(answer: str = "market.last < 0", declared: str = "") -> str:
+    return _HEAD + _TRADER.format(declared) + _EVALUATE.format(answer)
+
+
+def _error(title: str) -> list[str]:
+    """The messages of a table of the trader page."""
+    return [text for row in section(page("writing-a-trader.md"), title).rows for text in code(row["What it says"])]
+
+
+MISTAKES = {
+    "does not import: ...": "import nowhere_to_be_found",
+    "no hook `trader`: add a function `trader` marked with @hookimpl": _file().replace("@hookimpl", "", 1),
+    "needs one of the hooks `evaluate` and `evaluate_symbol`": _HEAD + _TRADER.format(""),
+    "unknown hook '...'": _file() + "@hookimpl\ndef evaluat(market): return None\n",
+    "Argument(s) {'...'} are declared in the hookimpl but can not be found in the hookspec": _file().replace(
+        "(market)", "(markets)"
+    ),
+    "hook `trader`: `...`: Extra inputs are not permitted": _file(declared=", lookback=3"),
+    "`candles` and `look_back` go together": _file(declared=", look_back=3"),
+    "scope `market` needs the hook `evaluate`": _HEAD + _TRADER.format(", scope='market'") + _ONE_BY_ONE,
+    "this feed has no channel '...'; it has ...": _file(declared=", channel='2m'"),
+    "this feed keeps no '...' candles; it keeps ...": _file(declared=", candles='2m', look_back=3"),
+    "look-back must be 1 to ..., not ...": _file(declared=", candles='1m', look_back=101"),
+    "gave the shape ...; wanted (...,), one entry a symbol": _file("np.zeros(100, bool)"),
+    "gave a ...; wanted a bool or float array, or (mask, scores)": _file("'all'"),
+    "gave NaN as the score of a match": _file("(market.last > 0, market.last * np.nan)"),
+    "gave an infinite score": _file("market.last * np.inf"),
+    "candle column '...' is not declared: add it to ...": _file(
+        "market.candles.low", ", candles='1m', look_back=3, columns=('high',)"
+    ),
+    "no candles declared: set ...": _file("market.candles.low"),
+    "assignment destination is read-only": _file("market.last.__setitem__(0, 1.0)"),
+}
+"""Message of the common errors -> a trader that makes it. The one that is missing needs two files."""
+
+
+def test_every_mistake_is_a_common_error() -> None:
+    """The mistakes above are those of the page."""
+    assert MISTAKES.keys() == set(_error("Common errors")) - {"the name '...' is already that of ..."}
+
+
+@pytest.mark.parametrize("message", MISTAKES)
+def test_common_errors_are_quoted_as_they_appear(message: str, tmp_path: Path, recording: Path) -> None:
+    """Who makes the mistake reads the message that the page explains."""
+    faults, _ = _replayed(MISTAKES[message], tmp_path, recording)
+    assert faults
+    assert re.search(".*".join(re.escape(part) for part in message.split("...")), faults[0], re.DOTALL), faults[0]
+
+
+@cache
+def _said() -> str:
+    """All texts of the engine."""
+    files = [path for folder in ("common", "services") for path in (ROOT / folder).rglob("*.py")]
+    nodes = (node for path in files for node in ast.walk(ast.parse(path.read_text())))
+    return "\n".join(filter(None, map(_text, nodes)))
+
+
+def _text(node: ast.AST) -> str:
+    """What a node of a program says, with a mark where a value is filled in; nothing for what is no text."""
+    match node:
+        case ast.JoinedStr(values=parts):
+            return "".join(_text(part) or "\0" for part in parts)
+        case ast.Constant(value=str(text)):
+            return text
+    return ""
+
+
+def _quotes() -> Iterator[str]:
+    """First cell of every row."""
+    for part in sections(page("troubleshooting.md")):
+        for row in part.rows:
+            yield from code(next(iter(row.values())))
+    yield from set(_error("Common errors")) - MISTAKES.keys()
+
+
+@pytest.mark.parametrize("message", sorted(set(_quotes())))
+def test_quoted_messages_exist(message: str) -> None:
+    """What the troubleshooting page quotes is said somewhere in the code; `...` stands for any value."""
+    for part in message.split("..."):
+        words = part.strip(" :;,.'`()")
+        assert len(words) < 4 or words in _said(), words

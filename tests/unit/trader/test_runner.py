@@ -1,0 +1,464 @@
+"""A runner's step: which symbols are processed, what is sent of it, and what a failure leaves untouched."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.errors import PluginError, SegmentError
+from common.layout import STATUS_DELISTED
+from common.messages import Delta, Snapshot
+from common.segment import Segment
+from common.traderapi import Symbol
+from services.feed.market import Market
+from tests.support.markets import MINUTE, NOON, SECOND, open_market, swap, tick_batch
+from tests.support.seats import Rule, Seat, per_symbol, vectorised
+
+HIGH, LOW = 20.0, 5.0  # prices of a match and of none
+
+
+def _trade(market: Market, *slots: int, price: float = HIGH, event_ns: int = NOON, now_ns: int = 1, **fields: Any) -> None:
+    market.apply(tick_batch(slots, [price] * len(slots), event_ns, **fields), now_ns)
+
+
+def _names(*slots: int) -> list[str]:
+    return [f"S{slot}" for slot in slots]
+
+
+@pytest.fixture
+def rule() -> Rule:
+    return Rule()
+
+
+@pytest.fixture
+def seat(market: Market, segment: Segment, rule: Rule) -> Seat:
+    """A trader that is up to date with 70 symbols of which none matches, and has sent its snapshot."""
+    seat = Seat(segment, vectorised(rule))
+    _trade(market, *range(70), price=LOW)
+    swap(market)
+    seat.step()
+    rule.take_asked()
+    assert (seat.view.synced, seat.view.matches) == (True, {})
+    return seat
+
+
+class TestTheFiveSteps:
+    """From one symbol to all at once, over the real segment."""
+
+    def test_one_symbol_updates(self, market: Market, seat: Seat, rule: Rule) -> None:
+        """Only it is processed, by its flag, and a delta tells of it."""
+        _trade(market, 33)
+        swap(market)
+        assert seat.runner.pending()
+        result = seat.step(NOON + 5_000_000)
+        assert rule.take_asked() == [["S33"]]
+        assert isinstance(result, Delta)
+        assert (result.entered, result.cycle, result.time_ms) == ({"S33": HIGH}, 2, NOON // 1_000_000 + 5)
+        assert (seat.tally.processed, seat.tally.skipped, seat.tally.fast) == (70 + 1, 69, 1)
+        assert not seat.runner.pending()
+
+    def test_without_an_update_nothing_is_done(self, seat: Seat, rule: Rule) -> None:
+        """No cycle, no call, no message."""
+        assert not seat.runner.pending()
+        assert seat.step() is None
+        assert (rule.take_asked(), seat.tally.cycles) == ([], 1)
+
+    def test_only_the_one_updated_is_processed_again_and_again(self, market: Market, seat: Seat, rule: Rule) -> None:
+        """Each cycle's work is what changed in it, at the edges of flag words too."""
+        for slot in (0, 31, 32, 63, 64, 69):
+            _trade(market, slot)
+            swap(market)
+            seat.step()
+        assert rule.take_asked() == [[name] for name in _names(0, 31, 32, 63, 64, 69)]
+
+    def test_a_forced_swap_loses_nothing(self, runtime: Any) -> None:
+        """Updates that the rate limit put off are announced by a forced swap, and the trader sees the newest rows."""
+        with open_market(runtime, symbols=3, rate_limit_ns=1_000) as market, Segment.attach_current(runtime) as segment:
+            seat = Seat(segment, vectorised(Rule()))
+            for now_ns, price in enumerate((LOW, LOW, HIGH, 30.0), start=1):
+                _trade(market, 0, 2, price=price, now_ns=now_ns)
+                swap(market, now_ns)
+                seat.step()
+            assert seat.view.matches == {}  # announced once, since put off
+            market.announce_pending(5)
+            swap(market, 5)
+            seat.step()
+            assert seat.view.matches == {"S0": 30.0, "S2": 30.0}
+
+    def test_a_hundred_symbols_update(self, market: Market, seat: Seat, rule: Rule) -> None:
+        """A hundred of 130, 60 of them new, in an order of their own: each is processed once, in its slot's order."""
+        for number in range(70, 130):
+            market.slot(f"S{number}")
+        slots = [(number * 37) % 130 for number in range(100)]
+        for slot in slots:
+            _trade(market, slot, price=100.0 + slot)
+        swap(market)
+        seat.step()
+        assert rule.take_asked() == [_names(*sorted(slots))]
+        assert seat.view.matches == {f"S{slot}": 100.0 + slot for slot in slots}
+
+    @pytest.mark.parametrize("chunk", [1_024, 70, 69, 16, 1])
+    def test_all_symbols_update_at_once(self, market: Market, segment: Segment, chunk: int) -> None:
+        """In chunks where there are more than fit in one; between two chunks, and only there, others have their turn."""
+        rule, pauses = Rule(), []
+        seat = Seat(segment, vectorised(rule), chunk=chunk)
+        _trade(market, *range(70))
+        swap(market)
+        seat.step(between=lambda: pauses.append(len(rule.asked)))
+        assert [name for call in rule.asked for name in call] == _names(*range(70))
+        assert {len(call) for call in rule.asked[:-1]} <= {chunk}
+        assert pauses == list(range(1, len(rule.asked)))
+        assert seat.view.matches == dict.fromkeys(_names(*range(70)), HIGH)
+
+
+def test_sleeping_over_cycles_is_made_good(market: Market, seat: Seat, rule: Rule) -> None:
+    """One step covers every cycle since, each changed symbol once, at its newest price."""
+    for slot, price in ((3, HIGH), (4, HIGH), (3, LOW), (5, HIGH), (4, 30.0)):
+        _trade(market, slot, price=price)
+        swap(market)
+    seat.step()
+    assert rule.take_asked() == [_names(3, 4, 5)]
+    assert seat.view.matches == {"S4": 30.0, "S5": HIGH}
+    assert seat.runner.done == 6
+
+
+def test_a_result_knows_its_oldest_update(market: Market, seat: Seat) -> None:
+    """Over all cycles that it covers: so latency is known for skipped ones too."""
+    for slot, now_ns in ((1, 300), (2, 400)):
+        _trade(market, slot, now_ns=now_ns)
+        swap(market, now_ns + 50)
+    result = seat.step()
+    assert result is not None
+    assert result.oldest_ns == 300
+
+
+def test_enter_move_leave(market: Market, seat: Seat) -> None:
+    """A symbol's way through the match set, one delta each; a cycle that changes nothing sends nothing."""
+    results = []
+    for price in (HIGH, 25.0, 25.0, LOW):
+        _trade(market, 7, price=price)
+        swap(market)
+        results.append(seat.step())
+    told = [(r.entered, r.scores, r.left) if isinstance(r, Delta) else None for r in results]
+    assert told == [({"S7": HIGH}, {}, []), ({}, {"S7": 25.0}, []), None, ({}, {}, ["S7"])]
+
+
+def test_a_delisted_symbol_leaves(market: Market, seat: Seat) -> None:
+    """Delisting is an update like any other: the match leaves, though its price would still match."""
+    _trade(market, 7, 8)
+    swap(market)
+    seat.step()
+    _trade(market, 7, price=30.0, status=STATUS_DELISTED)
+    swap(market)
+    seat.step()
+    assert seat.view.matches == {"S8": HIGH}
+    _trade(market, 7, price=31.0)
+    swap(market)
+    seat.step()
+    assert seat.view.matches == {"S7": 31.0, "S8": HIGH}
+
+
+class TestFailures:
+    """A step that raises moves nothing."""
+
+    def test_a_chunk_fails_after_another_succeeded(self, market: Market, segment: Segment) -> None:
+        """Match set, place and messages stay as they were; the next step is exact, covers all of it, and is right."""
+        rule = Rule()
+        seat = Seat(segment, vectorised(rule), chunk=16)
+        _trade(market, *range(70), price=LOW)
+        _trade(market, 1, 40)
+        swap(market)
+        seat.step()
+        rule.take_asked()
+        _trade(market, *range(2, 50))
+        _trade(market, 1, price=LOW)
+        swap(market)
+        tally = (seat.tally.processed, seat.tally.skipped, seat.tally.cycles, seat.tally.bytes_full)
+        rule.faults = [None, None, ValueError("third chunk")]
+        with pytest.raises(PluginError, match="third chunk"):
+            seat.step()
+        seat.runner.fail()
+        assert len(rule.take_asked()) == 3
+        assert seat.matches.scores() == seat.view.matches == {"S1": HIGH, "S40": HIGH}
+        assert (seat.runner.done, seat.results.seq, seat.frames) == (1, 1, [])
+        assert (seat.tally.processed, seat.tally.skipped, seat.tally.cycles, seat.tally.bytes_full) == tally
+        assert seat.tally.failures == 1
+        assert seat.runner.pending()
+        _trade(market, 60)  # not yet announced, and covered all the same: its row is newer than the one seen
+        seat.step()
+        assert [name for call in rule.take_asked() for name in call] == _names(*range(1, 50), 60)
+        assert seat.tally.fast == 0
+        assert seat.view.matches == dict.fromkeys(_names(*range(2, 50), 60), HIGH)
+        assert not seat.runner.pending()
+
+    def test_failing_again_and_again(self, market: Market, seat: Seat, rule: Rule) -> None:
+        """Each failure leaves the same state; what came meanwhile is covered by the step that succeeds."""
+        for slot in (3, 4, 5):
+            _trade(market, slot)
+            swap(market)
+            rule.faults = [RuntimeError("still")]
+            with pytest.raises(PluginError):
+                seat.step()
+            seat.runner.fail()
+            assert (seat.matches.scores(), seat.runner.done, seat.results.seq) == ({}, 1, 1)
+        seat.step()
+        assert rule.take_asked()[-1] == _names(3, 4, 5)
+        assert seat.view.matches == dict.fromkeys(_names(3, 4, 5), HIGH)
+        _trade(market, 6)
+        swap(market)
+        seat.step()
+        assert seat.tally.fast == 1  # flags are trusted again
+
+    def test_the_first_step_fails(self, market: Market, segment: Segment, rule: Rule) -> None:
+        """The trader still owes its snapshot, and sends it with the first success."""
+        seat = Seat(segment, vectorised(rule))
+        _trade(market, 3)
+        swap(market)
+        rule.faults = [SystemExit(1)]
+        with pytest.raises(PluginError, match="SystemExit"):
+            seat.step()
+        seat.runner.fail()
+        assert isinstance(seat.step(), Snapshot)
+        assert seat.view.matches == {"S3": HIGH}
+
+    def test_single_symbols_fail_alike(self, market: Market, segment: Segment) -> None:
+        """One symbol's fault is the whole step's, whatever the others gave."""
+        bad = {"S50"}
+
+        def rule(symbol: Symbol) -> float | str | None:
+            return "?" if symbol.name in bad else symbol.last
+
+        seat = Seat(segment, per_symbol(rule), symbol_chunk=8)
+        _trade(market, *range(70))
+        swap(market)
+        with pytest.raises(PluginError, match="gave a str"):
+            seat.step()
+        seat.runner.fail()
+        assert seat.matches.scores() == {}
+        bad.clear()
+        seat.step()
+        assert len(seat.view.matches) == 70
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("deltas", [False, True])
+def test_tracking_or_not_is_the_same(market: Market, segment: Segment, deltas: bool, single: bool) -> None:
+    """With tracking off all symbols that hold data are processed in every cycle, and every signal is the same."""
+
+    def seat(tracking: bool) -> Seat:
+        rule = (lambda s: s.last > 10.0 and s.last) if single else (lambda m: np.where(m.last > 10.0, m.last, np.nan))
+        plugin = per_symbol(rule) if single else vectorised(rule)
+        return Seat(segment, plugin, tracking=tracking, deltas=deltas, chunk=16)
+
+    tracked, full = seat(True), seat(False)
+    rng = np.random.default_rng(5)
+    for cycle in range(25):
+        slots = rng.choice(60, rng.integers(1, 9), replace=False)
+        for slot in slots:
+            _trade(market, int(slot), price=float(rng.integers(5, 16)))
+        swap(market)
+        for one in (tracked, full):
+            assert one.runner.pending()
+            one.step(NOON + cycle * SECOND)
+        assert tracked.matches.scores() == full.matches.scores() == tracked.view.matches == full.view.matches
+    assert tracked.drafts == full.drafts
+    assert tracked.results.seq == full.results.seq
+    assert tracked.tally.processed + tracked.tally.skipped == full.tally.processed + full.tally.skipped == 25 * 70
+    held = np.count_nonzero(segment.arrays.versions)
+    assert tracked.tally.processed < full.tally.processed / 3
+    assert full.tally.processed <= 25 * held
+
+
+def test_switching_tracking_off_and_on_again_loses_nothing(market: Market, seat: Seat, rule: Rule) -> None:
+    """Processing all keeps the place true: after it flags are trusted at once, and nothing is processed twice."""
+    _trade(market, 3)
+    swap(market)
+    seat.runner.tracking = False
+    seat.step()
+    assert rule.take_asked() == [_names(*range(70))]
+    seat.runner.tracking = True
+    assert not seat.runner.pending()
+    _trade(market, 4)
+    swap(market)
+    seat.step()
+    assert rule.take_asked() == [["S4"]]
+    assert seat.view.matches == dict.fromkeys(_names(3, 4), HIGH)
+
+
+def test_the_watch_list(market: Market, segment: Segment, rule: Rule) -> None:
+    """Only watched symbols are processed and match, on either path; those flagged besides are not."""
+    seat = Seat(segment, vectorised(rule, watch=["S1*", "S6?"], exclude=["*5"]))
+    watched = [1, *range(10, 15), *range(16, 20), *range(60, 65), *range(66, 70)]
+    _trade(market, *range(70))
+    swap(market)
+    seat.step()
+    assert rule.take_asked() == [_names(*watched)]
+    _trade(market, 1, 2, 15, 65, 66, price=30.0)
+    swap(market)
+    seat.step()
+    assert rule.take_asked() == [_names(1, 66)]
+    assert seat.view.matches == {**dict.fromkeys(_names(*watched), HIGH), "S1": 30.0, "S66": 30.0}
+    market.slot("S100")
+    market.slot("S105")
+    _trade(market, 70, 71)
+    swap(market)
+    seat.step()
+    assert rule.take_asked() == [["S100"]]
+    _trade(market, 2, 15)
+    swap(market)
+    assert seat.step() is None
+    assert rule.take_asked() == []
+
+
+class TestNewSymbols:
+    """A symbol may appear at any moment of a step."""
+
+    def test_first_seen_in_the_very_cycle_being_read(self, market: Market, seat: Seat, rule: Rule) -> None:
+        """Named, first traded and announced in one cycle, it is processed in that cycle."""
+        slot = market.slot("NEW")
+        _trade(market, slot)
+        swap(market)
+        seat.step()
+        assert rule.take_asked() == [["NEW"]]
+        assert seat.view.matches == {"NEW": HIGH}
+
+    def test_while_a_cycle_is_evaluated(self, market: Market, segment: Segment) -> None:
+        """One that appears between two chunks waits for the next step, and is not lost."""
+        rule = Rule()
+        seat = Seat(segment, vectorised(rule), chunk=1)
+        _trade(market, 0, 1)
+        swap(market)
+
+        def appear() -> None:
+            _trade(market, market.slot("NEW"))
+            swap(market)
+
+        seat.step(between=appear)
+        assert rule.take_asked() == [["S0"], ["S1"]]
+        assert seat.runner.pending()
+        seat.step()
+        assert rule.take_asked() == [["NEW"]]
+        assert seat.view.matches == dict.fromkeys(["S0", "S1", "NEW"], HIGH)
+
+    def test_a_symbol_without_data_is_not_evaluated(self, market: Market, segment: Segment, rule: Rule) -> None:
+        """Having a name and a slot is no update, not even where all symbols are processed."""
+        seat = Seat(segment, vectorised(rule), tracking=False)
+        _trade(market, 5)
+        swap(market)
+        seat.step()
+        assert rule.take_asked() == [["S5"]]
+
+
+def test_a_locked_row_is_read_again(market: Market, seat: Seat, rule: Rule) -> None:
+    """Progress: it blocks no other symbol, and the trader knows that it must come back."""
+    _trade(market, 3, 4)
+    swap(market)
+    market.segment.arrays.versions[3] += 1  # its writer stands still in the middle of the row
+    seat.step()
+    assert rule.take_asked() == [["S4"]]
+    assert (seat.runner.retrying, seat.runner.pending(), seat.tally.retried) == (True, True, 1)
+    seat.step()
+    assert seat.runner.retrying
+    market.segment.arrays.versions[3] += 1
+    seat.step()
+    assert rule.take_asked() == [["S3"]]
+    assert seat.view.matches == dict.fromkeys(_names(3, 4), HIGH)
+    assert not seat.runner.retrying
+
+
+class TestTheCollector:
+    """It may be away, or want to hear everything again."""
+
+    def test_a_snapshot_is_sent_without_an_update(self, seat: Seat, rule: Rule) -> None:
+        """Asked for one, the trader has something to do, and evaluates nothing for it."""
+        seat.results.ask_snapshot(9)
+        assert seat.runner.pending()
+        result = seat.step()
+        assert isinstance(result, Snapshot)
+        assert (result.token, result.cycle) == (9, 1)
+        assert rule.take_asked() == []
+        assert not seat.runner.pending()
+
+    def test_a_collector_that_is_away(self, market: Market, seat: Seat) -> None:
+        """Results go nowhere and the trader goes on; back again, it gets one snapshot of what is."""
+        seat.refuses = True
+        for slot in (3, 4, 5):
+            _trade(market, slot)
+            swap(market)
+            seat.step()
+        assert seat.matches.scores() == dict.fromkeys(_names(3, 4, 5), HIGH)
+        assert (seat.view.matches, seat.results.seq, seat.runner.pending()) == ({}, 2, False)
+        seat.refuses = seat.results.blocked = False
+        assert seat.runner.pending()
+        assert isinstance(seat.step(), Snapshot)
+        assert seat.view.matches == seat.matches.scores()
+
+
+class TestWhatTheFeedKeeps:
+    """A trader that asks for more is refused when it starts, with the reason."""
+
+    @pytest.mark.parametrize("declaration", [{"channel": "2m"}, {"candles": "2m", "look_back": 3}])
+    def test_an_interval_that_it_does_not_keep(self, segment: Segment, declaration: dict[str, Any]) -> None:
+        """The error names the interval and those there are."""
+        with pytest.raises(SegmentError, match=r"'2m'.*1m, 5m"):
+            Seat(segment, vectorised(Rule(), **declaration))
+
+    def test_a_look_back_that_is_too_deep(self, segment: Segment) -> None:
+        """As many candles as it keeps, and the forming one beside them, are possible; one more is not."""
+        for depth, forming in ((5, False), (6, True)):
+            Seat(segment, vectorised(Rule(), candles="1m", look_back=depth, forming=forming))
+            with pytest.raises(ValueError, match=f"look-back must be 1 to {depth}, not {depth + 1}"):
+                Seat(segment, vectorised(Rule(), candles="1m", look_back=depth + 1, forming=forming))
+
+
+class TestClosedCandles:
+    """A trader may be woken by the candles of an interval alone."""
+
+    def test_it_sleeps_until_a_candle_closes(self, market: Market, segment: Segment, rule: Rule) -> None:
+        """Ticks are no news to it; the symbols of which a candle closed are, and no others."""
+        seat = Seat(segment, vectorised(rule, channel="1m", candles="1m", look_back=2))
+        seat.step()
+        for second in range(3):
+            _trade(market, 3, 4, event_ns=NOON + second * SECOND)
+            swap(market)
+            assert not seat.runner.pending()
+        _trade(market, 3, event_ns=NOON + MINUTE)
+        swap(market)
+        assert seat.runner.pending()
+        seat.step()
+        assert rule.take_asked() == [["S3"]]
+        market.close_due(NOON + MINUTE, 1)
+        swap(market)
+        seat.step()
+        assert rule.take_asked() == [["S4"]]
+        _trade(market, 4, event_ns=NOON + MINUTE)
+        swap(market)
+        assert not seat.runner.pending()
+
+    def test_it_sees_the_candles(self, market: Market, segment: Segment) -> None:
+        """Oldest first, NaN where a symbol is young, and how many it has; the forming one only where asked for."""
+        seen: dict[str, Any] = {}
+
+        def rule(wanted: str) -> Any:
+            def evaluate(m: Any) -> Any:
+                seen[wanted] = (m.candles.close.tolist(), m.candles.volume.tolist(), m.candles.count.tolist())
+                return np.zeros(len(m), bool)
+
+            return evaluate
+
+        seats = [
+            Seat(segment, vectorised(rule(name), candles="1m", look_back=3, columns=("volume", "close"), forming=forming))
+            for name, forming in (("closed", False), ("forming", True))
+        ]
+        for minute, price in enumerate((1.0, 2.0, 3.0, 4.0)):
+            _trade(market, 3, price=price, event_ns=NOON + minute * MINUTE, qty=price * 10)
+        _trade(market, 4, price=9.0, event_ns=NOON)
+        swap(market)
+        for seat in seats:
+            seat.step()
+        young = [[repr(value) for value in row] for row in seen["closed"][0]]
+        assert young == [["1.0", "2.0", "3.0"], ["nan", "nan", "nan"]]
+        assert seen["closed"][2] == [3, 0]
+        assert (seen["forming"][0][0], seen["forming"][1][0]) == ([2.0, 3.0, 4.0], [20.0, 30.0, 40.0])
+        assert [repr(value) for value in seen["forming"][0][1]] == ["nan", "nan", "9.0"]
+        assert seen["forming"][2] == [3, 1]
