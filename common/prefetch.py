@@ -22,7 +22,7 @@ def _prefetch(_typing: Any, array: Any, i: Any) -> Any:
         address = builder.bitcast(builder.gep(data, [args[1]]), cgutils.voidptr_t)
         number = ir.IntType(32)
         hint = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, hint, "llvm.prefetch.p0")
+        function = cgutils.get_or_insert_function(builder.module, hint, "llvm.prefetch.p0")  # type: ignore[no-untyped-call] # numba is partly typed
         builder.call(function, [address, number(0), number(3), number(1)])  # for reading, keep it, data
         return context.get_dummy_value()
 

@@ -21,6 +21,7 @@ from services.feed.state import DIRTY, NEXT_DUE, new_state
 from services.feed.updates import Batch
 
 NS = 1_000_000_000
+HOUR_S = 3_600
 
 
 class Market:
@@ -39,7 +40,7 @@ class Market:
         self.native_s = frozenset(native_s)
         native = self.native_s & set(plan.intervals_s)
         self._base_s = min(self.native_s, default=0)
-        self._intervals = {seconds: k for k, seconds in enumerate(plan.intervals_s)}
+        self._intervals_s = np.array(plan.intervals_s, np.int64)
         self._channels = segment.channel_names
         self._full_reported = False
         self._watermark_done = 0
@@ -62,12 +63,23 @@ class Market:
 
     def apply(self, batch: Batch, now_ns: int) -> None:
         """Apply a batch. `now_ns` is monotonic."""
-        rows = batch.rows
         if batch.is_ticks:
-            apply_ticks(self.segment.arrays, self.state, rows, now_ns, self.rate_limit_ns)
+            apply_ticks(self.segment.arrays, self.state, batch.rows, now_ns, self.rate_limit_ns)
         else:
-            numbers = np.array([self._intervals.get(int(s), -1) for s in rows["interval_s"]], np.int64)
-            apply_klines(self.segment.arrays, self.state, rows, numbers, self._base_s, now_ns, self.rate_limit_ns)
+            self._apply_klines(batch, self._base_s, now_ns)
+
+    def apply_past(self, batch: Batch, now_ns: int) -> None:
+        """Apply a batch of the time before the start. Of candles, those of an hour count into the 24 h figures."""
+        if batch.is_ticks:
+            self.apply(batch, now_ns)
+        else:
+            self._apply_klines(batch, HOUR_S, now_ns)
+
+    def _apply_klines(self, batch: Batch, base_s: int, now_ns: int) -> None:
+        rows = batch.rows
+        places = np.searchsorted(self._intervals_s, rows["interval_s"]) % len(self._intervals_s)
+        numbers = np.where(self._intervals_s[places] == rows["interval_s"], places, -1)
+        apply_klines(self.segment.arrays, self.state, rows, numbers, base_s, now_ns, self.rate_limit_ns)
 
     def next_due_ns(self) -> int:
         """Monotonic ns when the first put-off announcement is due; 0 where there is none."""

@@ -47,7 +47,7 @@ class Feed:
         self._publisher = Publisher(self._events)
         now_ns = time.monotonic_ns()
         for batch in source.open(Venue(self.slot, plan.intervals_s, now_ns, time.time_ns(), log)):
-            self.market.apply(batch, now_ns)
+            self.market.apply_past(batch, now_ns)
         self.market.beat(time.monotonic_ns())
         self.market.segment.publish(runtime)
         log.info(

@@ -122,7 +122,8 @@ _acts = st.lists(
         st.sampled_from([0, SECOND, 20 * SECOND, MINUTE, -10 * SECOND]),
         st.integers(0, 3),
     ),
-    max_size=60,
+    min_size=20,  # else most are short
+    max_size=80,
 )
 
 
