@@ -1,16 +1,20 @@
 """`tickflag replay`: recordings through the engine in lock-step."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from common import settings as configuration
 from common.errors import PluginError, TickflagError
 from common.messages import Signal
+
+if TYPE_CHECKING:
+    from services.trader.plugin import Plugin
 
 
 @click.command()
@@ -25,40 +29,55 @@ def replay(recordings: tuple[Path, ...], traders: Path | None, speed: str, full:
     """Play RECORDINGS (Parquet ticks or klines, raw captures) through feed, traders and collector.
 
     Same input, same output: segment, update protocol and trader code are the live ones, the time is the recording's.
-    Rows at fault are refused, named on standard error and counted; the rest goes on.
+    Rows at fault are refused, named on standard error and counted; the rest goes on. What traders print goes there too.
     """
     from services.feed.recordings import RecordingError, open_recording
     from services.replay.engine import Replay
-    from services.trader.plugin import load_plugin
 
     overrides: dict[str, Any] = {"trader": {"tracking": False}} if full else {}
     settings = configuration.load(**overrides)
     pace = _pace(speed)
-    plugins = []
-    for path in _trader_files(traders or settings.trader.plugins):
+    out = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        plugins = _loaded(_trader_files(traders or settings.trader.plugins))
         try:
-            plugins.append(load_plugin(path))
-        except PluginError as error:
-            _complain(f"trader skipped: {error}")
-    if not plugins:
-        raise TickflagError("no trader to replay with")
-    _refuse_duplicates([plugin.trader.name for plugin in plugins])
-    try:
-        opened = [open_recording(path, lambda fault: _complain(f"row refused: {fault}")) for path in recordings]
-        with Replay(settings, opened, plugins, _complain, pace) as engine:
-            total = sum(recording.rows for recording in opened)
-            show = _as_json if as_json else _as_text
-            with _progress(total, as_json) as advance:
-                for signal in engine.run():
-                    show(signal)
-                    advance(engine.applied)
-            summary = engine.summary().plain()
-    except RecordingError as error:
-        raise TickflagError(str(error)) from None
+            opened = [open_recording(path, lambda fault: _complain(f"row refused: {fault}")) for path in recordings]
+            with Replay(settings, opened, plugins, _complain, pace) as engine:
+                total = sum(recording.rows for recording in opened)
+                show = _as_json if as_json else _as_text
+                with _progress(total, out) as advance:
+                    for signal in engine.run():
+                        show(signal, out)
+                        advance(engine.applied)
+                summary = engine.summary().plain()
+        except RecordingError as error:
+            raise TickflagError(str(error)) from None
     if as_json:
         click.echo(json.dumps({"summary": summary}))
     else:
         _table(summary)
+
+
+def _loaded(paths: list[Path]) -> "list[Plugin]":
+    """The traders that can run. Of two files that declare the same name the first by file name has it."""
+    from services.trader.plugin import load_plugin
+
+    plugins: dict[str, Plugin] = {}
+    holders: dict[str, Path] = {}
+    for path in paths:
+        try:
+            plugin = load_plugin(path)
+        except PluginError as error:
+            _complain(f"trader skipped: {error}")
+            continue
+        name = plugin.trader.name
+        if name in plugins:
+            _complain(f"trader skipped: {path.name}: the name {name!r} is already that of {holders[name].name}")
+            continue
+        plugins[name], holders[name] = plugin, path
+    if not plugins:
+        raise TickflagError("no trader to replay with")
+    return list(plugins.values())
 
 
 def _pace(speed: str) -> float:
@@ -81,24 +100,18 @@ def _trader_files(where: Path) -> list[Path]:
     return sorted(path for path in where.glob("*.py") if not path.name.startswith(("_", ".")))
 
 
-def _refuse_duplicates(names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise TickflagError(f"two trader files declare the name {name!r}")
-
-
 def _complain(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _as_json(signal: Signal) -> None:
-    sys.stdout.write(json.dumps(dict(zip(_FIELDS, (getattr(signal, name) for name in _FIELDS), strict=True))) + "\n")
+def _as_json(signal: Signal, out: TextIO) -> None:
+    out.write(json.dumps(dict(zip(_FIELDS, (getattr(signal, name) for name in _FIELDS), strict=True))) + "\n")
 
 
 _FIELDS = ("seq", "trader", "symbol", "event", "score", "time_ms", "cycle")
 
 
-def _as_text(signal: Signal) -> None:
+def _as_text(signal: Signal, out: TextIO) -> None:
     from datetime import UTC, datetime
 
     moment = datetime.fromtimestamp(signal.time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,11 +1,13 @@
 """Warm-up: the writer's kernels, compiled or loaded from the cache by running them on a tiny market."""
 
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from common import layout
+from common.jit import warming
 from common.runtime import Runtime
 from common.segment import Segment
 from services.feed.market import NS, Market
@@ -28,3 +30,13 @@ def warm_up() -> None:
             market.announce_due(2 * NS)
             market.swap(lambda _event: None, 2 * NS)
             del market
+
+
+def _say() -> None:
+    sys.stdout.write("feed: compiling kernels, this takes some seconds\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    with warming("feed", _say):
+        warm_up()

@@ -1,11 +1,13 @@
 """Warm-up: every kernel a trader needs, compiled or loaded from the cache by running it on a tiny market."""
 
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from common import layout
+from common.jit import warming
 from common.rows import CandleWish, RowReader
 from common.runtime import Runtime
 from common.segment import Segment
@@ -53,3 +55,13 @@ def _read(mapped: Segment, segment: Segment) -> None:
         scores_of_pair(mask, out, status, out)
     work = np.zeros(2, np.int64)
     difference(np.zeros(0, np.int32), np.zeros(0), np.zeros(0), work, work, work)
+
+
+def _say() -> None:
+    sys.stdout.write("trader: compiling kernels, this takes some seconds\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    with warming("trader", _say):
+        warm_up()

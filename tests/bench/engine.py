@@ -19,7 +19,7 @@ from tests.bench.processes import Processes, error_lines
 from tests.bench.world import TRADERS, runtime_folder
 
 TRADERS_COUNT = 4
-SETTLED_S = 0.3
+SETTLED_NS = 300_000_000
 LEAD_NS = 300_000_000  # from the moment all are ready to the first tick
 
 
@@ -109,9 +109,8 @@ def run_engine(
                 words[board.ROWS : board.DONE] = 0
                 limit_s = load.seconds * 3 + 10
                 processes.wait_until(lambda: bool(words[board.GENERATED] >= load.count), limit_s, "end of the load")
-                _settle(words)
+                elapsed_s = (_settle(words) - start_ns) / 1e9
                 after = processes.cpu_ns()
-                elapsed_s = (time.monotonic_ns() - start_ns) / 1e9
                 final_seq = segment.arrays.tickers["bid_size"][: load.symbols].astype(np.int64)
                 swaps = segment.counters()["swaps"] - swaps
                 cycles = _cycles(collector) - cycles
@@ -148,12 +147,13 @@ def _entries(ledger: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.stack([ledger[8 : 8 + count], ledger[8 + room : 8 + room + count]], axis=1)
 
 
-def _settle(words: npt.NDArray[np.int64]) -> None:
-    """Wait until no trader has looked at anything for a while, at most 5 s."""
+def _settle(words: npt.NDArray[np.int64]) -> int:
+    """Wait until no trader has looked at anything for a while, at most 5 s; gives when the last one did."""
     looks = slice(board.LOOKS, board.LOOKS + TRADERS_COUNT)
-    deadline = time.monotonic() + 5.0
-    while True:
-        before = words[looks].tolist()
-        time.sleep(SETTLED_S)
-        if before == words[looks].tolist() or time.monotonic() > deadline:
-            return
+    began_ns = changed_ns = time.monotonic_ns()
+    before = words[looks].tolist()
+    while time.monotonic_ns() - changed_ns < SETTLED_NS and time.monotonic_ns() - began_ns < 16 * SETTLED_NS:
+        time.sleep(0.02)
+        if before != words[looks].tolist():
+            before, changed_ns = words[looks].tolist(), time.monotonic_ns()
+    return changed_ns

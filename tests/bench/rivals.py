@@ -49,7 +49,7 @@ def _size(found: Findings, options: Options, symbols: int) -> None:
     if options.quick:
         del sides[DEFAULT]
     outcomes: dict[str, list[Outcome]] = {side: [] for side in sides}
-    for repeat in range(1 if options.quick or symbols > 20_000 else 2):
+    for repeat in range(2 if symbols == 5_000 else 1):
         for side in in_turn(list(sides), repeat):
             outcomes[side].append(sides[side]())
     per_tick = {

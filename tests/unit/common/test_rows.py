@@ -7,7 +7,7 @@ import pytest
 import common.rows
 from common import layout
 from common.layout import CANDLE_FIELDS, CLOSE, TIME, TRADES
-from common.rows import MAX_TRIES, CandleWish, RowReader, Rows
+from common.rows import AHEAD, MAX_TRIES, CandleWish, RowReader, Rows
 from common.runtime import Runtime
 from common.segment import Segment
 from services.feed.market import Market
@@ -57,6 +57,23 @@ def test_rows_are_copied_in_the_order_asked_for(market: Market, segment: Segment
     assert rows.tickers["bid"].tolist() == [9.5, 9.5]
     assert rows.tickers["recv_ns"].tolist() == [0, 77]
     assert (rows.candles, rows.valid, rows.failed) == (None, None, 0)
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("wish", [None, CandleWish(0, 1, (CLOSE,), True)])
+def test_many_rows_are_copied_as_a_few_are(runtime: Runtime, wish: CandleWish | None, mirror: bool) -> None:
+    """Loading rows ahead of their copy changes nothing, at the beginning, in the middle and at the end of a chunk."""
+    n = 3 * AHEAD
+    with open_market(runtime, capacity=n, symbols=n) as market, Segment.attach_current(runtime) as segment:
+        market.apply(tick_batch(range(n), [100.0 + slot for slot in range(n)]), 1)
+        order = np.random.default_rng(3).permutation(n).astype(np.int32)
+        rows = RowReader(segment, 0, wish, n, mirror).read(order)
+        shown = np.arange(n) if mirror else order
+        assert rows.slots.tolist() == order.tolist()
+        assert rows.tickers["last"].tolist() == (100.0 + shown).tolist()
+        if rows.candles is not None:
+            assert rows.candles[0, :, 0].tolist() == (100.0 + shown).tolist()
 
 
 @pytest.mark.usefixtures("kernels")
