@@ -115,15 +115,15 @@ def _as_text(signal: Signal, out: TextIO) -> None:
     from datetime import UTC, datetime
 
     moment = datetime.fromtimestamp(signal.time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    click.echo(f"{moment}  {signal.trader:<16} {signal.event:<8} {signal.symbol:<28} {signal.score:.6g}")
+    click.echo(f"{moment}  {signal.trader:<16} {signal.event:<8} {signal.symbol:<28} {signal.score:.6g}", out)
 
 
 class _progress:  # noqa: N801 - used as a function
     """A progress bar on standard error where that is a terminal and signals do not run through it."""
 
-    def __init__(self, total: int, as_json: bool) -> None:
+    def __init__(self, total: int, out: TextIO) -> None:
         self._bar: Any = None
-        if sys.stderr.isatty() and not sys.stdout.isatty():
+        if sys.stderr.isatty() and not out.isatty():
             from rich.console import Console
             from rich.progress import Progress
 

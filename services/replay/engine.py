@@ -13,7 +13,7 @@ from typing import Any
 
 from common import layout
 from common.codec import decode
-from common.errors import PluginError, SegmentError
+from common.errors import PluginError, SegmentError, TickflagError
 from common.messages import Delta, Signal, Snapshot, SwapEvent
 from common.runtime import Runtime
 from common.segment import Segment
@@ -57,7 +57,8 @@ class _Seat:
 
     def __init__(self, plugin: Plugin, settings: Settings, segment: Segment, send: Callable[[bytes], bool]) -> None:
         trader = plugin.trader
-        self.name = trader.name
+        self.fault = ""
+        """What its last step failed with."""
         self.tally = Tally()
         matches = MatchSet()
         results = Results(
@@ -70,7 +71,8 @@ class _Seat:
 class Replay:
     """`run` gives the signals as they arise; then `summary`. Use it in a `with` block: it holds a segment.
 
-    `on_fault` hears of a trader that cannot run or that failed in a cycle; the rest goes on.
+    `on_fault` hears of a trader that cannot run or that failed in a cycle; the rest goes on. Raises TickflagError where
+    the recordings need a segment that cannot be made.
     """
 
     def __init__(
@@ -86,7 +88,10 @@ class Replay:
         names = {name for recording in recordings for name in recording.symbols()}
         native_s = frozenset().union(*(recording.kline_intervals_s for recording in recordings))
         intervals_s = tuple(sorted({*settings.intervals_s, *native_s}))
-        plan = layout.plan(max(len(names), 1), settings.segment.depth, intervals_s)
+        try:
+            plan = layout.plan(max(len(names), 1), settings.segment.depth, intervals_s)
+        except ValueError as error:  # the recordings bring more intervals than a segment holds
+            raise TickflagError(f"`segment.intervals` and the intervals of the recordings together: {error}") from None
         self._folder = tempfile.TemporaryDirectory(prefix="tickflag-")
         runtime = Runtime(Path(self._folder.name), "replay")
         runtime.prepare()
@@ -210,7 +215,11 @@ class Replay:
                     seat.runner.step(self.now_ns)
                 except PluginError as error:
                     seat.runner.fail()
-                    self._on_fault(str(error))
+                    if str(error) != seat.fault:  # the same fault again and again is told once
+                        self._on_fault(str(error))
+                    seat.fault = str(error)
+                else:
+                    seat.fault = ""
         yield from self._signals()
 
     def _take(self, frame: bytes) -> bool:

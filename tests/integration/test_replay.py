@@ -1,0 +1,170 @@
+"""Replays of recordings: the same every time, the same with tracking and without, and what the oracle says."""
+
+import math
+import shutil
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.support.generated import KLINES, TICKS
+from tests.support.oracle import Oracle
+from tests.support.oracle_rules import RULES
+from tests.support.replays import EVERY_CYCLE, ROOT, Outcome, replay, replay_process
+
+pytestmark = pytest.mark.timeout(240)  # on a machine that may be busy
+
+# Recording -> traders that have to say something in it, so that agreement means something.
+BUSY = {
+    "generated ticks": {"busiest", "one-sided", "spread", "top-movers"},
+    "generated candles and ticks": {rule.name for rule in RULES},
+    "us equity ticks": {rule.name for rule in RULES} - {"breakout"},
+    "aapl option candles": {"busiest", "drift", "ma-cross", "rsi", "top-movers", "volume-surge"},
+    "binance futures capture": {"busiest", "spread", "top-movers"},
+}
+REAL = [name for name in BUSY if not name.startswith("generated")]
+
+
+class Recorded:
+    """A recording and the ways to play it, each at most once."""
+
+    def __init__(self, name: str, paths: Sequence[Path], traders: Path) -> None:
+        self.name = name
+        self.paths = paths
+        self._arguments = ["--traders", traders, *paths]
+
+    @cached_property
+    def default(self) -> Outcome:
+        return replay(*self._arguments)
+
+    @cached_property
+    def process(self) -> Outcome:
+        return replay_process(*self._arguments)
+
+    @cached_property
+    def full(self) -> Outcome:
+        return replay("--full", *self._arguments)
+
+    @cached_property
+    def every_cycle(self) -> Outcome:
+        return replay(*self._arguments, settings=EVERY_CYCLE)
+
+    @cached_property
+    def oracle(self) -> Oracle:
+        return Oracle(self.paths).run()
+
+
+@pytest.fixture(scope="module")
+def traders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped traders, and three that do what none of these does."""
+    folder = tmp_path_factory.mktemp("traders")
+    for path in (*ROOT.glob("plugins/*.py"), *ROOT.glob("tests/support/traders/*.py")):
+        shutil.copy(path, folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=BUSY)
+def recorded(
+    request: pytest.FixtureRequest, traders: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Recorded]:
+    """One recording after the other: the generated one, and parts of real ones."""
+    name = request.param
+    if name in REAL:
+        folder = request.getfixturevalue("test_data")
+        paths = [_real(name, folder, tmp_path_factory.mktemp("real"))]
+    else:
+        paths = [KLINES, TICKS] if "candles" in name else [TICKS]
+    yield Recorded(name, paths, traders)
+
+
+def _real(name: str, folder: Path, to: Path) -> Path:
+    """A real recording, or a part of it that is played in seconds."""
+    if name == "us equity ticks":
+        frame = pd.read_parquet(folder / "ticks_us_equity_20131007.parquet")
+        begin, end = pd.Timestamp("2013-10-07 13:30").value, pd.Timestamp("2013-10-07 15:40").value
+        part = frame[(frame.ts_ns >= begin) & (frame.ts_ns < end)].iloc[::600]
+        part.to_parquet(to / "ticks.parquet")
+        return to / "ticks.parquet"
+    if name == "aapl option candles":
+        frame = pd.read_parquet(folder / "klines_1m_aapl_options_20140606.parquet")
+        frame.iloc[:4_500].to_parquet(to / "klines.parquet")
+        return to / "klines.parquet"
+    return folder / "raw_cryptofeed_binance_futures.jsonl.gz"
+
+
+def _close(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def test_two_runs_print_the_same_bytes(recorded: Recorded) -> None:
+    """Also in two processes, and nothing is complained of."""
+    assert recorded.process.stdout == recorded.default.stdout
+    assert recorded.process.status == recorded.default.status == 0
+    assert recorded.process.stderr == recorded.default.stderr == ""
+
+
+@pytest.mark.parametrize("settings", ["default", "every_cycle"])
+def test_signals_are_numbered_and_add_up(recorded: Recorded, settings: str) -> None:
+    """Every signal follows the one before; what entered and did not leave is what the summary holds."""
+    outcome: Outcome = getattr(recorded, settings)
+    matching: dict[str, set[str]] = {rule.name: set() for rule in RULES}
+    for number, signal in enumerate(outcome.signals, start=1):
+        assert list(signal) == ["seq", "trader", "symbol", "event", "score", "time_ms", "cycle"]
+        assert signal["seq"] == number
+        symbols = matching[signal["trader"]]
+        assert (signal["symbol"] in symbols) == (signal["event"] != "entered")
+        if signal["event"] == "entered":
+            symbols.add(signal["symbol"])
+        elif signal["event"] == "left":
+            symbols.remove(signal["symbol"])
+    assert {name: set(matches) for name, matches in outcome.summary["matches"].items()} == matching
+    times = [signal["time_ms"] for signal in outcome.signals]
+    assert times == sorted(times)
+
+
+def test_the_summary(recorded: Recorded) -> None:
+    """Its fields, and what they have to do with one another and with the oracle's market."""
+    summary, market = recorded.default.summary, recorded.oracle.market
+    assert set(summary) >= {
+        "matches", "ticks", "cycles", "symbols", "processed", "skipped", "efficiency", "bytes_sent", "bytes_full",
+    }  # fmt: skip
+    assert (summary["ticks"], summary["symbols"]) == (market.applied, len(market.symbols))
+    assert 0 < summary["cycles"] <= recorded.every_cycle.summary["cycles"] == recorded.oracle.cycles
+    assert summary["efficiency"] == summary["skipped"] / (summary["processed"] + summary["skipped"])
+    assert 0 < summary["bytes_sent"] < summary["bytes_full"]
+    assert summary["rejected"] == 0
+
+
+def test_processing_all_symbols_gives_the_same_signals(recorded: Recorded) -> None:
+    """With tracking off everything is the same but the work."""
+    default, full = recorded.default, recorded.full
+    assert full.stdout.splitlines()[:-1] == default.stdout.splitlines()[:-1]
+    for name in ("matches", "ticks", "cycles", "symbols", "bytes_full"):
+        assert full.summary[name] == default.summary[name]
+    work, all_work = default.summary, full.summary
+    assert work["processed"] + work["skipped"] == all_work["processed"] + all_work["skipped"]
+    assert work["processed"] < all_work["processed"]
+
+
+def test_every_signal_is_the_oracles(recorded: Recorded) -> None:
+    """With a cycle for each moment: the same signals in the same order, at the same time, in the same cycle."""
+    found = recorded.every_cycle.signals
+    for signal, expected in zip(found, recorded.oracle.signals, strict=False):
+        same = {name: value for name, value in signal.items() if name not in ("seq", "score")}
+        assert same == {name: value for name, value in vars(expected).items() if name != "score"}
+        assert _close(signal["score"], expected.score), (signal, expected)
+    assert len(found) == len(recorded.oracle.signals)
+    assert {signal["trader"] for signal in found} >= BUSY[recorded.name]
+
+
+@pytest.mark.parametrize("settings", ["default", "full", "every_cycle"])
+def test_the_last_matches_are_the_oracles(recorded: Recorded, settings: str) -> None:
+    """Whatever was conflated or put off on the way."""
+    found: dict[str, dict[str, Any]] = getattr(recorded, settings).summary["matches"]
+    assert found.keys() == recorded.oracle.matches.keys()
+    for trader, matches in recorded.oracle.matches.items():
+        assert found[trader].keys() == matches.keys(), trader
+        assert all(_close(found[trader][symbol], score) for symbol, score in matches.items()), trader

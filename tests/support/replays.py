@@ -1,0 +1,79 @@
+"""`tickflag replay --json` in a process of its own or in this one, always with default settings but for those given."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from click.testing import CliRunner
+
+from services.cli.group import tickflag
+
+ROOT = Path(__file__).resolve().parents[2]
+EVERY_CYCLE = {"TICKFLAG_FEED__MIN_SWAP_INTERVAL_MS": "0", "TICKFLAG_FEED__RATE_LIMIT_MS": "0"}
+"""A cycle for each moment at which something was known, and each update announced in its own."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run printed, and its exit code."""
+
+    stdout: str
+    stderr: str
+    status: int
+
+    @cached_property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    @property
+    def signals(self) -> list[dict[str, Any]]:
+        return self.lines[:-1]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        summary: dict[str, Any] = self.lines[-1]["summary"]
+        return summary
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.upper().startswith("TICKFLAG_")}
+    return {**clean, "TICKFLAG_CONFIG": os.devnull, **settings}
+
+
+def replay(*arguments: str | Path, settings: Mapping[str, str] | None = None) -> Outcome:
+    """In this process: the same code without the start of an interpreter."""
+    with patch.dict(os.environ, _environment(settings or {}), clear=True):
+        result = CliRunner().invoke(tickflag, ["replay", "--json", *map(str, arguments)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
+    return Outcome(result.stdout, result.stderr, result.exit_code)
+
+
+def replay_process(*arguments: str | Path) -> Outcome:
+    """In a process of its own."""
+    command = [sys.executable, "-m", "services.cli", "replay", "--json", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, env=_environment({}), capture_output=True, text=True, timeout=100)
+    return Outcome(done.stdout, done.stderr, done.returncode)
+
+
+def write_ticks(path: Path, rows: Sequence[tuple[Any, ...]], **columns: Any) -> Path:
+    """A Parquet file of ticks: (ts_ns, symbol, price, qty, bid, ask) each; `columns` replace or add some."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    names = ("ts_ns", "symbol", "price", "qty", "bid", "ask")
+    content = dict(zip(names, zip(*rows, strict=True), strict=True)) | columns
+    kinds = {"ts_ns": pa.int64(), "symbol": pa.string()}
+    arrays = {
+        name: values if isinstance(values, pa.Array) else pa.array(values, kinds.get(name, pa.float64()))
+        for name, values in content.items()
+        if values is not None
+    }
+    pyarrow.parquet.write_table(pa.table(arrays), path)
+    return path
