@@ -18,7 +18,7 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SOURCES = (
-    *(f"common/{name}.py" for name in ("layout", "atomics", "prefetch", "bitset", "symbols", "swap", "rows")),
+    *(f"common/{name}.py" for name in ("jit", "layout", "atomics", "prefetch", "bitset", "symbols", "swap", "rows")),
     "common/traderapi/indicators.py",
     "services/feed/state.py",
 )

@@ -172,7 +172,11 @@ class Settings(BaseSettings):
 
 
 def config_folder() -> Path:
-    return Path(os.environ.get("TICKFLAG_CONFIG") or "configs")
+    """The folder of the settings files. Raises TickflagError where `TICKFLAG_CONFIG` names none."""
+    named = os.environ.get("TICKFLAG_CONFIG")
+    if named and not Path(named).is_dir():
+        raise TickflagError(f"environment variable TICKFLAG_CONFIG: no such folder: {named}")
+    return Path(named or "configs")
 
 
 def load(**arguments: Any) -> Settings:

@@ -229,3 +229,10 @@ def test_every_block_is_documented() -> None:
                 _, _, rest = source.partition(f"class {block.annotation.__name__}(")
                 following = rest.split(f"    {key}: ", 1)[1].split("\n", 2)[1]
                 assert following.startswith('    """'), f"{block.annotation.__name__}.{key}"
+
+
+def test_a_named_folder_must_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`TICKFLAG_CONFIG` that names no folder is a mistake, not a wish for defaults."""
+    monkeypatch.setenv("TICKFLAG_CONFIG", str(tmp_path / "missing"))
+    with pytest.raises(TickflagError, match=r"TICKFLAG_CONFIG: no such folder: .*missing"):
+        load()
