@@ -13,7 +13,7 @@ from typing import Any
 
 from common import layout
 from common.codec import decode
-from common.errors import PluginError, SegmentError, TickflagError
+from common.errors import PluginError, SegmentError, SymbolTableFull, TickflagError
 from common.messages import Delta, Signal, Snapshot, SwapEvent
 from common.runtime import Runtime
 from common.segment import Segment
@@ -122,7 +122,7 @@ class Replay:
         """Play everything. Raises RecordingError where a file cannot be read on; what came before stays."""
         began = time.monotonic_ns()
         origin_ns = 0
-        for batch in Playback(merge(self._recordings), self.market.slot).batches():
+        for batch in Playback(merge(self._recordings), self._slot).batches():
             times = batch.rows["recv_ns"]
             if not origin_ns:
                 origin_ns = int(times[0])
@@ -175,6 +175,14 @@ class Replay:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+    def _slot(self, name: str) -> int:
+        """The symbol's slot; -1 for one that no recording announced, where there is no room for it."""
+        try:
+            return self.market.slot(name)
+        except SymbolTableFull as error:
+            self._on_fault(str(error))
+            return -1
 
     def _end_of_window(self, times: Any, first_ns: int, timer_ns: int) -> int:
         """How far to read: what comes before the next timer, or where a swap is free, what came together."""

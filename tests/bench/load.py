@@ -45,11 +45,16 @@ class Load:
 
     @cached_property
     def is_probe(self) -> npt.NDArray[np.bool_]:
-        """By symbol: as many, taken at random, as make the asked number of probes a second."""
-        order = self._rng(2).permutation(self.symbols)
-        reached = np.cumsum(self._shares[order]) * self.rate
+        """By symbol: taken at random, as many as make the asked number of probes a second; at least one."""
         chosen = np.zeros(self.symbols, np.bool_)
-        chosen[order[: max(1, int(np.searchsorted(reached, self.probes)))]] = True
+        left = float(self.probes)
+        for slot in self._rng(2).permutation(self.symbols):
+            expected = self._shares[slot] * self.rate
+            if expected <= left:
+                chosen[slot] = True
+                left -= expected
+        if not chosen.any():
+            chosen[self._shares.argmin()] = True
         return chosen
 
     @cached_property

@@ -152,8 +152,9 @@ class Follower:
 
     def beat(self) -> None:
         """GapVisible: a heartbeat tells of results that did not come."""
-        progress = {"trader": "test", "incarnation": 1, "seq": self._seat.results.seq, "cycle": 0, "time_ms": 0}
-        self.view.apply_heartbeat(Heartbeat(**progress, pid=1, state="running"))
+        seq = self._seat.results.seq
+        beat = Heartbeat(trader="test", incarnation=1, seq=seq, cycle=0, time_ms=0, pid=1, state="running")
+        self.view.apply_heartbeat(beat)
         self.check()
 
     def _offered(self, frame: bytes, taken: Callable[[bytes], bool]) -> bool:

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from services.cli.group import tickflag
 
 ROOT = Path(__file__).resolve().parents[2]
+NO_SETTINGS = ROOT / "tests" / "recordings"  # a folder without configuration files
 EVERY_CYCLE = {"TICKFLAG_FEED__MIN_SWAP_INTERVAL_MS": "0", "TICKFLAG_FEED__RATE_LIMIT_MS": "0"}
 """A cycle for each moment at which something was known, and each update announced in its own."""
 
@@ -44,13 +45,18 @@ class Outcome:
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.upper().startswith("TICKFLAG_")}
-    return {**clean, "TICKFLAG_CONFIG": os.devnull, **settings}
+    return {**clean, "TICKFLAG_CONFIG": str(NO_SETTINGS), **settings}
 
 
 def replay(*arguments: str | Path, settings: Mapping[str, str] | None = None) -> Outcome:
     """In this process: the same code without the start of an interpreter."""
+    return run("replay", "--json", *arguments, settings=settings)
+
+
+def run(*arguments: str | Path, settings: Mapping[str, str] | None = None) -> Outcome:
+    """Any command in this process. A bug in it comes through."""
     with patch.dict(os.environ, _environment(settings or {}), clear=True):
-        result = CliRunner().invoke(tickflag, ["replay", "--json", *map(str, arguments)])
+        result = CliRunner().invoke(tickflag, list(map(str, arguments)))
     assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
     return Outcome(result.stdout, result.stderr, result.exit_code)
 

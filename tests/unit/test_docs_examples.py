@@ -32,7 +32,9 @@ def defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings are the defaults, whatever is set where the tests run."""
     for setting in all_settings():
         monkeypatch.delenv(setting.variable, raising=False)
-    monkeypatch.setenv("TICKFLAG_CONFIG", str(tmp_path / "none"))
+    folder = tmp_path / "none"
+    folder.mkdir()
+    monkeypatch.setenv("TICKFLAG_CONFIG", str(folder))
 
 
 @pytest.fixture(scope="module")

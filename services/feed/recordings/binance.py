@@ -54,7 +54,7 @@ _UNREAD = re.compile(
 _UNREAD_KINDS = {b"depth": "depth", b"markPrice": "markPrice", b"": "snapshot"}
 
 _RECEIVED = re.compile(rb'"recv_(ns|ts)":\s*([0-9.e+]+)')
-_SYMBOL = re.compile(rb'"s":\s*"([^"\\]+)"')
+_SYMBOL = re.compile(rb'"s":\s*"((?:[^"\\]|\\.)+)"')
 _INTERVAL = re.compile(rb'"i":\s*"([^"\\]+)"')
 
 _LOOKED_AT = 1_000
@@ -119,7 +119,7 @@ class BinanceCapture(Recording):
                 if received is None:
                     continue
                 first, last = first or received, received
-                symbols.update((raw.decode(errors="replace"), None) for raw in _SYMBOL.findall(line))
+                symbols.update((_text(raw), None) for raw in _SYMBOL.findall(line))
                 if b'"kline"' in line:
                     found = (interval_seconds(raw.decode(errors="replace")) for raw in _INTERVAL.findall(line))
                     intervals.update(seconds for seconds in found if seconds is not None)
@@ -257,6 +257,16 @@ def _receipt_ns(envelope: dict[str, Any]) -> int:
     if field is None:
         raise FieldFault("recv_ns or recv_ts", "is missing")
     raise FieldFault(field, f"{str(envelope[field])[:60]!r} is not a time since 1970")
+
+
+def _text(raw: bytes) -> str:
+    """What stands between the quotes of a JSON string; nothing where that is none."""
+    if b"\\" not in raw:
+        return raw.decode(errors="replace")
+    try:
+        return str(_decode_json(f'"{raw.decode()}"')[0])
+    except ValueError:
+        return ""
 
 
 def _received_ns(match: re.Match[bytes] | None) -> int | None:

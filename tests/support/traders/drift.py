@@ -7,9 +7,7 @@ from common.traderapi import Market, Trader, hookimpl, sma
 
 @hookimpl
 def trader() -> Trader:
-    return Trader(
-        name="drift", channel="5m", candles="5m", look_back=6, columns=("trades", "close"), score_step=1e-6
-    )
+    return Trader(name="drift", channel="5m", candles="5m", look_back=6, columns=("trades", "close"), score_step=1e-6)
 
 
 @hookimpl

@@ -75,7 +75,18 @@ def test_two_files_of_one_name_in_different_folders_are_two_modules(tmp_path: Pa
         (GOOD.replace("def evaluate(", "def evalute("), ["evalute"]),
         (GOOD.replace("evaluate(market)", "evaluate(prices)"), ["evaluate", "prices"]),
     ],
-    ids=["import", "syntax", "exit", "raises", "empty", "no-trader", "no-rule", "two-rules", "unknown-hook", "argument"],
+    ids=[
+        "import",
+        "syntax",
+        "exit",
+        "raises",
+        "empty",
+        "no-trader",
+        "no-rule",
+        "two-rules",
+        "unknown-hook",
+        "argument",
+    ],
 )
 def test_a_file_that_is_no_trader(write: Write, text: str, words: list[str]) -> None:
     """The error names the file and what is wrong: what its import raised, or the hook."""

@@ -103,7 +103,9 @@ def test_wrong_answers(answer: Any, words: str) -> None:
     assert words in message
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), MemoryError(), GeneratorExit(), RecursionError("deep")])
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), SystemExit(3), MemoryError(), GeneratorExit(), RecursionError("deep")]
+)
 def test_whatever_a_rule_raises_is_its_own_fault(error: BaseException) -> None:
     """SystemExit is no exception: the error names trader, hook and what was raised, and has it as its cause."""
 

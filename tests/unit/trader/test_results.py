@@ -163,7 +163,7 @@ def test_bytes_are_those_of_the_frames(sender: Sender) -> None:
     """`bytes_sent` counts taken results before compression and `bytes_wire` as sent; one that is refused counts not."""
     sender = Sender(compress_from=2_000)
     sent = wire = 0
-    for scores in ({1: 1.0}, {0: 2.0}, {slot: 3.0 for slot in range(400)}, {0: 4.0}, {}):
+    for scores in ({1: 1.0}, {0: 2.0}, dict.fromkeys(range(400), 3.0), {0: 4.0}, {}):
         sender.publish(scores)
         wire += sum(len(frame) for frame in sender.frames)
         sent += sum(len(encode(message)) for message in sender.taken())
@@ -178,7 +178,7 @@ def test_bytes_are_those_of_the_frames(sender: Sender) -> None:
 def test_the_size_of_a_full_result(count: int) -> None:
     """It is the size of the snapshot that would be sent, but for the length of its numbers and of the map's head."""
     sender = Sender()
-    sender.publish({slot: 1.5 for slot in range(count)})
+    sender.publish(dict.fromkeys(range(count), 1.5))
     [snapshot] = sender.taken()
     plain = snapshot.model_copy(
         update=dict.fromkeys(("seq", "cycle", "time_ms", "bytes_full", "bytes_sent", "oldest_ns"), 0)
@@ -189,7 +189,7 @@ def test_the_size_of_a_full_result(count: int) -> None:
 def test_large_results_are_compressed() -> None:
     """From the set size on, and only these; whoever receives them sees no difference."""
     sender = Sender(compress_from=1_000)
-    sender.publish({slot: 1.0 for slot in range(300)})
+    sender.publish(dict.fromkeys(range(300), 1.0))
     sender.publish({0: 2.0})
     large, small = sender.frames
     assert large.startswith(ZSTD)

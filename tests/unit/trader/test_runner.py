@@ -17,7 +17,9 @@ from tests.support.seats import Rule, Seat, per_symbol, vectorised
 HIGH, LOW = 20.0, 5.0  # prices of a match and of none
 
 
-def _trade(market: Market, *slots: int, price: float = HIGH, event_ns: int = NOON, now_ns: int = 1, **fields: Any) -> None:
+def _trade(
+    market: Market, *slots: int, price: float = HIGH, event_ns: int = NOON, now_ns: int = 1, **fields: Any
+) -> None:
     market.apply(tick_batch(slots, [price] * len(slots), event_ns, **fields), now_ns)
 
 
@@ -99,7 +101,7 @@ class TestTheFiveSteps:
 
     @pytest.mark.parametrize("chunk", [1_024, 70, 69, 16, 1])
     def test_all_symbols_update_at_once(self, market: Market, segment: Segment, chunk: int) -> None:
-        """In chunks where there are more than fit in one; between two chunks, and only there, others have their turn."""
+        """In chunks where there are more than fit in one; between two of them, and only there, others have a turn."""
         rule, pauses = Rule(), []
         seat = Seat(segment, vectorised(rule), chunk=chunk)
         _trade(market, *range(70))
@@ -447,7 +449,9 @@ class TestClosedCandles:
             return evaluate
 
         seats = [
-            Seat(segment, vectorised(rule(name), candles="1m", look_back=3, columns=("volume", "close"), forming=forming))
+            Seat(
+                segment, vectorised(rule(name), candles="1m", look_back=3, columns=("volume", "close"), forming=forming)
+            )
             for name, forming in (("closed", False), ("forming", True))
         ]
         for minute, price in enumerate((1.0, 2.0, 3.0, 4.0)):

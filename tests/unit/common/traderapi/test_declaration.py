@@ -37,4 +37,4 @@ def test_all_candle_columns_can_be_declared() -> None:
 def test_a_declaration_is_final() -> None:
     """It cannot be changed while the trader runs."""
     with pytest.raises(ValidationError, match="frozen"):
-        Trader(name="a").name = "b"  # type: ignore[misc] # that is the point
+        Trader(name="a").name = "b"

@@ -47,7 +47,9 @@ def _of_pandas(values: Floats, period: int, kind: str) -> list[float]:
         prices = pd.Series(row[~np.isnan(row)])
         if kind == "rsi":
             step = prices.diff().dropna()
-            gain, loss = (_smoothed(part, period, alpha=1 / period) for part in (step.clip(lower=0), -step.clip(upper=0)))
+            gain, loss = (
+                _smoothed(part, period, alpha=1 / period) for part in (step.clip(lower=0), -step.clip(upper=0))
+            )
             found.append(NAN if math.isnan(gain) else 50.0 if gain + loss == 0 else 100 - 100 * loss / (gain + loss))
         elif kind == "ema":
             found.append(_smoothed(prices, period, alpha=2 / (period + 1)))
@@ -82,7 +84,24 @@ def test_indicators_are_those_of_pandas(plain: bool, values: Floats, period: int
 @pytest.mark.usefixtures("kernels")
 def test_rsi_of_a_textbook_row() -> None:
     """14 periods of the usual example: 70.46 with the first 15 closes, 66.25 with one more."""
-    closes = [44.34, 44.09, 44.15, 43.61, 44.33, 44.83, 45.10, 45.42, 45.84, 46.08, 45.89, 46.03, 45.61, 46.28, 46.28, 46.00]
+    closes = [
+        44.34,
+        44.09,
+        44.15,
+        43.61,
+        44.33,
+        44.83,
+        45.10,
+        45.42,
+        45.84,
+        46.08,
+        45.89,
+        46.03,
+        45.61,
+        46.28,
+        46.28,
+        46.00,
+    ]
     assert rsi(np.array([closes[:15]]))[0] == pytest.approx(70.46, abs=0.01)
     assert rsi(np.array([closes]))[0] == pytest.approx(66.25, abs=0.01)
 

@@ -16,7 +16,9 @@ from tests.support.markets import MINUTE, NOON, open_market, swap, tick_batch
 
 COLUMNS = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume",
            "open_24h", "high_24h", "low_24h", "volume_24h", "change_24h", "event_ns")  # fmt: skip
-TRADER = Trader(name="test", candles="1m", look_back=3, columns=("time", "close", "open", "high", "low", "volume", "trades"))
+TRADER = Trader(
+    name="test", candles="1m", look_back=3, columns=("time", "close", "open", "high", "low", "volume", "trades")
+)
 NOW = NOON + 5 * MINUTE
 
 
@@ -81,7 +83,9 @@ def test_a_single_symbol(market: Market, traded: feed.Market) -> None:
 
 def test_what_was_not_declared_is_named(market: Market, traded: feed.Market) -> None:
     """The error tells what to declare; a misspelt column, which there are."""
-    few = _shown(traded.segment, Trader(name="x", candles="1m", look_back=1, columns=("high",)), CandleWish(0, 1, (2,), False))
+    few = _shown(
+        traded.segment, Trader(name="x", candles="1m", look_back=1, columns=("high",)), CandleWish(0, 1, (2,), False)
+    )
     with pytest.raises(AttributeError, match=r"'close' is not declared: add it to `columns` \(now high\)"):
         _ = few.candles.close
     none = _shown(traded.segment, Trader(name="x"), None)
