@@ -80,7 +80,7 @@ class Progress(Message):
     flagged: Count = 0
     processed: Count = 0
     skipped: Count = 0
-    """Symbols of the market that a cycle did not have to evaluate."""
+    """Watched symbols with data that a cycle did not have to evaluate."""
     bytes_sent: Count = 0
     """Result bytes, before compression."""
     bytes_full: Count = 0

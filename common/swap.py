@@ -104,6 +104,17 @@ def select_changed(count: int, versions: Any, seen: Any, watched: Any, everythin
 
 
 @kernel
+def commit_seen(seen: Any, slots: Any, versions: Any) -> int:
+    """Note the versions at which `slots` were processed; gives how many of them never were before."""
+    fresh = 0
+    for i in range(len(slots)):
+        if seen[slots[i]] == 0:
+            fresh += 1
+        seen[slots[i]] = versions[i]
+    return fresh
+
+
+@kernel
 def oldest_update(cycles: Any, channel: int, first: int, last: int) -> int:
     """Monotonic ns of the oldest update announced in cycles first to last; 0 where the ring no longer knows."""
     oldest = 0
@@ -157,6 +168,8 @@ class ChannelReader:
         self.seen = np.zeros(segment.layout.capacity, np.int64)
         self.watched = watched
         self.done = 0
+        self.covered = 0
+        """Symbols processed at least once: those that a pass over everything would take."""
         self._words = np.zeros(segment.layout.flag_words, np.uint32)
         self._slots = np.zeros(segment.layout.capacity, np.int32)
         # How often the exact path was required, and how many of these a commit has answered: one required while a
@@ -198,7 +211,7 @@ class ChannelReader:
 
     def commit(self, take: Take, slots: npt.NDArray[np.int32], versions: npt.NDArray[np.int64], retry: bool) -> None:
         """The take's work succeeded: `slots` were processed at `versions`; `retry` says that some could not be read."""
-        self.seen[slots] = versions
+        self.covered += commit_seen(self.seen, slots, versions)
         self.done = take.target
         self._answered = self._answering
         self._retrying = retry

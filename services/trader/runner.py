@@ -146,11 +146,13 @@ class Runner:
 
     def _count(self, take: Take, processed: int, retry: bool) -> None:
         tally = self._tally
-        evaluated = take.symbols if self._market and processed else processed
+        # What a pass over everything would have evaluated: watched symbols that hold data, not the whole table.
+        covered = self._reader.covered
+        evaluated = covered if self._market and processed else processed
         tally.cycles += 1
         tally.flagged += take.flagged
         tally.processed += evaluated
-        tally.skipped += take.symbols - evaluated
+        tally.skipped += max(covered - evaluated, 0)
         tally.fast += take.route is Route.FAST
         tally.retried += retry
         tally.bytes_full += self._results.full_bytes()

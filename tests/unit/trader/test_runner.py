@@ -265,10 +265,9 @@ def test_tracking_or_not_is_the_same(market: Market, segment: Segment, deltas: b
         assert tracked.matches.scores() == full.matches.scores() == tracked.view.matches == full.view.matches
     assert tracked.drafts == full.drafts
     assert tracked.results.seq == full.results.seq
-    assert tracked.tally.processed + tracked.tally.skipped == full.tally.processed + full.tally.skipped == 25 * 70
-    held = np.count_nonzero(segment.arrays.versions)
+    assert tracked.tally.processed + tracked.tally.skipped == full.tally.processed
     assert tracked.tally.processed < full.tally.processed / 3
-    assert full.tally.processed <= 25 * held
+    assert full.tally.skipped == 0  # symbols without data are no work that was saved
 
 
 def test_switching_tracking_off_and_on_again_loses_nothing(market: Market, seat: Seat, rule: Rule) -> None:
