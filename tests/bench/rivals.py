@@ -60,7 +60,8 @@ def _size(found: Findings, options: Options, symbols: int) -> None:
         name = f"{symbols:,} symbols: CPU a tick as a share of: {RIVALS[side]}"
         ratio = per_tick[OURS] / per_tick[side]
         if limit:
-            found.at_most(name, ratio, limit, "x")
+            slower = f"{per_tick[DEFAULT] / per_tick[side]:.3f} x with a cycle each 100 ms" if DEFAULT in sides else ""
+            found.at_most(name, ratio, limit, "x", slower)
         else:
             found.plainly(name, ratio, "x")
     rows = [
