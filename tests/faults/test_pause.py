@@ -32,7 +32,7 @@ def test_stopped_worker(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_stopped_feed(engine: Engine, ledger: Ledger) -> None:
-    """A feed that stands still for 5 s is noticed, nobody loses anything, and it goes on where it stood."""
+    """A feed that stands still is noticed after three beats, nobody loses anything, and it goes on where it stood."""
     engine.start()
     engine.wait_ready()
     engine.send("feed", signal.SIGSTOP)
