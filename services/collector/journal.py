@@ -63,7 +63,7 @@ class Journal:
             self._database = sqlite3.connect(path, isolation_level=None)
             try:
                 self._open()
-            except BaseException:
+            except BaseException:  # whatever it was, the file must not stay open
                 self.close()
                 raise
 
@@ -125,7 +125,7 @@ class Journal:
                 if keep_from > self._first_seq:
                     execute("DELETE FROM signals WHERE seq < ?", (keep_from,))
                 execute("COMMIT")
-            except BaseException:
+            except BaseException:  # an interrupt too must leave no half transaction open
                 if self._connection.in_transaction:
                     execute("ROLLBACK")
                 raise
