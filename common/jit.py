@@ -52,6 +52,17 @@ def kernel(function: F) -> F:
     return cast(F, numba.njit(**options)(function))
 
 
+def direct(function: F, *like: Any) -> F:
+    """`function` for positional arguments of the types of `like`, without numba's look at the types in every call.
+
+    That look takes longer than most kernels do, above all at tuples of arrays. Nothing takes its place: arrays must
+    have the element type, dimensions and contiguity of those in `like`. A plain twin comes back as it is.
+    """
+    compiled = getattr(function, "compile", None)
+    types: Any = numba.typeof  # untyped
+    return cast(F, compiled(tuple(map(types, like)))) if compiled else function
+
+
 @contextlib.contextmanager
 def warming(role: str, say: Callable[[], None]) -> Iterator[None]:
     """Around a role's warm-up. `say` is called where there is something to compile; other processes wait meanwhile,

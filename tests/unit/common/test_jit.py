@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 import pytest
 
 from common import jit
-from common.jit import cache_folder, kernel, warming
+from common.jit import cache_folder, direct, kernel, warming
 
 
 def _fresh_module() -> Any:
@@ -68,6 +69,20 @@ def test_a_kernel_has_a_plain_twin() -> None:
     compiled: Any = kernel(double)
     assert compiled.py_func is double
     assert compiled(21) == double(21) == 42
+
+
+def test_a_direct_kernel_gives_the_same() -> None:
+    """It was compiled for the types of the example alone, before its first call; a plain twin is left as it is."""
+
+    def total(pair: Any, factor: int) -> int:
+        return int(pair[0].sum() + pair[1].sum()) * factor
+
+    pair = (np.arange(3), np.arange(4))
+    compiled: Any = kernel(total)
+    straight = direct(compiled, pair, 1)
+    assert len(compiled.signatures) == 1
+    assert straight(pair, 2) == total(pair, 2) == 18
+    assert direct(total, pair, 1) is total
 
 
 def test_one_role_warms_up_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
