@@ -1,8 +1,22 @@
 """All that a trader plugin may see: the hooks, the declaration, read-only views of the market, indicators."""
 
+from common.traderapi import series
 from common.traderapi.declaration import CANDLE_COLUMNS, Trader
 from common.traderapi.hooks import API_VERSION, PROJECT, hookimpl
-from common.traderapi.indicators import ema, rsi, sma
+from common.traderapi.indicators import (
+    atr,
+    bollinger_width,
+    ema,
+    highest,
+    log_returns,
+    lowest,
+    returns,
+    rsi,
+    sma,
+    std,
+    vwap,
+    zscore,
+)
 from common.traderapi.views import Candles, Market, Symbol
 
 __all__ = [
@@ -13,8 +27,18 @@ __all__ = [
     "Market",
     "Symbol",
     "Trader",
+    "atr",
+    "bollinger_width",
     "ema",
+    "highest",
     "hookimpl",
+    "log_returns",
+    "lowest",
+    "returns",
     "rsi",
+    "series",
     "sma",
+    "std",
+    "vwap",
+    "zscore",
 ]

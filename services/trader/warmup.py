@@ -13,7 +13,7 @@ from common.runtime import Runtime
 from common.segment import Segment
 from common.swap import ChannelReader, close_cycle
 from common.symbols import SymbolDirectory
-from common.traderapi.indicators import ema, rsi
+from common.traderapi import warmup as indicators
 from services.trader.kernels import difference, scores_of_floats, scores_of_mask, scores_of_pair
 
 
@@ -30,11 +30,7 @@ def warm_up() -> None:
             segment.publish(runtime)
             with Segment.attach_current(runtime) as mapped:
                 _read(mapped, segment)
-    closes = np.ones((1, 3))
-    closes.flags.writeable = False  # as a trader sees them; a slice it copies is writable
-    for values in (closes, closes.copy()):
-        ema(values, 2)
-        rsi(values, 2)
+    indicators.warm_up()
 
 
 def _read(mapped: Segment, segment: Segment) -> None:

@@ -79,6 +79,8 @@ EXAMPLES = [pytest.param(text, id=f"{shown(path)} {n}") for path in PAGES for n,
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_example_traders_run(text: str, tmp_path: Path, recording: Path) -> None:
     """Every trader in the documents loads, evaluates without a fault and finds something."""
+    if "import talib" in text:
+        pytest.importorskip("talib", reason="TA-Lib is not installed")
     faults, signals = _replayed(text, tmp_path, recording)
     assert faults == []
     assert signals > 0

@@ -1,0 +1,58 @@
+"""Whole series of the indicators: the functions of `indicators`, with a value for every candle in place of the latest.
+
+The result has the shape of what goes in, NaN where there were too few candles yet. What a value means, where its
+definition comes from and what is raised stands with the function of the same name there.
+"""
+
+import numpy as np
+
+from common.traderapi import indicator_kernels as kernels
+from common.traderapi.indicate import Floats, checked, whole
+
+
+def sma(values: Floats, period: int) -> Floats:
+    return whole(kernels.mean, period, values)
+
+
+def ema(values: Floats, period: int) -> Floats:
+    return whole(kernels.smoothed, period, values, options=(2.0 / (checked(period) + 1.0),))
+
+
+def rsi(close: Floats, period: int = 14) -> Floats:
+    return whole(kernels.strength, period, close)
+
+
+def atr(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
+    return whole(kernels.average_range, period, high, low, close)
+
+
+def highest(values: Floats, period: int) -> Floats:
+    return whole(kernels.extreme, period, values, options=(1.0,))
+
+
+def lowest(values: Floats, period: int) -> Floats:
+    return whole(kernels.extreme, period, values, options=(-1.0,))
+
+
+def std(values: Floats, period: int) -> Floats:
+    return whole(kernels.deviation, period, values)
+
+
+def zscore(values: Floats, period: int) -> Floats:
+    return whole(kernels.score, period, values)
+
+
+def bollinger_width(close: Floats, period: int = 20, deviations: float = 2.0) -> Floats:
+    return 2.0 * deviations * std(close, period) / sma(close, period)
+
+
+def vwap(price: Floats, volume: Floats, period: int) -> Floats:
+    return whole(kernels.weighted_mean, period, price, volume)
+
+
+def returns(values: Floats, period: int = 1) -> Floats:
+    return whole(kernels.ratio, period, values) - 1.0
+
+
+def log_returns(values: Floats, period: int = 1) -> Floats:
+    return np.log(whole(kernels.ratio, period, values))
