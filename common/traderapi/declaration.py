@@ -42,6 +42,8 @@ class Trader(BaseModel):
     """`symbol`: a symbol's match depends on that symbol only. `market`: on all, as a ranking's does."""
     score_step: Annotated[float, Field(ge=0)] = 0.0
     """Score changes up to this much are no signals."""
+    version: Annotated[str, Field(max_length=64)] = ""
+    """Shown in the list of traders; else a short hash of the file, or the package's version."""
 
     @model_validator(mode="after")
     def _candles_complete(self) -> "Trader":

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pluggy
+from pydantic import BaseModel
 
 from common.traderapi.declaration import Trader
 from common.traderapi.views import Market, Symbol
@@ -15,13 +16,19 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec(firstresult=True)
-def trader() -> Trader:
+def settings() -> type[BaseModel]:
+    """The pydantic model of the trader's own settings. Called once, first; the other hooks get an instance of it."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def trader(settings: Any) -> Trader:
     """Declare the trader: its name and what it looks at. Called once, when the plugin is loaded."""
     raise NotImplementedError
 
 
 @hookspec(firstresult=True)
-def evaluate(market: Market) -> Any:
+def evaluate(market: Market, settings: Any) -> Any:
     """Which symbols of `market` match, all at once: one of
 
     - a boolean array, True where the symbol matches (its score is then 1),
@@ -34,6 +41,6 @@ def evaluate(market: Market) -> Any:
 
 
 @hookspec(firstresult=True)
-def evaluate_symbol(symbol: Symbol) -> Any:
+def evaluate_symbol(symbol: Symbol, settings: Any) -> Any:
     """Does this one symbol match: False or None, or True, or its score. Simplest to write; `evaluate` is faster."""
     raise NotImplementedError

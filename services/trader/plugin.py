@@ -1,23 +1,19 @@
 """Plugin: one loaded trader file, its contract checked, its hooks bound. Every call is caught here and nowhere else."""
 
-import importlib.util
-import inspect
 import math
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pluggy
-from pydantic import ValidationError
 
 from common.errors import PluginError
 from common.rows import Rows
-from common.traderapi import PROJECT, Market, Trader, hooks
+from common.traderapi import Market, Trader
 from services.trader.kernels import INFINITE, MISSING, scores_of_floats, scores_of_mask, scores_of_pair
+from services.trader.loading import load_code, own_settings
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -27,9 +23,18 @@ class Plugin:
     """A trader ready to be asked."""
 
     def __init__(
-        self, trader: Trader, evaluate: Callable[..., Any] | None, per_symbol: Callable[..., Any] | None
+        self,
+        trader: Trader,
+        evaluate: Callable[..., Any] | None,
+        per_symbol: Callable[..., Any] | None,
+        version: str = "",
+        helpers: tuple[Path, ...] = (),
     ) -> None:
         self.trader = trader
+        self.version = version
+        """As declared, else of its content."""
+        self.helpers = helpers
+        """Files beside its own that it imported."""
         self._evaluate = evaluate
         self._per_symbol = per_symbol
 
@@ -130,57 +135,25 @@ def _described(result: Any) -> str:
     return f"a {type(result).__name__}"
 
 
-def load_plugin(path: Path) -> Plugin:
-    """Import a trader file and check its contract. Raises PluginError naming the file and what is wrong with it."""
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hooks)
-    module = _imported(path)
-    try:
-        manager.register(module, path.stem)
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise PluginError(f"{path.name}: {error}") from None
-    declare = _function(manager, "trader")
-    evaluate, per_symbol = _function(manager, "evaluate"), _function(manager, "evaluate_symbol")
-    if declare is None:
-        raise PluginError(f"{path.name}: no hook `trader`: add a function `trader` marked with @hookimpl")
-    if (evaluate is None) == (per_symbol is None):
-        raise PluginError(f"{path.name}: needs one of the hooks `evaluate` and `evaluate_symbol`")
-    try:
-        declaration = declare()
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in fault["loc"]) or "Trader"
-        raise PluginError(f"{path.name}: hook `trader`: `{field}`: {fault['msg']}") from None
-    except BaseException as error:  # a plugin may raise anything
-        raise PluginError(f"{path.name}: hook `trader` raised {type(error).__name__}: {error}") from error
+def load_plugin(source: Path | EntryPoint, name: str = "", settings: Mapping[str, Any] | None = None) -> Plugin:
+    """Load a trader from its file or package and check its contract.
+
+    `name` replaces the declared one. `settings` are the trader's own, for its model. Raises PluginError naming the file
+    or the key at fault and what is wrong with it.
+    """
+    code = load_code(source)
+    if "trader" not in code.hooks:
+        raise code.fault("no hook `trader`: add a function `trader` marked with @hookimpl")
+    if ("evaluate" in code.hooks) == ("evaluate_symbol" in code.hooks):
+        raise code.fault("needs one of the hooks `evaluate` and `evaluate_symbol`")
+    fixed = {"settings": own_settings(code, f"traders.{name}.settings" if name else "settings", settings or {})}
+    declaration = code.call("trader", **fixed)
     if not isinstance(declaration, Trader):
-        raise PluginError(f"{path.name}: hook `trader` gave a {type(declaration).__name__}, not a Trader")
-    if declaration.scope == "market" and evaluate is None:
-        raise PluginError(f"{path.name}: scope `market` needs the hook `evaluate`")
-    return Plugin(declaration, evaluate, per_symbol)
-
-
-def _imported(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"tickflag_plugin_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"{path.name}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException as error:  # importing runs the plugin's code, which may raise anything
-        raise PluginError(f"{path.name}: does not import: {type(error).__name__}: {error}") from error
-    return module
-
-
-def _function(manager: pluggy.PluginManager, hook: str) -> Callable[..., Any] | None:
-    """The plugin's function for a hook, taking that hook's one argument. Called directly: pluggy's dispatch costs
-    more than a small trader's whole evaluation."""
-    implementations = getattr(manager.hook, hook).get_hookimpls()
-    if not implementations:
-        return None
-    function: Callable[..., Any] = implementations[0].function
-    if not implementations[0].argnames and inspect.signature(getattr(hooks, hook)).parameters:
-        return lambda _argument: function()
-    return function
+        raise code.fault(f"hook `trader` gave a {type(declaration).__name__}, not a Trader")
+    if declaration.scope == "market" and "evaluate" not in code.hooks:
+        raise code.fault("scope `market` needs the hook `evaluate`")
+    if name:
+        declaration = declaration.model_copy(update={"name": name})
+    evaluate = code.bound("evaluate", "market", fixed) if "evaluate" in code.hooks else None
+    per_symbol = code.bound("evaluate_symbol", "symbol", fixed) if "evaluate_symbol" in code.hooks else None
+    return Plugin(declaration, evaluate, per_symbol, declaration.version or code.version, code.helpers)

@@ -150,6 +150,7 @@ MISTAKES = {
     "Argument(s) {'...'} are declared in the hookimpl but can not be found in the hookspec": _file().replace(
         "(market)", "(markets)"
     ),
+    "hook `...` takes `settings`, but there is no hook `settings`": _file().replace("(market)", "(market, settings)"),
     "hook `trader`: `...`: Extra inputs are not permitted": _file(declared=", lookback=3"),
     "`candles` and `look_back` go together": _file(declared=", look_back=3"),
     "scope `market` needs the hook `evaluate`": _HEAD + _TRADER.format(", scope='market'") + _ONE_BY_ONE,

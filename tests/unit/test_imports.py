@@ -102,10 +102,10 @@ def test_services_do_not_import_one_another(path: Path) -> None:
 
 @pytest.mark.parametrize("path", _files("plugins"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_plugins_see_only_the_trader_api(path: Path) -> None:
-    """A shipped trader uses what a stranger's may use: the API, numpy and the standard library."""
+    """A shipped trader uses what a stranger's may use: the API, numpy, pydantic and the standard library."""
     for name in _imports(path):
         first = name.split(".")[0]
-        known = first == "numpy" or first in sys.stdlib_module_names or _within(name, "common.traderapi")
+        known = first in ("numpy", "pydantic") or first in sys.stdlib_module_names or _within(name, "common.traderapi")
         assert known, f"{path.name} imports {name}"
 
 

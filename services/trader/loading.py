@@ -1,0 +1,156 @@
+"""Loading: a trader's code, from its file or package, as hook functions that are bound to its settings.
+
+Hooks are called directly: pluggy checks them here, but its dispatch costs more than a small trader's whole evaluation.
+"""
+
+import hashlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.machinery import SourceFileLoader
+from importlib.metadata import EntryPoint
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+from pydantic import BaseModel, ValidationError
+
+from common.errors import PluginError
+from common.traderapi import PROJECT, hooks
+
+ENTRY_POINTS = "tickflag.traders"
+"""Group of the entry points by which packages bring traders; each names a module with hooks."""
+
+VERSION_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What was imported, checked against the hook specifications."""
+
+    label: str
+    """What errors call it: the file's name, or entry point and module."""
+    version: str
+    """The first digits of the content's SHA-256; of a package its version."""
+    helpers: tuple[Path, ...]
+    """Files of the plugin folder that it imported, as far as that is known at its start."""
+    hooks: Mapping[str, pluggy.HookImpl]
+
+    def fault(self, what: str) -> PluginError:
+        return PluginError(f"{self.label}: {what}")
+
+    def call(self, hook: str, **arguments: Any) -> Any:
+        """The answer of a hook that is asked at the start. Raises PluginError for whatever it raises."""
+        try:
+            return self.bound(hook, "", arguments)(None)
+        except ValidationError as error:
+            field, reason = _faults(error)[0]
+            raise self.fault(f"hook `{hook}`: `{field or 'Trader'}`: {reason}") from None
+        except BaseException as error:  # a plugin may raise anything
+            raise self.fault(f"hook `{hook}` raised {type(error).__name__}: {error}") from error
+
+    def bound(self, hook: str, varying: str, fixed: Mapping[str, Any]) -> Callable[[Any], Any]:
+        """The hook as a function of its argument `varying` alone, with those of `fixed` that it asks for filled in."""
+        function, wanted = self.hooks[hook].function, self.hooks[hook].argnames
+        if wanted == (varying,):
+            return function
+        filled = {name: fixed[name] for name in wanted if name != varying}
+        if varying not in wanted:
+            return lambda _argument: function(**filled)
+        if wanted[0] == varying:
+            return partial(function, **filled)
+        return lambda argument: function(**{varying: argument}, **filled)
+
+
+def load_code(source: Path | EntryPoint) -> Code:
+    """Import a trader's code. Raises PluginError naming the file or package and what is wrong with it."""
+    loaded: object
+    helpers: tuple[Path, ...] = ()
+    if isinstance(source, Path):
+        label = source.name
+        loaded, version = _imported(source)
+        helpers = _helpers(source.parent.resolve())
+    else:
+        label = f"{source.name} ({source.value})"
+        loaded, version = _from_package(source, label)
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hooks)
+    try:
+        manager.register(loaded, label)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(f"{label}: {error}") from None
+    callers = manager.get_hookcallers(loaded) or []
+    return Code(label, version, helpers, {caller.name: caller.get_hookimpls()[0] for caller in callers})
+
+
+def own_settings(code: Code, where: str, given: Mapping[str, Any]) -> BaseModel | None:
+    """The trader's own settings as its model has them, None where it has no model.
+
+    Raises PluginError; `where` is what the keys of `given` stand below, as `traders.rsi_fast.settings`.
+    """
+    if "settings" not in code.hooks:
+        askers = [name for name, impl in code.hooks.items() if "settings" in impl.argnames]
+        if askers:
+            raise code.fault(f"hook `{askers[0]}` takes `settings`, but there is no hook `settings` to say which")
+        if given:
+            raise PluginError(f"{where}: {code.label} has no settings of its own: remove {', '.join(map(str, given))}")
+        return None
+    model = code.call("settings")
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise code.fault("hook `settings` gives no pydantic model: return the class, as in `return MySettings`")
+    known = {name for key, field in model.model_fields.items() for name in (key, field.alias) if name}
+    if model.model_config.get("extra") != "allow" and given.keys() - known:
+        unknown = ", ".join(f"{where}.{key}" for key in sorted(given.keys() - known))
+        raise PluginError(f"{unknown}: no such setting; {code.label} has {', '.join(sorted(known)) or 'none'}")
+    try:
+        return model.model_validate(dict(given))
+    except ValidationError as error:
+        raise PluginError("; ".join(f"{where}{field and '.'}{field}: {why}" for field, why in _faults(error))) from None
+    except BaseException as error:  # validators are the plugin's code, which may raise anything
+        raise PluginError(f"{where}: {code.label} raised {type(error).__name__}: {error}") from error
+
+
+def _faults(error: ValidationError) -> list[tuple[str, str]]:
+    """Each as field and reason; no field where the fault is of none alone."""
+    return [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors(include_url=False)]
+
+
+def _imported(path: Path) -> tuple[ModuleType, str]:
+    """The file as a module, and its version. Compiled from the bytes that the version is of: never from a cache, which
+    two edits within a second could make stale."""
+    spec = spec_from_file_location(f"tickflag_plugin_{path.stem}", path)
+    if spec is None or not isinstance(spec.loader, SourceFileLoader):
+        raise PluginError(f"{path.name}: not a Python file")
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    folder = str(path.parent.resolve())
+    if folder not in sys.path:
+        sys.path.append(folder)  # at the end: helpers are found there, and hide nothing
+    try:
+        content = path.read_bytes()
+        exec(compile(content, path, "exec", dont_inherit=True), module.__dict__)
+    except BaseException as error:  # importing runs the plugin's code, which may raise anything
+        raise PluginError(f"{path.name}: does not import: {type(error).__name__}: {error}") from error
+    return module, content_version(content)
+
+
+def content_version(content: bytes) -> str:
+    """The version of a trader file that declares none."""
+    return hashlib.sha256(content).hexdigest()[:VERSION_DIGITS]
+
+
+def _from_package(entry: EntryPoint, label: str) -> tuple[object, str]:
+    try:
+        return entry.load(), entry.dist.version if entry.dist is not None else ""
+    except BaseException as error:  # as above
+        raise PluginError(f"{label}: does not import: {type(error).__name__}: {error}") from error
+
+
+def _helpers(folder: Path) -> tuple[Path, ...]:
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    paths = {Path(file).resolve() for file in files if file}
+    return tuple(sorted(path for path in paths if path.parent == folder and path.name.startswith("_")))
