@@ -147,12 +147,18 @@ class Segment:
     @classmethod
     def attach_current(cls, runtime: Runtime) -> "Segment":
         """Attach the segment that the pointer names. Raises AttachError."""
-        name = runtime.read_pointer()
-        if name is None:
-            raise AttachError(Attach.MISSING, "of this instance (is the feed running?)")
-        if Path(name).name != name or not name.endswith(SEGMENT_SUFFIX):
-            raise AttachError(Attach.FOREIGN, name)
-        return cls.attach(runtime.folder / name)
+        while True:
+            name = runtime.read_pointer()
+            if name is None:
+                raise AttachError(Attach.MISSING, "of this instance (is the feed running?)")
+            if Path(name).name != name or not name.endswith(SEGMENT_SUFFIX):
+                raise AttachError(Attach.FOREIGN, name)
+            try:
+                return cls.attach(runtime.folder / name)
+            except AttachError as error:
+                # It may have made way for a larger one since the pointer was read.
+                if error.state is not Attach.MISSING or runtime.read_pointer() == name:
+                    raise
 
     def publish(self, runtime: Runtime) -> None:
         """Mark the segment READY and make it the current one."""

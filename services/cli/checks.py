@@ -12,10 +12,10 @@ from typing import Any, Literal, NamedTuple
 
 from common.errors import TickflagError
 from common.layout import plan
+from common.requests import Client
 from common.runtime import MAX_SOCKET_PATH_BYTES, Role, Runtime
 from common.settings import Settings, load
 from services.cli import feed, remains
-from services.cli.client import Client
 from services.cli.output import amount, duration
 
 SERVICES = ("feed", "collector", "trader")

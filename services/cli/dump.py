@@ -14,7 +14,6 @@ from common.rows import RowReader
 from common.runtime import Runtime
 from common.segment import Segment
 from common.symbols import SymbolDirectory
-from services.cli.feed import attached
 from services.cli.output import amount, clock, duration, number, show_table
 
 FIRST = 20  # symbols shown where none are named
@@ -23,7 +22,7 @@ _KINDS = {layout.DEBUG_TICK: "tick", layout.DEBUG_KLINE: "kline", layout.DEBUG_C
 
 def dumped(runtime: Runtime, symbols: tuple[str, ...], everything: bool, debug: bool) -> dict[str, Any]:
     """The document. Raises AttachError, and TickflagError for a symbol the segment does not hold."""
-    with attached(runtime) as segment:
+    with Segment.attach_current(runtime) as segment:
         directory = SymbolDirectory(segment)
         directory.refresh()
         slots = _slots(directory, symbols, everything)

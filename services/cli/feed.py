@@ -3,26 +3,12 @@
 import time
 from typing import Any
 
-from common.errors import TickflagError
 from common.layout import HEARTBEAT, SYMBOL_COUNT
 from common.runtime import Role, Runtime
-from common.segment import Attach, AttachError, Segment
+from common.segment import AttachError, Segment
 from common.settings import Settings
 
 STALE_BEATS = 3
-_TRIES = 10  # the segment that the pointer named may have made way for a larger one
-
-
-def attached(runtime: Runtime) -> Segment:
-    """The current segment, read-only. Raises AttachError."""
-    for _ in range(_TRIES):
-        name = runtime.read_pointer()
-        try:
-            return Segment.attach_current(runtime)
-        except AttachError as error:
-            if error.state is not Attach.MISSING or runtime.read_pointer() == name:
-                raise
-    raise TickflagError("the segment is replaced all the time")
 
 
 def facts(settings: Settings, runtime: Runtime) -> dict[str, Any]:
@@ -31,7 +17,7 @@ def facts(settings: Settings, runtime: Runtime) -> dict[str, Any]:
     if pid is None:
         return {"state": "stopped"}
     try:
-        segment = attached(runtime)
+        segment = Segment.attach_current(runtime)
     except AttachError:
         return {"state": "starting", "pid": pid}
     with segment:

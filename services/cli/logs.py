@@ -10,8 +10,8 @@ import click
 
 from common import settings as configuration
 from common.errors import TickflagError
+from common.requests import Client
 from common.runtime import Runtime
-from services.cli.client import Client
 
 LOOK_S = 0.2
 

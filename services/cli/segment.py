@@ -9,10 +9,10 @@ import click
 
 from common import settings as configuration
 from common.layout import HEADER
+from common.requests import Client, not_running
 from common.runtime import Runtime
 from common.segment import AttachError, Segment
 from services.cli import remains
-from services.cli.client import Client, not_running
 from services.cli.output import amount, json_option, show_json, show_table
 
 

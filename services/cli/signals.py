@@ -12,11 +12,11 @@ import zmq
 from common import settings as configuration
 from common.codec import decode_as
 from common.errors import TickflagError
+from common.follower import Follower, Signal, newest
 from common.messages import Signals
+from common.requests import Ask, Client
 from common.runtime import Runtime
 from common.sockets import SIGNALS_IN, Context, Socket, open_socket
-from services.cli.client import Ask, Client
-from services.cli.follower import Follower, Signal, newest
 from services.cli.output import clock, number, show_json_line
 
 DEFAULT_LIMIT = 20

@@ -5,9 +5,9 @@ from typing import Any
 import click
 
 from common import settings as configuration
+from common.requests import Client, Unreachable
 from common.runtime import Role
 from services.cli import feed
-from services.cli.client import Client, Unreachable
 from services.cli.group import EXIT_FAILED
 from services.cli.output import amount, duration, json_option, share, show_json, show_table
 

@@ -3,7 +3,7 @@
 import click
 
 from common import settings as configuration
-from services.cli.client import Client
+from common.requests import Client
 
 
 @click.group()

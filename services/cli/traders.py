@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from common import settings as configuration
-from services.cli.client import Client
+from common.requests import Client
 from services.cli.output import json_option, number, share, show_json, show_table
 
 

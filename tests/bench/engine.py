@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from common.requests import Client
 from common.runtime import Runtime
 from common.segment import Segment
-from services.cli.client import Client
 from tests.bench import board
 from tests.bench.load import Load
 from tests.bench.processes import Processes, error_lines

@@ -27,9 +27,9 @@ from typing import Any, Self, TypeVar
 import psutil
 
 from common.errors import TickflagError
+from common.requests import Client, Service, Unreachable
 from common.runtime import Role, Runtime
 from common.segment import AttachError, Segment
-from services.cli.client import Client, Service, Unreachable
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("feed", "collector", "trader")

@@ -15,8 +15,8 @@ LAYERS = (
     {"atomics", "clock", "errors", "jit", "layout", "log", "messages", "prefetch"},
     {"bitset", "codec", "runtime", "traderapi"},
     {"segment", "sockets"},
-    {"rows", "settings", "swap", "symbols"},
-    {"lifecycle"},
+    {"requests", "rows", "settings", "swap", "symbols"},
+    {"follower", "lifecycle"},
 )
 """Modules and packages of `common`. An import goes to a layer further up in this list."""
 

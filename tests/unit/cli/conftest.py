@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from common.requests import Client
 from common.runtime import Runtime
-from services.cli.client import Client
 from services.cli.group import tickflag
 from tests.support.folders import runtime_folder
 

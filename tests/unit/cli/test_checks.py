@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from common import layout
+from common.requests import Unreachable
 from common.runtime import Role, Runtime
 from common.segment import Segment
 from common.settings import load
 from services.cli import checks
 from services.cli.checks import Finding, Findings
-from services.cli.client import Unreachable
 
 from .conftest import Answers, Run, trader_line
 

@@ -120,6 +120,17 @@ def test_missing(runtime: Runtime) -> None:
     assert caught.value.state is Attach.MISSING
 
 
+def test_a_segment_that_makes_way_is_followed(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pointer was read, then the feed put a larger segment in its place: that one is attached."""
+    with Segment.create(runtime, PLAN) as segment:
+        segment.publish(runtime)
+        names = iter(["0000000000000001.seg"])
+        current = runtime.read_pointer
+        monkeypatch.setattr(runtime, "read_pointer", lambda: next(names, None) or current())
+        with Segment.attach_current(runtime) as reader:
+            assert reader.generation == segment.generation
+
+
 @pytest.mark.parametrize("name", ["../other.seg", "/etc/passwd", "..", "feed.lock"])
 def test_a_pointer_out_of_the_folder_is_not_followed(runtime: Runtime, name: str) -> None:
     """FOREIGN: a pointer that names anything but a segment of its own folder."""

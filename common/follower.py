@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from common.messages import Signals
-from services.cli.client import Ask, Unreachable
+from common.requests import Ask, Unreachable
 
 PAGE = 1_000
 

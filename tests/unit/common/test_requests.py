@@ -10,9 +10,9 @@ import zmq
 from common.codec import decode_as, encode
 from common.errors import TickflagError
 from common.messages import Reply, Request
+from common.requests import Client, Unreachable
 from common.runtime import Role, Runtime
 from common.sockets import COMMANDS_SERVER, Context, open_socket
-from services.cli.client import Client, Unreachable
 
 Answer = Callable[[Request], list[Reply]]
 

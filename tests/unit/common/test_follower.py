@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import TickflagError
+from common.follower import Follower, newest
 from common.messages import Signal, Signals
-from services.cli.client import Unreachable
-from services.cli.follower import Follower, newest
+from common.requests import Unreachable
 
 
 class Journal:
