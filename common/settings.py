@@ -1,7 +1,8 @@
 """Every setting, its default, unit and limits. TOML files < environment < arguments; an unknown key is refused.
 
 The files are all `*.toml` of one folder: `TICKFLAG_CONFIG`, or `configs` below the current folder. An environment
-variable `TICKFLAG_A__B` sets key `b` of block `a`; `docs/settings.md` lists all of them.
+variable `TICKFLAG_A__B` sets key `b` of block `a`; `docs/settings.md` lists all of them. The file `traders.toml` holds
+the block `traders` alone, so its tables are named after the traders.
 """
 
 import json
@@ -22,7 +23,10 @@ PREFIX = "TICKFLAG_"
 # Variables of ours that are no settings.
 NOT_SETTINGS = {"TICKFLAG_CONFIG", "TICKFLAG_TEST_DATA"}
 
+TRADERS_FILE = "traders.toml"
+
 Milliseconds = Annotated[float, Field(ge=0, le=86_400_000)]
+TraderName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 
 
 class Block(BaseModel):
@@ -98,6 +102,10 @@ class FeedBlock(Block):
 class TraderBlock(Block):
     plugins: Path = Path("plugins")
     """Folder whose `*.py` files are traders."""
+    safe: bool = False
+    """Load no trader; everything else runs."""
+    reload: bool = True
+    """Follow changes of trader files and of `traders.toml` while running."""
     tracking: bool = True
     """Process only the changed symbols; off: all of them in every cycle."""
     deltas: bool = True
@@ -118,6 +126,15 @@ class TraderBlock(Block):
     """Time between a worker's reports to the collector."""
     log_limit_bytes: int = Field(1 << 20, ge=4096)
     """A trader's log file is cut when it is larger."""
+
+
+class TraderTable(Block):
+    source: str = ""
+    """File of the plugin folder without `.py`, or entry point; else the table's own name."""
+    enabled: bool = True
+    """Whether it runs."""
+    settings: dict[str, Any] = {}
+    """The trader's own settings, as its model has them."""
 
 
 class CollectorBlock(Block):
@@ -149,6 +166,8 @@ class Settings(BaseSettings):
     synthetic: SyntheticBlock = SyntheticBlock()  # type: ignore[call-arg] # as above
     replay: ReplayBlock = ReplayBlock()  # type: ignore[call-arg] # as above
     trader: TraderBlock = TraderBlock()  # type: ignore[call-arg] # as above
+    traders: dict[TraderName, TraderTable] = {}
+    """Instances of traders by name, each with settings of its own."""
     collector: CollectorBlock = CollectorBlock()  # type: ignore[call-arg] # as above
 
     @classmethod
@@ -190,9 +209,9 @@ def load(**arguments: Any) -> Settings:
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False):
-            key = tuple(str(part) for part in fault["loc"])
+            key = tuple(str(part) for part in fault["loc"] if part != "[key]")  # of a dict's key, not of its value
             reason = "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
-            lines.append(f"setting `{'.'.join(key)}`{_origin(key[:2], arguments)}: {reason}")
+            lines.append(f"setting `{'.'.join(key)}`{_origin(key, arguments)}: {reason}")
         raise TickflagError("\n".join(lines)) from None
 
 
@@ -225,7 +244,8 @@ def _files() -> list[Path]:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        content = tomllib.loads(path.read_text())
+        return {"traders": content} if path.name == TRADERS_FILE else content
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise TickflagError(f"{path}: {error}") from None
 
@@ -236,6 +256,8 @@ def _check_variables() -> None:
     for variable, text in os.environ.items():
         name = variable.upper()
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
+            continue
+        if name.startswith(f"{_variable('traders')}__"):  # tables have names of their own; their keys are checked later
             continue
         if name not in known:
             blocks = ", ".join(Settings.model_fields)
@@ -265,18 +287,27 @@ def _variable(*key: str) -> str:
 def origin(key: tuple[str, ...]) -> str:
     """Where the value of the setting `key`, as ("feed", "source"), comes from; nothing for a default."""
     names = {name.upper(): name for name in os.environ}
-    if _variable(*key) in names:
-        return f"environment variable {names[_variable(*key)]}"
-    whole = names.get(_variable(key[0]))  # a whole block as JSON, or parts of it
-    if whole is not None and _holds({key[0]: json.loads(os.environ[whole])}, key):
-        return f"environment variable {whole}"
+    for depth in range(len(key), 0, -1):  # the value itself, or as JSON what it is a part of
+        name = names.get(_variable(*key[:depth]))
+        if name is not None and (depth == len(key) or _holds(_json(os.environ[name]), key[depth:])):
+            return f"environment variable {name}"
     return ", ".join(str(path) for path in _files() if _holds(_parsed(path), key))
 
 
 def _origin(key: tuple[str, ...], arguments: dict[str, Any]) -> str:
-    """The same in brackets, with `arguments` before all others."""
-    where = "argument" if _holds(arguments, key) else origin(key)
-    return f" ({where})" if where else ""
+    """The same in brackets, with `arguments` before all others. A fault may lie within a value, which is no key."""
+    for depth in range(len(key), 0, -1):
+        where = "argument" if _holds(arguments, key[:depth]) else origin(key[:depth])
+        if where:
+            return f" ({where})"
+    return ""
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:  # a text as it stands
+        return text
 
 
 def _holds(tree: Any, key: tuple[str, ...]) -> bool:

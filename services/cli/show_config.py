@@ -1,6 +1,7 @@
 """`tickflag show-config`: the resolved settings, with where each comes from."""
 
 import json
+import re
 from typing import Any
 
 import click
@@ -37,11 +38,16 @@ def as_toml(entries: list[tuple[tuple[str, ...], Any, str]]) -> list[str]:
     for key, value, origin in entries:
         if key[:-1] != block:
             block = key[:-1]
-            lines += ["", f"[{'.'.join(block)}]"]
+            lines += ["", f"[{'.'.join(map(_bare, block))}]"]
         # JSON's texts, numbers, booleans and lists of them are TOML's too.
-        text = f"{key[-1]} = {json.dumps(value, ensure_ascii=False)}"
+        text = f"{_bare(key[-1])} = {json.dumps(value, ensure_ascii=False)}"
         lines.append(f"{text:<40}  # {origin}" if origin else text)
     return lines
+
+
+def _bare(name: str) -> str:
+    """A part of a TOML key, in quotes where it needs them."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
 
 
 def _leaves(key: tuple[str, ...], value: Any) -> list[tuple[tuple[str, ...], Any]]:

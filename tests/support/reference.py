@@ -17,6 +17,9 @@ from common.settings import PREFIX, Settings
 ROOT_DEFAULT = "/dev/shm/tickflag-<uid>"
 """How the documents write `runtime.root`'s default, which depends on who asks."""
 
+INSTANCE = "traders.<name>"
+"""How the documents write the block of any instance of a trader."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -34,6 +37,8 @@ class Setting:
 
     @property
     def variable(self) -> str:
+        if self.block == INSTANCE:
+            return f"{PREFIX}TRADERS__<NAME>__{self.key.upper()}"
         return PREFIX + "__".join(filter(None, (self.block, self.key))).upper()
 
 
@@ -43,6 +48,8 @@ def all_settings() -> list[Setting]:
     found = []
     for name, field in Settings.model_fields.items():
         block = field.annotation
+        if name == "traders":
+            name, block = INSTANCE, settings.TraderTable
         if isinstance(block, type) and issubclass(block, BaseModel):
             for key, inner in block.model_fields.items():
                 default = _default(name, key, inner)

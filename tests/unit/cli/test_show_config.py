@@ -12,10 +12,12 @@ from common.settings import Settings
 from .conftest import Run
 
 
-def test_the_text_is_a_configuration_file(runtime: Runtime, run: Run) -> None:
+def test_the_text_is_a_configuration_file(runtime: Runtime, run: Run, tmp_path: Path) -> None:
     """It parses as TOML and has every setting with its value."""
+    (tmp_path / "traders.toml").write_text("['rsi.fast']\n['rsi.fast'.settings]\n'a key' = [1, 2]\n")
     parsed = tomllib.loads(run("show-config").stdout)
-    assert parsed == Settings().model_dump(mode="json")
+    table = {"source": "", "enabled": True, "settings": {"a key": [1, 2]}}
+    assert parsed == Settings().model_dump(mode="json") | {"traders": {"rsi.fast": table}}
 
 
 def test_where_each_value_comes_from(

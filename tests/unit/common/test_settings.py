@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from common.errors import TickflagError
 from common.runtime import default_root
-from common.settings import PREFIX, FeedBlock, Settings, _FilesSource, config_folder, load
+from common.settings import PREFIX, FeedBlock, Settings, TraderTable, _FilesSource, config_folder, load, origin
 
 
 @pytest.fixture(autouse=True)
@@ -236,3 +236,66 @@ def test_a_named_folder_must_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("TICKFLAG_CONFIG", str(tmp_path / "missing"))
     with pytest.raises(TickflagError, match=r"TICKFLAG_CONFIG: no such folder: .*missing"):
         load()
+
+
+class TestTraders:
+    """Instances of traders: tables of `traders.toml`, and variables."""
+
+    def test_tables_are_instances(self, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Named by the table; a variable sets one value, or adds an instance."""
+        (files / "traders.toml").write_text("[fast]\nsource = 'rsi'\n[fast.settings]\nperiod = 7\nlow = 20\n['a.b']\n")
+        monkeypatch.setenv("TICKFLAG_TRADERS__FAST__SETTINGS__PERIOD", "9")
+        monkeypatch.setenv("TICKFLAG_TRADERS__FAST__SETTINGS__MODE", "wide")
+        monkeypatch.setenv("TICKFLAG_TRADERS__SLOW", '{"source": "rsi", "enabled": false}')
+        traders = load().traders
+        assert traders["fast"] == TraderTable(source="rsi", settings={"period": "9", "low": 20, "mode": "wide"})
+        assert traders["slow"] == TraderTable(source="rsi", enabled=False)
+        assert traders["a.b"] == TraderTable()
+
+    def test_origins(self, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The origin of a value is the variable or file that holds it, at whatever depth."""
+        path = files / "traders.toml"
+        path.write_text("[fast.settings]\nperiod = 7\nlow = 20\n")
+        monkeypatch.setenv("TICKFLAG_TRADERS__FAST__SETTINGS__PERIOD", "9")
+        monkeypatch.setenv("TICKFLAG_TRADERS__FAST__SOURCE", "rsi")
+        monkeypatch.setenv("TICKFLAG_TRADERS__SLOW", '{"source": "rsi"}')
+        assert origin(("traders", "fast", "settings", "period")).endswith("__PERIOD")
+        assert origin(("traders", "fast", "settings", "low")) == str(path)
+        assert origin(("traders", "slow", "source")) == "environment variable TICKFLAG_TRADERS__SLOW"
+        assert origin(("traders", "fast", "source", "x")) == ""
+
+    @pytest.mark.parametrize(
+        ("content", "fault"),
+        [
+            ("[fast]\nsorce = 'rsi'\n", "setting `traders.fast.sorce` ({path}): no such setting"),
+            (
+                "[fast]\nenabled = 'perhaps'\n",
+                "setting `traders.fast.enabled` ({path}): Input should be a valid boolean",
+            ),
+            ("[Fast]\n", "setting `traders.Fast` ({path}): String should match pattern"),
+            ("fast = 3\n", "setting `traders.fast` ({path}): Input should be a valid dictionary"),
+            ("[fast]\nsettings = 3\n", "setting `traders.fast.settings` ({path}): Input should be a valid dictionary"),
+        ],
+    )
+    def test_a_bad_table_is_named(self, files: Path, content: str, fault: str) -> None:
+        """Key, file and reason."""
+        (files / "traders.toml").write_text(content)
+        assert _fault().startswith(fault.format(path=files / "traders.toml"))
+
+    def test_a_bad_variable_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A misspelt key, and a table that is no JSON."""
+        monkeypatch.setenv("TICKFLAG_TRADERS__FAST__SORCE", "rsi")
+        assert _fault() == (
+            "setting `traders.fast.sorce` (environment variable TICKFLAG_TRADERS__FAST__SORCE): no such setting"
+        )
+        monkeypatch.delenv("TICKFLAG_TRADERS__FAST__SORCE")
+        monkeypatch.setenv("TICKFLAG_TRADERS__FAST", "rsi")
+        assert _fault().startswith("setting `traders.fast` (environment variable TICKFLAG_TRADERS__FAST): ")
+
+    def test_an_instance_in_two_files_is_refused(self, files: Path) -> None:
+        """The block may stand in another file too, but a table in one only."""
+        (files / "engine.toml").write_text("[traders.fast]\n")
+        (files / "traders.toml").write_text("[slow]\n")
+        assert load().traders.keys() == {"fast", "slow"}
+        (files / "traders.toml").write_text("[fast]\n")
+        assert _fault() == f"{files / 'traders.toml'}: `traders.fast` is also set in another file"
