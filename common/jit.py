@@ -19,6 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _SOURCES = (
     *(f"common/{name}.py" for name in ("jit", "layout", "atomics", "prefetch", "bitset", "symbols", "swap", "rows")),
+    "common/intake.py",
     "common/traderapi/indicator_kernels.py",
     "services/feed/state.py",
 )

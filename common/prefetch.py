@@ -9,17 +9,18 @@ from numba.extending import intrinsic, overload
 
 
 def prefetch(array: Any, i: int) -> None:
-    """Begin to load entry `i` of a contiguous one-dimensional array. Nothing happens outside a kernel."""
+    """Begin to load entry `i` of a one-dimensional array. Nothing happens outside a kernel."""
 
 
 @intrinsic
 def _prefetch(_typing: Any, array: Any, i: Any) -> Any:
-    if not (isinstance(array, types.Array) and array.ndim == 1 and array.layout == "C"):
-        raise TypeError(f"prefetch works on contiguous one-dimensional arrays, not {array}")
+    if not (isinstance(array, types.Array) and array.ndim == 1):
+        raise TypeError(f"prefetch works on one-dimensional arrays, not {array}")
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        address = builder.bitcast(builder.gep(data, [args[1]]), cgutils.voidptr_t)
+        entries = context.make_array(signature.args[0])(context, builder, args[0])
+        offset = builder.mul(args[1], builder.extract_value(entries.strides, 0))
+        address = builder.gep(builder.bitcast(entries.data, cgutils.voidptr_t), [offset])
         number = ir.IntType(32)
         hint = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
         function = cgutils.get_or_insert_function(builder.module, hint, "llvm.prefetch.p0")  # type: ignore[no-untyped-call] # numba is partly typed

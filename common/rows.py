@@ -19,6 +19,7 @@ from common.segment import Segment
 
 MAX_TRIES = 8
 AHEAD = 8  # rows; by then a line has come from memory
+PER_LINE = 8  # numbers in a cache line
 
 UNKNOWN = np.zeros((), layout.TICKER)  # what a mirror shows of a symbol without data
 for _field in layout.TICKER.names or ():
@@ -75,8 +76,20 @@ def _expect(row_versions: Any, tickers: Any, slot: int) -> None:
 
 
 @kernel
+def _expect_candles(heads: Any, opens: Any, rings: Any, fields: Any, slot: int, look_back: int) -> None:
+    """As `_expect`, for its newest candles."""
+    prefetch(opens, slot)
+    depth = rings.shape[2]
+    first = heads[slot] + depth - min(look_back, depth)
+    for f in range(len(fields)):
+        ring = rings[slot, fields[f]]
+        for back in range(0, min(look_back, depth), PER_LINE):
+            prefetch(ring, (first + back) % depth)
+
+
+@kernel
 def copy_tickers(
-    row_versions: Any, versions: Any, tickers: Any, slots: Any, scatter: bool, out_slots: Any, out_seen: Any, out: Any
+    versions: Any, row_versions: Any, tickers: Any, slots: Any, scatter: bool, out_slots: Any, out_seen: Any, out: Any
 ) -> int:
     """Copy the rows of `slots`; gives how many could be read. Those are in `out_slots`, `out_seen` and `out`.
 
@@ -110,7 +123,7 @@ def copy_tickers(
 
 @kernel
 def copy_rows(
-    row_versions: Any, versions: Any, tickers: Any, heads: Any, opens: Any, rings: Any, fields: Any, forming: bool,
+    versions: Any, row_versions: Any, tickers: Any, heads: Any, opens: Any, rings: Any, fields: Any, forming: bool,
     slots: Any, scatter: bool, out_slots: Any, out_seen: Any, out: Any, out_candles: Any, out_valid: Any,
 ) -> int:  # fmt: skip
     """As `copy_tickers`, with the candles of one interval: `heads`, `opens` and `rings` are that interval's."""
@@ -118,6 +131,9 @@ def copy_rows(
     for i in range(len(slots)):
         if i + AHEAD < len(slots):
             _expect(row_versions, tickers, slots[i + AHEAD])
+            _expect_candles(heads, opens, rings, fields, slots[i + AHEAD], out_candles.shape[2])
+        if i + 2 * AHEAD < len(slots):
+            prefetch(heads, slots[i + 2 * AHEAD])
         slot = slots[i]
         at = len(out) - 1 if scatter else done
         for _ in range(MAX_TRIES):
@@ -174,11 +190,12 @@ class RowReader:
         self, segment: Segment, channel: int, wish: CandleWish | None, chunk: int, mirror: bool = False
     ) -> None:
         arrays = segment.arrays
-        self._limit = segment.layout.capacity if mirror else chunk
-        size = self._limit + mirror  # a mirror has a last row in which copies are made before they count
-        self._arrays = arrays
+        self.limit = segment.layout.capacity if mirror else chunk
+        """How many rows one read takes at most."""
+        self.mirror = mirror
+        self.wish = wish
+        size = self.limit + mirror  # a mirror has a last row in which copies are made before they count
         self._versions = arrays.versions if channel == 0 else arrays.heads[channel - 1]
-        self._mirror = mirror
         self._slots = np.zeros(size, np.int32)
         self._seen = np.zeros(size, np.int64)
         self._words = np.zeros((size, TICKER_WORDS), np.int64)
@@ -190,45 +207,45 @@ class RowReader:
         self._valid: npt.NDArray[np.int32] | None = None
         self._shown_candles: npt.NDArray[np.float64] | None = None
         self._shown_valid: npt.NDArray[np.int32] | None = None
-        self._wish = wish
+        self._sources: tuple[Any, ...] = (arrays.versions, arrays.ticker_words)
+        self._targets: tuple[Any, ...] = (self._slots, self._seen, self._words)
         if wish is not None:
             longest = segment.layout.depth + wish.forming
             if not 1 <= wish.look_back <= longest:
                 raise ValueError(f"look-back must be 1 to {longest}, not {wish.look_back}")
-            self._fields = np.array(wish.fields, np.int64)
             self._candles = np.full((len(wish.fields), size, wish.look_back), np.nan)
             self._shown_candles = self._candles.view()
             self._shown_candles.flags.writeable = False
             self._valid = np.zeros(size, np.int32)
             self._shown_valid = self._valid.view()
             self._shown_valid.flags.writeable = False
-            self._heads = arrays.heads[wish.interval]
-            self._opens = arrays.opens[:, wish.interval]
-            self._rings = arrays.rings[wish.interval]
+            fields = np.array(wish.fields, np.int64)
+            candles = (arrays.heads[wish.interval], arrays.opens[:, wish.interval], arrays.rings[wish.interval])
+            self._sources = (*self._sources, *candles, fields, wish.forming)
+            self._targets = (*self._targets, self._candles, self._valid)
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """What the copying kernels take beside slots and versions, in their order."""
+        return (*self._sources, *self._targets)
 
     def read(self, slots: npt.NDArray[np.int32]) -> Rows:
-        """Copy the rows of `slots`. Raises ValueError for more than `chunk` (a mirror: than there are symbols)."""
-        if len(slots) > self._limit:
-            raise ValueError(f"{len(slots)} rows are more than this reader has room for, {self._limit}")
-        arrays, wish = self._arrays, self._wish
-        if wish is None:
-            n = copy_tickers(
-                arrays.versions, self._versions, arrays.ticker_words, slots, self._mirror,
-                self._slots, self._seen, self._words,
-            )  # fmt: skip
-        else:
-            n = copy_rows(
-                arrays.versions, self._versions, arrays.ticker_words, self._heads, self._opens, self._rings,
-                self._fields, wish.forming, slots, self._mirror,
-                self._slots, self._seen, self._words, self._candles, self._valid,
-            )  # fmt: skip
-        return self._shown(self._limit if self._mirror else n, n, len(slots) - n)
+        """Copy the rows of `slots`. Raises ValueError for more than `limit`."""
+        if len(slots) > self.limit:
+            raise ValueError(f"{len(slots)} rows are more than this reader has room for, {self.limit}")
+        copy: Any = copy_tickers if self.wish is None else copy_rows
+        n = copy(self._versions, *self._sources, slots, self.mirror, *self._targets)
+        return self.shown(n, len(slots) - n)
+
+    def shown(self, n: int, failed: int) -> Rows:
+        """The `n` rows just read; a mirror shows all it has."""
+        return self._view(self.limit if self.mirror else n, n, failed)
 
     def mirrored(self, count: int) -> Rows:
         """The first `count` rows of a mirror, as they were last read; prices of a row never read are NaN."""
-        return self._shown(count, 0, 0)
+        return self._view(count, 0, 0)
 
-    def _shown(self, rows: int, n: int, failed: int) -> Rows:
+    def _view(self, rows: int, n: int, failed: int) -> Rows:
         return Rows(
             slots=self._slots[:n],
             versions=self._seen[:n],

@@ -172,6 +172,13 @@ class ChannelReader:
         """Symbols processed at least once: those that a pass over everything would take."""
         self._words = np.zeros(segment.layout.flag_words, np.uint32)
         self._slots = np.zeros(segment.layout.capacity, np.int32)
+        self.arrays = (
+            self._control, self._living, self._cycles, self._flags,
+            self._words, self.versions, self.seen, watched, self._slots,
+        )  # fmt: skip
+        """What the kernels of the fast path take, in their order."""
+        self._plain = memoryview(self._control)  # type: ignore[arg-type] # numpy arrays are buffers
+        self._closed = channel * CONTROL_WORDS + CLOSED
         # How often the exact path was required, and how many of these a commit has answered: one required while a
         # take is being worked on is owed to the next. A new reader has seen nothing and owes one.
         self._required, self._answered, self._answering = 1, 0, 0
@@ -187,9 +194,8 @@ class ChannelReader:
         self._required += 1
 
     def pending(self) -> bool:
-        """A take would find something to look at."""
-        closed, _ = observe(self._control, self._living, self.channel)
-        return self.owes_exact or bool(closed > self.done)
+        """A take would find something to look at. A plain look, in no order with other accesses: the take observes."""
+        return self._plain[self._closed] > self.done or self.owes_exact
 
     def observe(self) -> tuple[int, int]:
         """(last closed cycle, symbol count)."""
@@ -207,11 +213,20 @@ class ChannelReader:
             # the older aim, which is covered as well, and the count belongs to that one.
             return self._exact(closed, count, False)
         n, known, foreign = select_flagged(self._words, count, self.versions, self.seen, self.watched, self._slots)
+        return self.taken(closed, n, known, foreign, count)
+
+    def taken(self, closed: int, n: int, known: int, foreign: int, count: int) -> Take:
+        """The take of a fast path that a kernel went: `n` slots stand in the last of `arrays`."""
+        self._answering = self._required
         return Take(Route.FAST, closed, self._slots[:n], n + known + foreign, known, foreign, count)
 
     def commit(self, take: Take, slots: npt.NDArray[np.int32], versions: npt.NDArray[np.int64], retry: bool) -> None:
         """The take's work succeeded: `slots` were processed at `versions`; `retry` says that some could not be read."""
-        self.covered += commit_seen(self.seen, slots, versions)
+        self.committed(take, commit_seen(self.seen, slots, versions), retry)
+
+    def committed(self, take: Take, fresh: int, retry: bool) -> None:
+        """As `commit`, where the versions are in `seen` already: `fresh` of them are a symbol's first."""
+        self.covered += fresh
         self.done = take.target
         self._answered = self._answering
         self._retrying = retry

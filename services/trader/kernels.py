@@ -9,6 +9,7 @@ import numpy as np
 
 from common.jit import kernel
 from common.layout import STATUS_TRADING
+from common.swap import commit_seen
 
 SOUND = 0
 INFINITE = 1
@@ -51,8 +52,14 @@ def scores_of_pair(mask: Any, scores: Any, status: Any, out: Any) -> int:
 
 
 @kernel
-def difference(slots: Any, new: Any, scores: Any, entered: Any, left: Any, moved: Any) -> tuple[int, int, int]:
-    """Sort the places of `slots` whose score differs from `scores` into the three outputs; gives how many each."""
+def settle(
+    slots: Any, new: Any, scores: Any, entered: Any, left: Any, moved: Any, rows: Any, versions: Any, seen: Any
+) -> tuple[int, int, int, int]:
+    """Commit a cycle: `new` scores of `slots` into `scores`, and the `versions` at which `rows` were read into `seen`.
+
+    The places of `slots` whose score differs go to the three outputs; gives how many each, and how many of `rows` were
+    never processed before.
+    """
     e, x, m = 0, 0, 0
     for i in range(len(slots)):
         before = scores[slots[i]]
@@ -67,4 +74,5 @@ def difference(slots: Any, new: Any, scores: Any, entered: Any, left: Any, moved
         elif before == before:
             left[x] = i
             x += 1
-    return e, x, m
+        scores[slots[i]] = after
+    return e, x, m, commit_seen(seen, rows, versions)

@@ -9,20 +9,23 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from services.trader.kernels import difference
+from services.trader.kernels import settle
 
 Floats = npt.NDArray[np.float64]
 Slots = npt.NDArray[np.int32]
+Versions = npt.NDArray[np.int64]
 
 
 class Change(NamedTuple):
-    """What one cycle changes; commit it or drop it."""
+    """What one cycle changed."""
 
-    slots: Slots
-    scores: Floats
     entered: dict[str, float]
     left: list[str]
     moved: dict[str, float]
+    woken: bool
+    """A stale match became live or left."""
+    fresh: int
+    """Symbols processed for the first time."""
 
     def is_empty(self) -> bool:
         """Nothing entered, left or moved."""
@@ -57,6 +60,12 @@ class MatchSet:
         self._scores = np.full(capacity, np.nan)
         self._work = tuple(np.zeros(capacity, np.int64) for _ in range(3))
 
+    def restore(self, matches: dict[str, float]) -> None:
+        """Hold what a predecessor held, stale until evaluated. Before the first generation."""
+        self._carried = dict(matches)
+        self.count = len(matches)
+        self.entries_bytes = sum(map(entry_bytes, matches))
+
     def place(self, first: int) -> None:
         """Symbols from slot `first` on are new in the directory: matches carried over get their slot."""
         if self._carried:
@@ -65,28 +74,28 @@ class MatchSet:
                 if score is not None:
                     self._scores[slot] = score
 
-    def difference(self, slots: Slots, scores: Floats) -> Change:
-        """What committing `scores` (NaN: no match) for `slots` would change."""
+    def settle(self, slots: Slots, scores: Floats, rows: Slots, versions: Versions, seen: Versions) -> Change:
+        """Commit `scores` (NaN: no match) for `slots`, and in `seen` that `rows` were processed at `versions`.
+
+        Both move in one kernel, after which a cycle cannot fail any more. Gives what changed.
+        """
         entered, left, moved = self._work
-        e, x, m = difference(slots, scores, self._scores, entered, left, moved)
+        e, x, m, fresh = settle(slots, scores, self._scores, entered, left, moved, rows, versions, seen)
         names = self._names
-        return Change(
-            slots,
-            scores,
+        change = Change(
             {names[slots[i]]: float(scores[i]) for i in entered[:e]} if e else {},
             [names[slots[i]] for i in left[:x]] if x else [],
             {names[slots[i]]: float(scores[i]) for i in moved[:m]} if m else {},
+            bool(self.stale) and self._wake({names[slot] for slot in slots}),
+            fresh,
         )
-
-    def commit(self, change: Change) -> bool:
-        """Take the change in; True where a stale match became live or left."""
-        self._scores[change.slots] = change.scores
-        if change.entered or change.left:
-            self.count += len(change.entered) - len(change.left)
+        if e or x:
+            self.count += e - x
             self.entries_bytes += sum(map(entry_bytes, change.entered)) - sum(map(entry_bytes, change.left))
-        if not self.stale:
-            return False
-        evaluated = {self._names[slot] for slot in change.slots}
+        return change
+
+    def _wake(self, evaluated: set[str]) -> bool:
+        """Of the stale matches those evaluated are live; True where there was one."""
         woken = bool(self.stale & evaluated)
         self.stale -= evaluated
         return woken

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from common.intake import Intake
 from common.layout import CANDLE_FIELDS
 from common.messages import Result
 from common.rows import CandleWish, RowReader, Rows
@@ -15,7 +16,7 @@ from common.segment import Segment
 from common.settings import TraderBlock
 from common.swap import ChannelReader, Route, Take
 from common.symbols import SymbolDirectory
-from services.trader.matches import Floats, MatchSet, Slots
+from services.trader.matches import Floats, MatchSet, Slots, Versions
 from services.trader.plugin import Plugin
 from services.trader.results import Results, Tally
 from services.trader.watchlist import WatchList
@@ -52,10 +53,11 @@ class Runner:
             wish = CandleWish(interval, trader.look_back, fields, trader.forming)
         self._chunk = min(settings.chunk if plugin.vectorised else settings.symbol_chunk, segment.layout.capacity)
         self._rows = RowReader(segment, channel, wish, self._chunk, mirror=self._market)
+        self._intake = Intake(self._reader, self._rows)
         matches.begin_generation(segment.layout.capacity, self.directory.names)
         self._scores: Floats = np.full(segment.layout.capacity, np.nan)
         self._slots: Slots = np.zeros(segment.layout.capacity, np.int32)
-        self._versions = np.zeros(segment.layout.capacity, np.int64)
+        self._versions: Versions = np.zeros(segment.layout.capacity, np.int64)
         self._held = np.zeros(segment.layout.capacity, np.bool_)  # of a market's mirror: has data
 
     @property
@@ -86,57 +88,71 @@ class Runner:
 
         Raises PluginError; then call `fail`.
         """
+        taken = self._intake.take(len(self.directory)) if self.tracking else None
+        take, first = taken or self._observed()
+        if take.route is Route.NOTHING:
+            if self._owes_snapshot:
+                return self._results.publish_snapshot(self.done, time_ns // 1_000_000)
+            return None
+        oldest_ns = self._intake.oldest_ns if first is not None else self._reader.oldest_ns(take)
+        slots, versions = self._processed(take, first, time_ns, between)
+        n = len(slots)
+        judged = self._ranked(take.symbols if n else 0) if self._market else (slots, self._scores[:n])
+        change = self._matches.settle(*judged, slots, versions, self._reader.seen)
+        retry = n < len(take.slots)
+        self._reader.committed(take, change.fresh, retry)
+        self._count(take, n, retry)
+        if change.woken:
+            self._results.owes_snapshot = True
+        return self._results.publish(change, take.target, time_ns // 1_000_000, oldest_ns)
+
+    def _observed(self) -> tuple[Take, None]:
+        """The take where the intake has none: a first one, after a gap or a failure, or with new symbols."""
         closed, count = self._reader.observe()
         known = len(self.directory)
         if count > known:
             self.directory.refresh(count)
             self._watch.extend(self.directory.names)
             self._matches.place(known)
-        take = self._reader.take(closed, count, everything=not self.tracking)
-        if take.route is Route.NOTHING:
-            if self._owes_snapshot:
-                return self._results.publish_snapshot(self.done, time_ns // 1_000_000)
-            return None
-        n, retry = self._processed(take, time_ns, between)
-        oldest_ns = self._reader.oldest_ns(take)
-        if self._market:
-            change = self._matches.difference(*self._ranked(count if n else 0))
-        else:
-            change = self._matches.difference(self._slots[:n], self._scores[:n])
-        woken = self._matches.commit(change)
-        self._reader.commit(take, self._slots[:n], self._versions[:n], retry)
-        self._count(take, n, retry)
-        if woken:
-            self._results.owes_snapshot = True
-        return self._results.publish(change, take.target, time_ns // 1_000_000, oldest_ns)
+        return self._reader.take(closed, count, everything=not self.tracking), None
 
-    def _processed(self, take: Take, time_ns: int, between: Callable[[], None]) -> tuple[int, bool]:
-        """Read and evaluate, in chunks where they are many; gives how many succeeded and whether one must be retried.
+    def _processed(
+        self, take: Take, first: Rows | None, time_ns: int, between: Callable[[], None]
+    ) -> tuple[Slots, Versions]:
+        """Read and evaluate, in chunks where they are many; gives the slots that could be read, and their versions.
 
-        The slots, versions and scores are in the buffers of that name.
+        `first` are the rows of the first chunk where they are read already. The scores are in the buffer of that name.
         """
-        slots = take.slots
-        n = 0
-        for start in range(0, len(slots), self._chunk):
-            if start:
-                between()
-            rows = self._rows.read(slots[start : start + self._chunk])
-            size = len(rows.slots)
-            self._slots[n : n + size] = rows.slots
-            self._versions[n : n + size] = rows.versions
-            if not self._market and size:
-                self._evaluate(rows, time_ns, self._scores[n : n + size])
-            n += size
-        if self._market and n:
-            self._held[self._slots[:n]] = True
+        if len(take.slots) <= self._chunk:
+            rows = first or self._rows.read(take.slots)
+            self._judge(rows, self._scores, time_ns)
+            slots, versions = rows.slots, rows.versions
+        else:
+            n = 0
+            for start in range(0, len(take.slots), self._chunk):
+                if start:
+                    between()
+                    first = None
+                rows = first or self._rows.read(take.slots[start : start + self._chunk])
+                size = len(rows.slots)
+                self._slots[n : n + size] = rows.slots
+                self._versions[n : n + size] = rows.versions
+                self._judge(rows, self._scores[n:], time_ns)
+                n += size
+            slots, versions = self._slots[:n], self._versions[:n]
+        if self._market and len(slots):
+            self._held[slots] = True
             everyone = self._rows.mirrored(take.symbols)
             names = self.directory.names
             self._plugin.evaluate(everyone, lambda: names[: take.symbols], time_ns, self._scores[: take.symbols])
-        return n, n < len(slots)
+        return slots, versions
 
-    def _evaluate(self, rows: Rows, time_ns: int, out: Floats) -> None:
-        names = self.directory.names
-        self._plugin.evaluate(rows, lambda: [names[slot] for slot in rows.slots], time_ns, out)
+    def _judge(self, rows: Rows, out: Floats, time_ns: int) -> None:
+        """The scores of `rows`, unless it takes the whole market to tell."""
+        size = len(rows.slots)
+        if size and not self._market:
+            names = self.directory.names
+            self._plugin.evaluate(rows, lambda: [names[slot] for slot in rows.slots], time_ns, out[:size])
 
     def _ranked(self, count: int) -> tuple[Slots, Floats]:
         """Of the first `count` slots those that hold data, and their scores in the market-wide evaluation just made;

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from common import layout
+from common.intake import Intake
 from common.jit import warming
 from common.rows import CandleWish, RowReader
 from common.runtime import Runtime
@@ -14,7 +15,7 @@ from common.segment import Segment
 from common.swap import ChannelReader, close_cycle
 from common.symbols import SymbolDirectory
 from common.traderapi import warmup as indicators
-from services.trader.kernels import difference, scores_of_floats, scores_of_mask, scores_of_pair
+from services.trader.kernels import scores_of_floats, scores_of_mask, scores_of_pair, settle
 
 
 def warm_up() -> None:
@@ -26,7 +27,6 @@ def warm_up() -> None:
             arrays = segment.arrays
             arrays.living[layout.SYMBOL_COUNT] = 1
             arrays.versions[0] = 2
-            arrays.control[layout.OPEN] = 1
             segment.publish(runtime)
             with Segment.attach_current(runtime) as mapped:
                 _read(mapped, segment)
@@ -36,21 +36,24 @@ def warm_up() -> None:
 def _read(mapped: Segment, segment: Segment) -> None:
     SymbolDirectory(mapped).refresh()
     for channel in (0, 1):
-        reader = ChannelReader(mapped, channel, np.ones(2, np.uint8))
-        take = reader.take(*reader.observe())
-        RowReader(mapped, channel, None, 2).read(take.slots)
-        rows = RowReader(mapped, channel, CandleWish(0, 2, (4,), True), 2).read(take.slots)
-        reader.commit(take, rows.slots, rows.versions, False)
+        segment.arrays.control[channel * layout.CONTROL_WORDS + layout.OPEN] = 1
         close_cycle(segment.arrays.control, segment.arrays.cycles, channel, 1)
-        take = reader.take(*reader.observe())
-        reader.oldest_ns(take)
+        for wish in (None, CandleWish(0, 2, (4,), True)):
+            reader = ChannelReader(mapped, channel, np.ones(2, np.uint8))
+            take = reader.take(*reader.observe())
+            row_reader = RowReader(mapped, channel, wish, 2)
+            rows = row_reader.read(take.slots)
+            reader.commit(take, rows.slots, rows.versions, False)
+            reader.done = 0  # as if the cycle had just been closed
+            assert Intake(reader, row_reader).take(1)
+            reader.oldest_ns(reader.take(*reader.observe()))
         status, out = rows.tickers["status"], np.zeros(len(rows.tickers))
         mask = out > 0.0
         scores_of_mask(mask, status, out)
         scores_of_floats(out, status, out)
         scores_of_pair(mask, out, status, out)
-    work = np.zeros(2, np.int64)
-    difference(np.zeros(0, np.int32), np.zeros(0), np.zeros(0), work, work, work)
+    none, work = np.zeros(0, np.int32), np.zeros(2, np.int64)
+    settle(none, np.zeros(0), np.zeros(0), work, work, work, none, work, work)
 
 
 def _say() -> None:

@@ -37,6 +37,7 @@ RETRY_ROWS_NS = 1 * MS  # a locked row is written within a microsecond, unless i
 FAILED_FIRST_NS = 100 * MS
 FAILED_LIMIT_NS = 5_000 * MS
 NO_SEGMENT_NS = 100 * MS
+LOOK_NS = 100 * MS  # between looks at control messages, the supervisor and the heartbeat
 REFUSED_NS = 100 * MS  # a collector that is away is asked this often
 STALE_BEATS = 3
 
@@ -133,44 +134,43 @@ class Worker:
             plugin.trader.score_step,
         )
         self._runner: Runner | None = None
+        self._segment_name = b""
         self._backoff = Backoff(FAILED_FIRST_NS, FAILED_LIMIT_NS)
         self._step_from_ns = 0  # not before; after a failure or a locked row
         self._attach_from_ns = 0
         self._unblock_ns = 0  # when a refused result is tried again; 0: none was refused
         self._beat_due_ns = 0
+        self._look_due_ns = 0
+        self._wait_ms = 0
         self._stopping = False
         self._error = ""
         self._feed_beat_ns = int(settings.feed.heartbeat_ms * MS)
         self._own_beat_ns = int(settings.trader.heartbeat_ms * MS)
+        self._look_ns = min(LOOK_NS, self._feed_beat_ns, self._own_beat_ns)
 
     def run(self) -> None:
-        poller = zmq.Poller()
-        for socket in (self._events, self._control):
-            poller.register(socket, zmq.POLLIN)
-        poller.register(self._pipe.fileno(), zmq.POLLIN)
         while not self._stopping:
             now_ns = time.monotonic_ns()
-            self._turn(now_ns)
-            wait_ns = self._wait_ns(time.monotonic_ns())
-            # An event that came meanwhile is found by the poll; a close without one, by the look at `closed`.
-            ready = dict(poller.poll(max(0, -(-wait_ns // MS))))
-            if self._events in ready:
-                self._take_event()
-            if self._control in ready:
-                self._take_control()
-            if self._pipe.fileno() in ready:
-                self._take_word()
+            if now_ns >= self._look_due_ns:
+                self._look(now_ns)
+            runner = self._runner
+            if runner is not None and now_ns >= self._step_from_ns and runner.pending():
+                self._step(runner, now_ns)
+                continue  # a cycle may have been closed meanwhile, and its event lost
+            self._await_event(self._wait_ns(now_ns))
         self._beat("stopped")
 
-    def _turn(self, now_ns: int) -> None:
-        """Attach where needed, step where something is to do, report when due."""
+    def _look(self, now_ns: int) -> None:
+        """Everything but events, at a slow pace of its own: a wake-up for an event looks at nothing else."""
+        self._look_due_ns = now_ns + self._look_ns
+        if self._pipe.poll():
+            self._take_word()
+        self._take_control()
         if self._runner is None and now_ns >= self._attach_from_ns:
             self._attach(now_ns)
         if self._unblock_ns and now_ns >= self._unblock_ns:
             self._unblock_ns = 0
             self._results.blocked = False
-        if self._runner is not None and now_ns >= self._step_from_ns and self._runner.pending():
-            self._step(self._runner, now_ns)
         if now_ns >= self._beat_due_ns:
             self._check_feed(now_ns)
             self._beat("failing" if self._error else "running" if self._feed_alive(now_ns) else "waiting")
@@ -207,14 +207,11 @@ class Worker:
             self._beat_due_ns = now_ns + self._own_beat_ns
 
     def _wait_ns(self, now_ns: int) -> int:
-        """Until the next thing that no socket tells of."""
-        due_ns = min(self._beat_due_ns, self._unblock_ns or self._beat_due_ns, now_ns + 2 * self._feed_beat_ns)
-        runner = self._runner
-        if runner is None:
-            return min(self._attach_from_ns, due_ns) - now_ns
-        if self._step_from_ns > now_ns:
-            return min(self._step_from_ns, due_ns) - now_ns
-        return 0 if runner.pending() else due_ns - now_ns
+        """Until the next thing that no event tells of. Whole looks where nothing presses: setting another time at
+        each wake-up costs more than to be late by a part of a look."""
+        if self._step_from_ns <= now_ns:
+            return self._look_ns
+        return min(self._step_from_ns - now_ns, self._look_ns)
 
     def _attach(self, now_ns: int) -> None:
         """Take the current generation, if there is one."""
@@ -236,20 +233,28 @@ class Worker:
                 sys.stderr.flush()
             self._error = str(error)
             return
+        self._segment_name = segment.path.name.encode()
         self._error = ""
         self._step_from_ns = 0
 
-    def _take_event(self) -> None:
-        """An event is a hint, and it has done its work by waking us. Only where the segment shows nothing new is it
-        worth reading: it may speak of another generation."""
-        frame = receive(self._events)
-        if frame is None or self._runner is None or self._runner.pending():
+    def _await_event(self, wait_ns: int) -> None:
+        """Wait for an event. It is a hint, and has done its work by waking us. Only where the segment shows nothing
+        new and the event names another one is it worth reading: it may speak of another generation."""
+        wait_ms = -(-wait_ns // MS)
+        if wait_ms != self._wait_ms:
+            self._events.rcvtimeo = self._wait_ms = wait_ms
+        try:
+            frame = self._events.recv()
+        except zmq.Again:
+            return
+        runner = self._runner
+        if runner is None or runner.pending() or self._segment_name in frame:
             return
         try:
             event = decode_event(frame)
         except MessageError:
             return
-        if event.generation != self._runner.segment.generation:
+        if event.generation != runner.segment.generation:
             self._move()
 
     def _check_feed(self, now_ns: int) -> None:

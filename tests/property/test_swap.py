@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from common import layout
+from common.intake import Intake
 from common.layout import CANDLE_FIELDS, CLOSED, CONTROL_WORDS
 from common.rows import CandleWish, RowReader, Rows
 from common.segment import Segment
@@ -52,6 +53,7 @@ class Reader:
     segment: Segment
     channel: ChannelReader
     rows: RowReader
+    intake: Intake
     chunk: int
     announced: Channel
     watched: Any
@@ -60,6 +62,8 @@ class Reader:
     """Slot -> version, last price and candles when it was processed."""
     retry: set[int] = field(default_factory=set)
     reached: int = 0
+    known: int = 0
+    """Symbols at the last look."""
 
 
 class UpdateProtocol(RuleBasedStateMachine):
@@ -158,10 +162,13 @@ class UpdateProtocol(RuleBasedStateMachine):
         channel, candles, mirror = fields
         segment = Segment.attach_current(self.runtime)
         wish = CandleWish(max(channel - 1, 0), DEPTH, tuple(range(len(CANDLE_FIELDS))), False) if candles else None
+        reader = ChannelReader(segment, channel, watched[: segment.layout.capacity])
+        rows = RowReader(segment, channel, wish, chunk, mirror)
         return Reader(
             segment,
-            ChannelReader(segment, channel, watched[: segment.layout.capacity]),
-            RowReader(segment, channel, wish, chunk, mirror),
+            reader,
+            rows,
+            Intake(reader, rows),
             chunk,
             self.model.channels[channel],
             watched,
@@ -196,10 +203,10 @@ class UpdateProtocol(RuleBasedStateMachine):
         for number, reader in enumerate(self.readers):
             self._wake(reader, between=between if number == 0 else _QUIET)
 
-    @rule(number=_numbers, locked=st.none() | _slots, between=_between)
-    def wake(self, number: int, locked: int | None, between: tuple[Any, Any, Any]) -> None:
-        """A reader wakes at any moment, the writer goes on between its steps, and a row may be locked."""
-        self._wake(self.readers[number], locked=locked, between=between)
+    @rule(number=_numbers, locked=st.none() | _slots, between=_between, fused=st.booleans())
+    def wake(self, number: int, locked: int | None, between: tuple[Any, Any, Any], fused: bool) -> None:
+        """A reader wakes at any moment, by its intake or by steps with the writer in between; a row may be locked."""
+        self._wake(self.readers[number], locked=locked, between=between, fused=fused)
 
     @rule(number=_numbers, between=_between)
     def process_all(self, number: int, between: tuple[Any, Any, Any]) -> None:
@@ -218,13 +225,16 @@ class UpdateProtocol(RuleBasedStateMachine):
         fails: str = "no",
         locked: int | None = None,
         between: tuple[Any, Any, Any] = _QUIET,
+        fused: bool = True,
     ) -> None:
+        taken = reader.intake.take(reader.known) if fused and not everything and locked is None else None
         closed, count = reader.channel.observe()
+        reader.known = count
         self._write(between[0])
-        take = reader.channel.take(closed, count, everything)
-        event(f"route {take.route.value}")
+        take = taken[0] if taken else reader.channel.take(closed, count, everything)
+        event(f"route {take.route.value}{', fused' if taken else ''}")
         self._write(between[1])
-        processed, failed = self._process(reader, take, locked)
+        processed, failed = self._process(reader, take, locked, taken[1] if taken else None)
         self._write(between[2])
         if fails != "no":
             if fails == "properly":
@@ -238,9 +248,9 @@ class UpdateProtocol(RuleBasedStateMachine):
         self._check(reader, take, closed)
 
     def _process(
-        self, reader: Reader, take: Take, locked: int | None
+        self, reader: Reader, take: Take, locked: int | None, first: Rows | None
     ) -> tuple[dict[int, tuple[int, float, Any]], set[int]]:
-        """Copies of the rows taken, chunk by chunk, and the slots that stayed locked."""
+        """Copies of the rows taken, chunk by chunk, and the slots that stayed locked. `first` are the first chunk's."""
         versions = self.market.segment.arrays.versions
         slots = take.slots.copy()
         copies: dict[int, tuple[int, float, Any]] = {}
@@ -248,9 +258,9 @@ class UpdateProtocol(RuleBasedStateMachine):
         current = any(reader.announced is channel for channel in self.model.channels)
         locks = slots[locked % len(slots) :][:1] if locked is not None and current and len(slots) else slots[:0]
         versions[locks] += 1
-        for start in range(0, len(slots), reader.chunk):
-            chunk = slots[start : start + reader.chunk]
-            rows = reader.rows.read(chunk)
+        for start in range(0, len(slots), reader.rows.limit):
+            chunk = slots[start : start + reader.rows.limit]
+            rows = first if first and start == 0 else reader.rows.read(chunk)
             for i, slot in enumerate(rows.slots.tolist()):
                 copies[slot] = self._copied(reader, rows, i, slot)
             failed |= set(chunk.tolist()) - set(rows.slots.tolist())

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.bitset import BitSet
+from common.intake import Intake
 from common.layout import CANDLE_FIELDS, CLOSED, HEARTBEAT, flag_words
 from common.rows import CandleWish, RowReader, Rows
 from common.runtime import Runtime
@@ -178,6 +179,8 @@ def swap_rounds(segment_path: str, slots: int, rounds: int, seed: int) -> list[i
         market.apply(batch, 1)
         [event] = swap(market)
         until = time.perf_counter_ns() + pause_ns
+        if pause_ns > 200_000:  # one in which readers are to keep up needs no processor
+            time.sleep(pause_ns / 1e9)
         while time.perf_counter_ns() < until:
             pass
     assert event.cycle == rounds
@@ -201,15 +204,20 @@ def follow_rounds(segment_path: str, slots: int, rounds: int, seed: int, number:
     unconserved = 0
     rows.read(reader.take(*reader.observe()).slots)  # compiled or loaded before the start
     reader.oldest_ns(reader.take(*reader.observe()))
+    intake = Intake(reader, rows)
+    intake.take(slots)
     barrier()
     over, done, deadline = False, 0, time.monotonic() + WITHIN_S
     while not over or reader.pending():
         assert time.monotonic() < deadline
         over = over or segment.arrays.living[HEARTBEAT] == OVER
-        closed, count = reader.observe()
         chance = fate.random()
-        take = reader.take(closed, count, everything=chance < 0.02)
-        copy = rows.read(take.slots)
+        taken = intake.take(slots) if 0.02 < chance < 0.5 else None
+        if taken is None:
+            take = reader.take(*reader.observe(), everything=chance < 0.02)
+            copy = rows.read(take.slots)
+        else:
+            take, copy = taken
         if chance > 0.95 and not over:
             reader.require_exact()  # a failed cycle
             continue

@@ -11,7 +11,7 @@ from common.segment import Segment
 from common.settings import TraderBlock
 from common.traderapi import Market, Trader
 from services.collector.view import Draft, Position, View
-from services.trader.matches import MatchSet
+from services.trader.matches import Change, MatchSet
 from services.trader.plugin import Plugin
 from services.trader.results import Results, Tally
 from services.trader.runner import Runner
@@ -49,6 +49,13 @@ def vectorised(rule: Callable[[Market], Any], **declaration: Any) -> Plugin:
 def per_symbol(rule: Callable[..., Any], **declaration: Any) -> Plugin:
     """A plugin with the hook `evaluate_symbol`."""
     return Plugin(Trader(**{"name": "test", **declaration}), None, rule)
+
+
+def settled(matches: MatchSet, scores: dict[int, float]) -> Change:
+    """Commit scores by slot; gives what they changed."""
+    slots, versions = np.array(list(scores), np.int32), np.ones(len(scores), np.int64)
+    seen = np.zeros(1 + max(scores, default=0), np.int64)
+    return matches.settle(slots, np.array(list(scores.values()), np.float64), slots, versions, seen)
 
 
 class Seat:

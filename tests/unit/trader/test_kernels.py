@@ -53,13 +53,13 @@ def test_answers_become_scores(rows: list[tuple[bool, float, int]]) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(_finite, _finite), max_size=9), st.randoms(use_true_random=False))
-def test_difference(pairs: list[tuple[float, float]], random: object) -> None:
-    """A symbol enters where it had no score, leaves where it has none, moved where both differ; else it is nowhere."""
+def test_a_cycle_is_settled(pairs: list[tuple[float, float]], random: object) -> None:
+    """A symbol enters where it had no score, leaves where it has none, moved where both differ; else it is nowhere.
+
+    The scores are then the new ones, and the rows are seen at their versions, the first time or again.
+    """
     slots = np.arange(len(pairs), dtype=np.int32) * 2
     random.shuffle(slots)  # type: ignore[attr-defined] # hypothesis gives a Random
-    before = np.full(20, NAN)
-    for slot, (old, _) in zip(slots, pairs, strict=True):
-        before[slot] = old
     new = np.array([after for _, after in pairs])
     kinds = [(old == old, after == after, old != after) for old, after in pairs]
     expected = [
@@ -67,10 +67,16 @@ def test_difference(pairs: list[tuple[float, float]], random: object) -> None:
         [i for i, kind in enumerate(kinds) if kind[:2] == (True, False)],
         [i for i, kind in enumerate(kinds) if kind == (True, True, True)],
     ]
-    for difference in _twins("difference"):
+    rows, versions = np.array([4, 1, 7], np.int32), np.array([6, 2, 8])
+    for settle in _twins("settle"):
+        scores, seen = np.full(20, NAN), np.zeros(20, np.int64)
+        scores[slots], seen[4] = [old for old, _ in pairs], 2
         places = [np.zeros(20, np.int64) for _ in range(3)]
-        counts = difference(slots, new, before, *places)  # type: ignore[operator] # a kernel
+        *counts, fresh = settle(slots, new, scores, *places, rows, versions, seen)  # type: ignore[operator] # a kernel
         assert [place[:n].tolist() for place, n in zip(places, counts, strict=True)] == expected
+        assert _same(scores[slots], new)
+        assert np.isnan(np.delete(scores, slots)).all()
+        assert (fresh, seen[rows].tolist(), int((seen != 0).sum())) == (2, versions.tolist(), 3)
 
 
 @pytest.mark.parametrize("place", [0, 3])

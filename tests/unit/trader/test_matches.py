@@ -1,30 +1,15 @@
 from typing import Any
 
 import msgpack
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.trader.matches import Change, MatchSet, entry_bytes
+from services.trader.matches import MatchSet, entry_bytes
+from tests.support.seats import settled
 
 NAN = float("nan")
 NAMES = ["A", "B", "C", "D"]
-
-
-def _slots(*slots: int) -> Any:
-    return np.array(slots, np.int32)
-
-
-def _change(matches: MatchSet, scores: dict[int, float]) -> Change:
-    """The change that these scores by slot would make."""
-    return matches.difference(_slots(*scores), np.array(list(scores.values()), np.float64))
-
-
-def _committed(matches: MatchSet, scores: dict[int, float]) -> Change:
-    change = _change(matches, scores)
-    matches.commit(change)
-    return change
 
 
 @pytest.fixture
@@ -33,32 +18,25 @@ def matches() -> MatchSet:
     matches = MatchSet()
     matches.begin_generation(8, list(NAMES))
     matches.place(0)
-    _committed(matches, {0: NAN, 1: 2.0, 3: 4.0})
+    settled(matches, {0: NAN, 1: 2.0, 3: 4.0})
     return matches
 
 
-def test_a_difference_names_what_entered_left_and_moved(matches: MatchSet) -> None:
-    """Each symbol is in one of three places, or in none where nothing changed for it."""
-    change = _change(matches, {0: 1.0, 1: 2.5, 2: NAN, 3: NAN})
+def test_a_change_names_what_entered_left_and_moved(matches: MatchSet) -> None:
+    """Each symbol is in one of three places, or in none where nothing changed for it; the set then holds the scores."""
+    assert settled(matches, {0: NAN, 1: 2.0, 2: NAN}).is_empty()
+    assert settled(matches, {}).is_empty()
+    change = settled(matches, {0: 1.0, 1: 2.5, 2: NAN, 3: NAN})
     assert (change.entered, change.left, change.moved) == ({"A": 1.0}, ["D"], {"B": 2.5})
     assert not change.is_empty()
-    assert _change(matches, {0: NAN, 1: 2.0, 2: NAN}).is_empty()
-    assert _change(matches, {}).is_empty()
-
-
-def test_nothing_moves_before_the_commit(matches: MatchSet) -> None:
-    """A change that is dropped leaves the set as it was; one that is committed is what the set then holds."""
-    change = _change(matches, {0: 1.0, 1: 2.5, 3: NAN})
-    assert matches.scores() == {"B": 2.0, "D": 4.0}
-    assert matches.count == 2
-    assert not matches.commit(change)
+    assert not change.woken
     assert matches.scores() == {"A": 1.0, "B": 2.5}
     assert matches.count == 2
 
 
 def test_a_score_of_zero_is_a_match(matches: MatchSet) -> None:
     """Only NaN is no match."""
-    assert _committed(matches, {2: 0.0}).entered == {"C": 0.0}
+    assert settled(matches, {2: 0.0}).entered == {"C": 0.0}
     assert matches.scores()["C"] == 0.0
 
 
@@ -69,13 +47,13 @@ def test_the_bytes_of_an_entry(name: str) -> None:
 
 
 _scores = st.dictionaries(st.integers(0, 19), st.sampled_from([NAN, 1.0, 2.0, 0.25]), max_size=8)
-_steps = st.lists(st.tuples(st.sampled_from(["commit", "commit", "drop", "generation"]), _scores), max_size=12)
+_steps = st.lists(st.tuples(st.sampled_from(["commit", "commit", "generation"]), _scores), max_size=12)
 
 
 @settings(deadline=None)
 @given(steps=_steps, random=st.randoms(use_true_random=False))
 def test_a_match_set_is_a_dict_by_name(steps: list[tuple[str, dict[int, float]]], random: Any) -> None:
-    """Through commits, dropped changes and generations with other slots, the set is what a dict would hold.
+    """Through commits and generations with other slots, the set is what a dict would hold.
 
     Its count and bytes are those of that dict, and the changes told add up to it.
     """
@@ -90,20 +68,19 @@ def test_a_match_set_is_a_dict_by_name(steps: list[tuple[str, dict[int, float]]]
             matches.place(0)
             stale = set(model)
         else:
-            change = _change(matches, scores)
-            if step == "commit":
-                woken = matches.commit(change)
-                evaluated = {names[slot] for slot in scores}
-                assert woken == bool(stale & evaluated)
-                stale -= evaluated
-                for slot, score in scores.items():
-                    model.pop(names[slot], None)
-                    if score == score:
-                        model[names[slot]] = score
-                told.update(change.entered)
-                told.update(change.moved)
-                for name in change.left:
-                    del told[name]
+            change = settled(matches, scores)
+            evaluated = {names[slot] for slot in scores}
+            assert change.woken == bool(stale & evaluated)
+            assert change.fresh == len(scores)
+            stale -= evaluated
+            for slot, score in scores.items():
+                model.pop(names[slot], None)
+                if score == score:
+                    model[names[slot]] = score
+            told.update(change.entered)
+            told.update(change.moved)
+            for name in change.left:
+                del told[name]
         assert matches.scores() == model == told
         assert matches.count == len(model)
         head = 1 if len(model) < 16 else 3
@@ -119,17 +96,17 @@ def test_matches_are_carried_over_by_name(matches: MatchSet) -> None:
     names += ["D", "E"]
     matches.place(0)
     assert matches.scores() == {"B": 2.0, "D": 4.0}
-    change = _change(matches, {0: NAN, 1: 5.0})
+    change = settled(matches, {0: NAN, 1: 5.0})
     assert (change.entered, change.left) == ({"E": 5.0}, ["D"])
-    assert matches.commit(change)  # a stale match left
+    assert change.woken  # a stale match left
     assert (matches.scores(), matches.stale) == ({"B": 2.0, "E": 5.0}, {"B"})
     names += ["B"]
     matches.place(2)
-    change = _change(matches, {2: 2.0})
+    change = settled(matches, {2: 2.0})
     assert change.is_empty()
-    assert matches.commit(change)  # a stale match is live again, though its score is the same
+    assert change.woken  # a stale match is live again, though its score is the same
     assert (matches.scores(), matches.stale, matches.count) == ({"B": 2.0, "E": 5.0}, set(), 2)
-    assert not matches.commit(change)
+    assert not settled(matches, {2: 2.0}).woken
 
 
 def test_a_second_generation_before_the_first_was_filled(matches: MatchSet) -> None:
@@ -139,5 +116,5 @@ def test_a_second_generation_before_the_first_was_filled(matches: MatchSet) -> N
     matches.begin_generation(8, ["X", "D"])
     matches.place(0)
     assert (matches.scores(), matches.stale) == ({"B": 2.0, "D": 4.0}, {"B", "D"})
-    _committed(matches, {0: 1.0, 1: 4.5})
+    settled(matches, {0: 1.0, 1: 4.5})
     assert (matches.scores(), matches.stale) == ({"B": 2.0, "D": 4.5, "X": 1.0}, {"B"})

@@ -1,13 +1,13 @@
 from typing import Any
 
-import numpy as np
 import pytest
 
 from common.codec import decode, encode
 from common.messages import Delta, Snapshot
 from services.collector.view import Position, View
-from services.trader.matches import Change, MatchSet
+from services.trader.matches import MatchSet
 from services.trader.results import Results, Tally
+from tests.support.seats import settled
 
 NAN = float("nan")
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -29,10 +29,7 @@ class Sender:
     def publish(self, scores: dict[int, float]) -> Any:
         """Commit scores by slot and publish them, as a runner does."""
         self.cycle += 1
-        change: Change = self.matches.difference(
-            np.array(list(scores), np.int32), np.array(list(scores.values()), np.float64)
-        )
-        self.matches.commit(change)
+        change = settled(self.matches, scores)
         self.tally.bytes_full += self.results.full_bytes()
         return self.results.publish(change, self.cycle, 1_000 * self.cycle, 7)
 
