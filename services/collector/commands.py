@@ -96,6 +96,7 @@ class Commands:
         since = arguments.number("since", 0, 0)
         limit = arguments.number("limit", DEFAULT_SIGNALS, 1, MAX_SIGNALS)
         arguments.end()
+        page = self._journal.signals(since, limit)  # first: it may delete old ones
         first, last = self._journal.first_seq, self._journal.last_seq
         if since + 1 < first:
             raise TickflagError(
@@ -106,8 +107,7 @@ class Commands:
             raise TickflagError(
                 f"argument 'since': the last signal is {last:,}, so {since:,} is not of this journal: take a snapshot"
             )
-        signals = [signal.model_dump() for signal in self._journal.signals(since, limit)]
-        return {"signals": signals, "last_seq": last, "first_seq": first}
+        return {"signals": [signal.model_dump() for signal in page], "last_seq": last, "first_seq": first}
 
     def _control_document(self, arguments: "Arguments") -> dict[str, Any]:
         arguments.end()

@@ -1,9 +1,12 @@
-"""Journal: the signals and the match sets they add up to, in one SQLite file.
+"""Journal: the signals and the match sets they add up to, in an SQLite file and a tail beside it.
 
 signals   seq, trader, symbol, event, score, time_ms, cycle      no holes between the first and the last
 matches   trader, symbol, score                                  what all signals ever written add up to
-traders   name, incarnation, seq, cycle, retired                 the result up to which that holds
+traders   name, incarnation, seq, cycle, retired                 a result of each, of late
 meta      state_version                                          of the control state
+
+A commit of signals is one write to the tail; `fold` moves them to the tables later, many in one transaction. The tables
+alone are right as of some commit, tables and tail together as of the last one.
 """
 
 import sqlite3
@@ -15,11 +18,14 @@ from typing import NamedTuple, Self
 
 from common.errors import TickflagError
 from common.messages import Signal
+from services.collector.tail import Row, Tail
 from services.collector.view import Draft, Position
 from services.collector.views import Saved
 
-FORMAT = 1
+FORMAT = 2
 PRUNE_STEP = 10_000
+FOLD_STEP = 100  # half a millisecond, which is what a result that comes meanwhile has to wait
+TAIL_LIMIT_BYTES = 16 << 20
 
 _SCHEMA = f"""
 BEGIN;
@@ -48,9 +54,9 @@ class State(NamedTuple):
 
 
 class Journal:
-    """One thread, one process writes; others may read the file meanwhile.
+    """One thread, one process writes; others may read the tables meanwhile.
 
-    Every method raises TickflagError where the file is damaged, cannot be written or the disk is full; nothing of the
+    Every method raises TickflagError where a file is damaged, cannot be written or the disk is full; nothing of the
     batch is then in it. `path` is a file, or ":memory:".
     """
 
@@ -58,12 +64,15 @@ class Journal:
         self.path = path
         self._keep = keep
         self._database: sqlite3.Connection | None = None
+        self._tail: Tail | None = None
         self._first_seq, self._last_seq, self._state_version = 1, 0, 0
+        self._pending: list[Row] = []
+        """What the tail has and the tables have not."""
         with self._explained():
-            self._database = sqlite3.connect(path, isolation_level=None)
             try:
+                self._database = sqlite3.connect(path, isolation_level=None)
                 self._open()
-            except BaseException:  # whatever it was, the file must not stay open
+            except BaseException:  # whatever it was, the files must not stay open
                 self.close()
                 raise
 
@@ -86,74 +95,118 @@ class Journal:
 
     def load(self) -> State:
         """The control state's version and every trader, as of the last commit."""
+        self.fold_all()
         with self._explained():
             matches: dict[str, dict[str, float]] = {}
             for trader, symbol, score in self._connection.execute("SELECT trader, symbol, score FROM matches"):
                 matches.setdefault(trader, {})[symbol] = score
-            rows = self._connection.execute("SELECT name, incarnation, seq, cycle, retired FROM traders ORDER BY name")
-            traders = [
-                Saved(Position(name, incarnation, seq, cycle, bool(retired)), matches.get(name, {}))
-                for name, incarnation, seq, cycle, retired in rows
-            ]
+            rows = self._connection.execute("SELECT name, incarnation, seq, cycle, retired FROM traders")
+            # Where the process ended between signals and position, a trader that reports for the first time, or again,
+            # has matches and no position, or one that says it is gone.
+            positions = {name: Position(name) for name in matches}
+            for name, incarnation, seq, cycle, retired in rows:
+                positions[name] = Position(name, incarnation, seq, cycle, bool(retired) and name not in matches)
+            traders = [Saved(positions[name], matches.get(name, {})) for name in sorted(positions)]
             return State(self._state_version, traders)
 
-    def commit(self, drafts: Sequence[Draft], positions: Sequence[Position], state_version: int) -> list[Signal]:
-        """Write one batch as a whole; gives the drafts as numbered signals, which may be published from then on."""
-        first = self._last_seq + 1
-        keep_from = self._keep_from(self._last_seq + len(drafts))
-        # The last draft of a match decides whether it still is one; a batch may hold several.
-        final = {(draft.trader, draft.symbol): draft for draft in drafts}
+    def commit(self, drafts: Sequence[Draft], positions: Sequence[Position], state_version: int) -> list[Row]:
+        """Write one batch as a whole; gives the drafts with their numbers, which may be published from then on.
+
+        Without positions and with the version of the last commit it takes microseconds. Where the process is killed
+        in the middle, the signals may be there without the positions: a position may be older than the matches.
+        """
+        rows = [Row(seq, *draft) for seq, draft in enumerate(drafts, self._last_seq + 1)]
+        tail = self._open_tail
+        size = tail.size
         with self._explained():
-            execute, executemany = self._connection.execute, self._connection.executemany
-            execute("BEGIN IMMEDIATE")
             try:
-                if drafts:
-                    executemany(
-                        "INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?, ?)",
-                        [(seq, *draft) for seq, draft in enumerate(drafts, first)],
-                    )
-                    gone = [key for key, draft in final.items() if draft.event == "left"]
-                    there = [(*key, draft.score) for key, draft in final.items() if draft.event != "left"]
-                    if gone:
-                        executemany("DELETE FROM matches WHERE trader = ? AND symbol = ?", gone)
-                    if there:
-                        executemany("INSERT OR REPLACE INTO matches VALUES (?, ?, ?)", there)
-                if positions:
-                    executemany("INSERT OR REPLACE INTO traders VALUES (?, ?, ?, ?, ?)", positions)
-                if state_version != self._state_version:
-                    execute("INSERT OR REPLACE INTO meta VALUES ('state_version', ?)", (state_version,))
-                if keep_from > self._first_seq:
-                    execute("DELETE FROM signals WHERE seq < ?", (keep_from,))
-                execute("COMMIT")
-            except BaseException:  # an interrupt too must leave no half transaction open
-                if self._connection.in_transaction:
-                    execute("ROLLBACK")
+                if rows:
+                    tail.append(rows)
+                if positions or state_version != self._state_version:
+                    with self._transaction() as database:
+                        database.executemany("INSERT OR REPLACE INTO traders VALUES (?, ?, ?, ?, ?)", positions)
+                        database.execute("INSERT OR REPLACE INTO meta VALUES ('state_version', ?)", (state_version,))
+            except BaseException:  # an interrupt too must leave nothing of the batch
+                tail.cut(size)
                 raise
-        self._last_seq += len(drafts)
-        self._first_seq = keep_from
+        self._last_seq += len(rows)
+        self._pending += rows
         self._state_version = state_version
-        return [
-            Signal(seq=seq, trader=trader, symbol=symbol, event=event, score=score, time_ms=time_ms, cycle=cycle)
-            for seq, (trader, symbol, event, score, time_ms, cycle) in enumerate(drafts, first)
-        ]
+        return rows
+
+    @property
+    def unfolded(self) -> int:
+        """Signals that the tables do not have yet."""
+        return len(self._pending)
+
+    def fold(self) -> None:
+        """Move a part of the tail to the tables: a small one, but the larger, the more there is."""
+        full = self._open_tail.size > TAIL_LIMIT_BYTES
+        self._fold(len(self._pending) if full else max(FOLD_STEP, len(self._pending) // 8))
+
+    def fold_all(self) -> None:
+        """Move the whole tail to the tables."""
+        self._fold(len(self._pending))
 
     def signals(self, since: int, limit: int) -> list[Signal]:
-        """At most `limit` signals with a number above `since`, in order."""
+        """At most `limit` signals with a number above `since`, in order. May delete old ones first."""
+        self.fold_all()
         with self._explained():
             rows = self._connection.execute("SELECT * FROM signals WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit))
             return [Signal(**dict(zip(Signal.model_fields, row, strict=True))) for row in rows]
 
     def close(self) -> None:
-        """What was not committed is gone."""
+        """Release the files. What was not committed is gone."""
+        if self._tail is not None:
+            self._tail.close()
+            self._tail = None
         if self._database is not None:
             self._database.close()
             self._database = None
+
+    def _fold(self, count: int) -> None:
+        rows = self._pending[:count]
+        keep_from = self._keep_from(len(rows))
+        with self._explained():
+            if rows or keep_from > self._first_seq:
+                # The last signal of a match decides whether it still is one.
+                final = {(row.trader, row.symbol): row for row in rows}
+                gone = [key for key, row in final.items() if row.event == "left"]
+                there = [(*key, row.score) for key, row in final.items() if row.event != "left"]
+                with self._transaction() as database:
+                    database.executemany("INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+                    database.executemany("DELETE FROM matches WHERE trader = ? AND symbol = ?", gone)
+                    database.executemany("INSERT OR REPLACE INTO matches VALUES (?, ?, ?)", there)
+                    database.execute("DELETE FROM signals WHERE seq < ?", (keep_from,))
+                self._first_seq = keep_from
+                del self._pending[:count]
+            # Only now: if the process ends between the two, the numbers tell what the tables have already.
+            if not self._pending and self._open_tail.size:
+                self._open_tail.cut(0)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        database = self._connection
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield database
+            database.execute("COMMIT")
+        except BaseException:  # an interrupt too must leave no half transaction open
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
 
     @property
     def _connection(self) -> sqlite3.Connection:
         if self._database is None:
             raise ValueError("the journal is closed")
         return self._database
+
+    @property
+    def _open_tail(self) -> Tail:
+        if self._tail is None:
+            raise ValueError("the journal is closed")
+        return self._tail
 
     def _one(self, statement: str) -> tuple[int, ...]:
         row: tuple[int, ...] = self._connection.execute(statement).fetchone()
@@ -162,10 +215,11 @@ class Journal:
     def _open(self) -> None:
         (version,) = self._one("PRAGMA user_version")
         (tables,) = self._one("SELECT count(*) FROM sqlite_schema")
-        if version > FORMAT:
+        if version not in (0, FORMAT):
+            age, remedy = ("a newer", "update") if version > FORMAT else ("an older", "use that one")
             raise TickflagError(
-                f"journal {self.path} has format {version}, written by a newer tickflag than this one, which knows "
-                f"format {FORMAT}: update, or move the file away (signal numbers then start anew)"
+                f"journal {self.path} has format {version}, written by {age} tickflag than this one, which knows "
+                f"format {FORMAT}: {remedy}, or move the file away (signal numbers then start anew)"
             )
         if version == 0 and tables:
             raise TickflagError(f"journal {self.path} is some other program's database: move it away")
@@ -182,20 +236,31 @@ class Journal:
         self._state_version = self._one("SELECT coalesce(max(value), 0) FROM meta WHERE key = 'state_version'")[0]
         if count != self._last_seq - self._first_seq + 1:
             raise sqlite3.DatabaseError(f"signals are missing between {first} and {last}")
+        self._tail = Tail(None if self.path == ":memory:" else Path(f"{self.path}-tail"))
+        if version == 0:
+            self._tail.cut(0)  # another journal's
+        for batch in self._tail.recover():
+            # Those before were folded. After a power cut some may be missing between table and tail: the end is lost.
+            if batch[0].seq <= self._last_seq + 1 <= batch[-1].seq:
+                self._pending += batch[self._last_seq + 1 - batch[0].seq :]
+                self._last_seq = batch[-1].seq
+        self.fold_all()
 
-    def _keep_from(self, last_seq: int) -> int:
-        """The first signal to keep. In steps: a commit deletes a few thousand signals, now and then, or none."""
+    def _keep_from(self, more: int) -> int:
+        """The first signal to keep when so many more are in the table. In steps: a fold deletes a few thousand, now and
+        then, or none."""
+        last_seq = self._last_seq - len(self._pending) + more
         excess = last_seq + 1 - self._first_seq - self._keep
         if excess < min(PRUNE_STEP, self._keep):
             return self._first_seq
-        return self._first_seq + min(excess, PRUNE_STEP)
+        return self._first_seq + min(excess, max(PRUNE_STEP, more))
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """SQLite's errors as ours, with what to do."""
+        """Errors of the files as ours, with what to do."""
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise TickflagError(
                 f"journal {self.path} cannot be used: {error}: look at free space, permissions and who else has it open"
             ) from None
@@ -203,8 +268,8 @@ class Journal:
             if type(error) is not sqlite3.DatabaseError:
                 raise  # a misuse, which is our own bug
             raise TickflagError(
-                f"journal {self.path} is damaged: {error}: move it and its -wal and -shm files away and start again "
-                "(signal numbers then start anew)"
+                f"journal {self.path} is damaged: {error}: move it and its -wal, -shm and -tail files away and start "
+                "again (signal numbers then start anew)"
             ) from None
 
     def __enter__(self) -> Self:
@@ -213,4 +278,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            if error is None:
+                self.fold_all()
+        finally:
+            self.close()

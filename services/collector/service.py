@@ -1,4 +1,4 @@
-"""The collector's loop: drain, apply, commit, publish, answer."""
+"""The collector's loop: drain, apply, commit, publish; then answer, report and fold the journal."""
 
 import os
 from typing import Any
@@ -7,11 +7,11 @@ import zmq
 
 from common import sockets
 from common.clock import Clock, SystemClock
-from common.codec import decode, decode_as, encode
+from common.codec import decode, decode_as, encode, encode_signals
 from common.errors import MessageError
 from common.lifecycle import Stop
 from common.log import Logger
-from common.messages import Delta, Heartbeat, Reply, Request, Roster, Signal, Signals, Snapshot
+from common.messages import Delta, Heartbeat, Reply, Request, Roster, Snapshot
 from common.runtime import Runtime
 from common.settings import Settings
 from common.sockets import open_socket, receive, try_send
@@ -19,6 +19,7 @@ from services.collector.commands import Commands
 from services.collector.control import ControlState
 from services.collector.journal import Journal
 from services.collector.report import Report
+from services.collector.tail import Row
 from services.collector.view import Draft
 from services.collector.views import Views
 
@@ -26,7 +27,11 @@ DRAIN_LIMIT = 1_000
 REQUEST_LIMIT = 8  # a large answer takes as long as hundreds of results
 SIGNALS_PER_MESSAGE = 10_000  # so that the largest names make no frame a receiver would refuse
 
+FOLD_FROM = 10_000  # unfolded signals, below which folding waits for the heartbeat
+
 NS_PER_MS = 1_000_000
+
+_RESULTS = (Delta, Heartbeat, Snapshot, Roster)  # the most frequent first
 
 
 def run(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
@@ -36,13 +41,20 @@ def run(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
         sockets.Context() as context,
         Collector(settings, runtime, log, SystemClock(), journal, context) as collector,
     ):
-        poller = zmq.Poller()
-        poller.register(stop.fileno(), zmq.POLLIN)
-        for socket in collector.inputs:
-            poller.register(socket, zmq.POLLIN)
-        while not stop.requested:
-            if not collector.step():
-                poller.poll(collector.idle_ms())
+        serve(collector, stop)
+
+
+def serve(collector: "Collector", stop: Stop) -> None:
+    """Turn after turn until `stop` is requested."""
+    poller = zmq.Poller()
+    poller.register(stop.fileno(), zmq.POLLIN)
+    for socket in collector.inputs:
+        poller.register(socket, zmq.POLLIN)
+    while True:
+        ready = poller.poll(collector.idle_ms())
+        if ready and ready[0][0] == stop.fileno() and stop.requested:
+            return
+        collector.step()
 
 
 class Collector:
@@ -79,6 +91,7 @@ class Collector:
         self._report = Report(log, self._views, now_ns)
         self._dropped = 0
         self._published_version = 0
+        self._folding = False
         self._heartbeat_due_ns = self._expire_due_ns = now_ns
 
         self._results = open_socket(context, runtime, sockets.RESULTS_IN)
@@ -94,6 +107,8 @@ class Collector:
 
     def idle_ms(self) -> int:
         """How long `step` has nothing to do unless a message comes."""
+        if self._folding:
+            return 0
         due_ns = min(self._heartbeat_due_ns, self._expire_due_ns, self._report.due_ns)
         # Rounded up: the poller takes whole milliseconds, and waking early means to turn round for nothing.
         return max(0, due_ns - self._clock.monotonic_ns() + NS_PER_MS - 1) // NS_PER_MS
@@ -117,6 +132,11 @@ class Collector:
             self._publish_signals([])
         self._report.changes(self._views.take_changes())
         self._report.write(now_ns)
+        # Last, and in parts: nobody waits for it, and a result that comes meanwhile waits for one part only.
+        self._folding |= heartbeat or self._journal.unfolded > FOLD_FROM
+        if self._folding:
+            self._journal.fold()
+            self._folding = self._journal.unfolded > 0
         return taken
 
     def close(self) -> None:
@@ -134,14 +154,18 @@ class Collector:
                 return taken
             try:
                 message = decode(frame)
-                if not isinstance(message, Delta | Heartbeat | Snapshot | Roster):
+                if not isinstance(message, _RESULTS):
                     raise MessageError(f"{message.kind!r} is no result")
                 drafts += self._views.apply(message, now_ns)
             except MessageError as error:
                 self._drop(error)
+            if not taken and not _waiting(self._results):
+                return 1
         return DRAIN_LIMIT
 
     def _take_requests(self) -> int:
+        if not _waiting(self._requests):
+            return 0
         for taken in range(REQUEST_LIMIT):
             try:
                 *route, frame = self._requests.recv_multipart(zmq.NOBLOCK)
@@ -167,23 +191,25 @@ class Collector:
             self._log.debug("reply not sent", what=request.what, reason=str(error))
 
     def _commit(self, drafts: list[Draft], positions_too: bool) -> None:
-        """Journal, then publish. A view that moved without a signal may wait for the next heartbeat: an older position
-        with the same matches only means that more is taken for new after a crash, when all is resynced anyway."""
+        """Journal, then publish. A position that only deltas moved waits for the heartbeat: after a crash, all is
+        resynced anyway, and matches newer than their position do no harm."""
         version = self._control.version
-        if drafts or version != self._published_version or (positions_too and self._views.moved):
-            signals = self._journal.commit(drafts, self._views.take_moved(), version)
-            if signals:
-                self._publish_signals(signals)
+        anew = version != self._published_version
+        positions_too = self._views.moved and (positions_too or anew or self._views.lives_changed)
+        if drafts or anew or positions_too:
+            rows = self._journal.commit(drafts, self._views.take_moved() if positions_too else (), version)
+            if rows:
+                self._publish_signals(rows)
                 self._report.drafts(drafts)
-            if version != self._published_version:
+            if anew:
                 self._publish_control()
 
-    def _publish_signals(self, signals: list[Signal]) -> None:
+    def _publish_signals(self, rows: list[Row]) -> None:
         """The batch in one message, a very large one in several; none is the heartbeat."""
-        for start in range(0, max(1, len(signals)), SIGNALS_PER_MESSAGE):
-            part = signals[start : start + SIGNALS_PER_MESSAGE]
+        for start in range(0, max(1, len(rows)), SIGNALS_PER_MESSAGE):
+            part = rows[start : start + SIGNALS_PER_MESSAGE]
             last_seq = part[-1].seq if part else self._journal.last_seq
-            try_send(self._signals, encode(Signals(signals=part, last_seq=last_seq)))
+            try_send(self._signals, encode_signals(part, last_seq))
 
     def _publish_control(self) -> None:
         document = self._control.document(self._clock.wall_ns() // NS_PER_MS)
@@ -209,3 +235,8 @@ class Collector:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _waiting(socket: sockets.Socket) -> bool:
+    """A frame is there. Where none is, this costs a third of a refused receive."""
+    return bool(int(socket.get(zmq.EVENTS)) & zmq.POLLIN)

@@ -98,11 +98,13 @@ class View:
         if fault:
             self.desync(f"result {message.seq}: {fault}")
             return []
-        time_ms, cycle = message.time_ms, message.cycle
-        drafts = [self._leave(symbol, time_ms, cycle) for symbol in sorted(message.left)]
-        drafts += [self._enter(symbol, message.entered[symbol], time_ms, cycle) for symbol in sorted(message.entered)]
-        self.stale_symbols.difference_update(message.scores)
-        drafts += self._rescore(message.scores, time_ms, cycle)
+        time_ms, cycle, entered = message.time_ms, message.cycle, message.entered
+        drafts = [self._leave(symbol, time_ms, cycle) for symbol in sorted(message.left)] if message.left else []
+        if entered:
+            drafts += [self._enter(symbol, entered[symbol], time_ms, cycle) for symbol in sorted(entered)]
+        if message.scores:
+            self.stale_symbols.difference_update(message.scores)
+            drafts += self._rescore(message.scores, time_ms, cycle)
         self.seq, self.cycle = message.seq, message.cycle
         return drafts
 
@@ -149,7 +151,7 @@ class View:
     def _contradiction(self, message: Delta) -> str:
         """How the delta's content cannot be a change of this view; empty where it can."""
         matches = self.matches
-        left = set(message.left)
+        left = set(message.left) if message.left else ()
         if len(left) != len(message.left):
             return "a symbol left twice"
         for symbol in message.left:

@@ -64,6 +64,7 @@ class Views:
         self._known: dict[str, Known] = {}
         self._retired: dict[str, Position] = {}
         self._moved: set[str] = set()
+        self._lives_changed = False
         self._changes: list[Change] = []
         self.roster: dict[str, RosterEntry] = {}
         self.ignored = 0
@@ -95,7 +96,8 @@ class Views:
 
     def apply(self, message: Snapshot | Delta | Heartbeat | Roster, now_ns: int) -> list[Draft]:
         """Take in a message that came at the monotonic time `now_ns`. Raises MessageError for numbers too large."""
-        if isinstance(message, Roster):
+        # By kind: `isinstance` is slow for models, where the answer is no.
+        if message.kind == "roster":
             return self._apply_roster(message, now_ns)
         if max(message.incarnation, message.seq, message.cycle, message.time_ms) > LARGEST:
             raise MessageError(f"a number above {LARGEST} from trader {message.trader!r}")
@@ -109,14 +111,15 @@ class Views:
         anew = known.progress is None or message.incarnation > view.heard_incarnation
         self._hear(known, message, now_ns)
         drafts: list[Draft] = []
-        if isinstance(message, Delta):
+        if message.kind == "delta":
             drafts = view.apply_delta(message)
-        elif isinstance(message, Heartbeat):
+        elif message.kind == "heartbeat":
             view.apply_heartbeat(message)
         else:
             drafts = view.apply_snapshot(message, self._control.resync.get(trader, 0))
         if before != (view.synced, view.incarnation, view.seq):
             self._moved.add(trader)
+            self._lives_changed |= before[1] != view.incarnation
         if view.synced != before[0] or (not view.synced and trader not in self._control.resync):
             self._follow(known, anew, now_ns)
         return drafts
@@ -144,12 +147,18 @@ class Views:
         """Where the views stand that moved since the last call, sorted by trader."""
         moved = sorted(self._moved)
         self._moved.clear()
+        self._lives_changed = False
         return [self._known[name].view.position if name in self._known else self._retired[name] for name in moved]
 
     @property
     def moved(self) -> bool:
         """`take_moved` has something to give."""
         return bool(self._moved)
+
+    @property
+    def lives_changed(self) -> bool:
+        """As `moved`, and a trader came, went, or was started anew: which messages are of the past depends on it."""
+        return self._lives_changed
 
     def take_changes(self) -> list[Change]:
         """What happened since the last call, for the log."""
@@ -167,13 +176,13 @@ class Views:
         known = self._known[trader] = Known(View(past or Position(trader)), trader in self.roster)
         return known
 
-    def _hear(self, known: Known, message: Progress, now_ns: int) -> None:
+    def _hear(self, known: Known, message: Snapshot | Delta | Heartbeat, now_ns: int) -> None:
         known.heard_ns = now_ns
         known.progress = message
         if message.incarnation > known.view.heard_incarnation:
             known.down = False
             known.heartbeat = None
-        if isinstance(message, Heartbeat):
+        if message.kind == "heartbeat":
             known.heartbeat = message
             known.down = known.down or message.state == "stopped"
         if known.down:
@@ -219,6 +228,7 @@ class Views:
             if past is not None:  # put back: this incarnation may still run
                 self._known[trader] = Known(View(past._replace(retired=False)), listed=True)
                 self._moved.add(trader)
+                self._lives_changed = True
                 self._want(trader, now_ns)
             known = self._known.get(trader)
             if known is None:
@@ -234,6 +244,7 @@ class Views:
         drafts = view.clear(time_ms)
         self._retired[trader] = Position(trader, view.heard_incarnation, view.heard_seq, view.cycle, retired=True)
         self._moved.add(trader)
+        self._lives_changed = True
         self._control.settle_resync(trader)
         self._changes.append(Change(trader, "retired"))
         return drafts

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import zmq
 
 from common import sockets
 from common.clock import SystemClock
 from common.lifecycle import Stop, run_service
 from common.log import Logger
-from common.messages import Signal
 from common.runtime import Runtime
 from common.settings import Settings
 from services.collector.journal import Journal
-from services.collector.service import Collector
+from services.collector.service import Collector, serve
+from services.collector.tail import Row
 from services.collector.view import Draft, Position
 
 
@@ -27,12 +26,12 @@ class TimedJournal(Journal):
         super().__init__(path, keep)
         self.times: list[tuple[int, ...]] = []
 
-    def commit(self, drafts: Sequence[Draft], positions: Sequence[Position], state_version: int) -> list[Signal]:
+    def commit(self, drafts: Sequence[Draft], positions: Sequence[Position], state_version: int) -> list[Row]:
         came_ns = time.monotonic_ns()
-        signals = super().commit(drafts, positions, state_version)
+        rows = super().commit(drafts, positions, state_version)
         kept_ns = time.monotonic_ns()
         self.times += [(int(draft.trader[-1]), int(draft.score), came_ns, kept_ns, draft.cycle) for draft in drafts]
-        return signals
+        return rows
 
 
 def main(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
@@ -43,13 +42,7 @@ def main(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
         sockets.Context() as context,
         Collector(settings, runtime, log, SystemClock(), journal, context) as collector,
     ):
-        poller = zmq.Poller()
-        poller.register(stop.fileno(), zmq.POLLIN)
-        for socket in collector.inputs:
-            poller.register(socket, zmq.POLLIN)
-        while not stop.requested:
-            if not collector.step():
-                poller.poll(collector.idle_ms())
+        serve(collector, stop)
     np.save(Path(sys.argv[1]) / "signals.npy", np.array(journal.times, np.int64).reshape(-1, 5))
 
 

@@ -1,6 +1,7 @@
 """The journal: whole batches, numbers without holes, and what it says about files it cannot use."""
 
 import contextlib
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from services.collector import journal as journal_module
 from services.collector.journal import Journal
 from services.collector.view import Draft, Event, Position
 from services.collector.views import Saved
+from tests.support.disk import disk_full_after
 
 
 def draft(symbol: str, event: Event = "entered", score: float = 1.0, trader: str = "t") -> Draft:
@@ -31,40 +33,166 @@ def other_connection(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def crashed(path: Path, *, tail_of: Path | None = None) -> Path:
+    """A copy of the files as they are now, which is what a killed process leaves."""
+    copy = path.with_name("crashed.sqlite")
+    for name in (path, Path(f"{path}-wal")):
+        shutil.copy(name, str(name).replace(str(path), str(copy)))
+    shutil.copy(tail_of or f"{path}-tail", f"{copy}-tail")
+    return copy
+
+
+def numbers(journal: Journal) -> list[int]:
+    return [signal.seq for signal in journal.signals(0, 1_000)]
+
+
 def test_commit_numbers_the_drafts_and_all_is_there_after_a_restart(path: Path) -> None:
     """Signals, matches, positions and the control version are one commit."""
     with Journal(path) as journal:
         assert (journal.first_seq, journal.last_seq) == (1, 0)
-        signals = journal.commit([draft("A"), draft("B")], [Position("t", 3, 4, 5)], 9)
-        assert [signal.seq for signal in signals] == [1, 2]
+        rows = journal.commit([draft("A"), draft("B")], [Position("t", 3, 4, 5)], 9)
+        assert [row.seq for row in rows] == [1, 2]
         journal.commit([draft("A", "left"), draft("B", "score", 2.5)], [Position("t", 3, 5, 6)], 10)
     with Journal(path) as journal:
         assert (journal.first_seq, journal.last_seq) == (1, 4)
         assert journal.load().state_version == 10
         assert journal.load().traders == [Saved(Position("t", 3, 5, 6), {"B": 2.5})]
-        assert journal.signals(0, 2) == signals
+        assert [signal.to_array() for signal in journal.signals(0, 2)] == [list(row) for row in rows]
         assert [(s.seq, s.event, s.score) for s in journal.signals(2, 10)] == [(3, "left", 1.0), (4, "score", 2.5)]
 
 
-def test_crash_inside_a_commit_leaves_nothing_of_the_batch(path: Path) -> None:
+def test_commit_waits_in_the_tail_until_it_is_folded(path: Path) -> None:
+    """Whoever reads the tables meanwhile sees whole batches, late; the journal itself knows all."""
+    with Journal(path) as journal, other_connection(path) as reader:
+        journal.commit([draft("A"), draft("B")], [], 1)
+        assert (journal.unfolded, journal.last_seq) == (2, 2)
+        assert reader.execute("SELECT count(*) FROM signals").fetchone() == (0,)
+        journal.fold()
+        assert (journal.unfolded, journal.last_seq) == (0, 2)
+        assert reader.execute("SELECT symbol FROM matches").fetchall() == [("A",), ("B",)]
+        assert Path(f"{path}-tail").stat().st_size == 0
+        journal.commit([draft("C")], [], 1)
+        assert numbers(journal) == [1, 2, 3]
+
+
+def test_fold_takes_a_part_and_the_more_the_more_there_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result that comes meanwhile waits for one part; a tail that has grown large goes as a whole."""
+    monkeypatch.setattr(journal_module, "FOLD_STEP", 2)
+    with Journal(path) as journal:
+        for n in range(40):
+            journal.commit([draft(f"S{n}")], [], 1)
+        left = []
+        for _ in range(4):
+            journal.fold()
+            left.append(journal.unfolded)
+        assert left == [35, 31, 28, 25]
+        monkeypatch.setattr(journal_module, "TAIL_LIMIT_BYTES", 100)
+        journal.fold()
+        assert journal.unfolded == 0
+
+
+@pytest.mark.parametrize("folded", [0, 1, 3])
+def test_crash_before_the_fold_is_done_loses_and_repeats_nothing(
+    path: Path, folded: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after a commit, after a part, and after the last part but before the tail was emptied."""
+    monkeypatch.setattr(journal_module, "FOLD_STEP", 1)
+    with Journal(path) as journal:
+        journal.commit([draft("A")], [Position("t", 1, 1, 1)], 4)
+        journal.commit([draft("B"), draft("A", "left")], [], 4)
+        tail = shutil.copy(f"{path}-tail", path.with_name("tail"))
+        for _ in range(folded):
+            journal.fold()
+        copy = crashed(path, tail_of=Path(tail))
+    with Journal(copy) as journal:
+        assert journal.last_seq == 3
+        assert numbers(journal) == [1, 2, 3]
+        assert journal.load() == (4, [Saved(Position("t", 1, 1, 1), {"B": 1.0})])
+        assert [row.seq for row in journal.commit([draft("C")], [], 4)] == [4]
+
+
+def test_crash_inside_a_fold_leaves_the_commits(path: Path) -> None:
     """The files as a process leaves them that is killed in the middle of a transaction open as of the last commit."""
-    copy = path.with_name("crashed.sqlite")
     with Journal(path) as journal:
         journal.commit([draft("A")], [Position("t", 1, 1, 1)], 1)
         dying = journal._connection
         dying.execute("PRAGMA cache_size = 1")  # so that the transaction reaches the file before its end
         dying.execute("BEGIN IMMEDIATE")
-        rows = [(n, "t", f"S{n}", "entered", 1.0, 1, 1) for n in range(2, 2_000)]
+        rows = [(n, "t", f"S{n}", "entered", 1.0, 1, 1) for n in range(1, 2_000)]
         dying.executemany("INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         dying.executemany("INSERT INTO matches VALUES ('t', ?, 1.0)", [(row[2],) for row in rows])
-        written = Path(f"{path}-wal").read_bytes()
-        assert b"S1000" in written
-        copy.write_bytes(path.read_bytes())
-        Path(f"{copy}-wal").write_bytes(written)
+        copy = crashed(path)
+        assert b"S1000" in Path(f"{copy}-wal").read_bytes()
         dying.execute("ROLLBACK")
     with Journal(copy) as journal:
-        assert journal.last_seq == 1
+        assert numbers(journal) == [1]
         assert journal.load().traders == [Saved(Position("t", 1, 1, 1), {"A": 1.0})]
+
+
+def test_crash_inside_a_commit_leaves_nothing_of_the_batch(path: Path) -> None:
+    """A batch that did not reach the tail as a whole was never committed."""
+    with Journal(path) as journal:
+        journal.commit([draft("A")], [], 1)
+        whole = Path(f"{path}-tail").stat().st_size
+        journal.commit([draft("B"), draft("C")], [], 1)
+        copy = crashed(path)
+        size = Path(f"{copy}-tail").stat().st_size
+    with open(f"{copy}-tail", "r+b") as tail:
+        tail.truncate((whole + size) // 2)
+    with Journal(copy) as journal:
+        assert numbers(journal) == [1]
+
+
+@pytest.mark.parametrize("retired", [False, True])
+def test_crash_between_signals_and_position(path: Path, retired: bool) -> None:
+    """A trader that was unknown or gone and reported has matches without a position that says so: it is there."""
+    with Journal(path) as journal:
+        if retired:
+            journal.commit([], [Position("t", 5, 1, 1, retired=True)], 1)
+        journal.commit([draft("A")], [], 1)
+        copy = crashed(path)
+    with Journal(copy) as journal:
+        (saved,) = journal.load().traders
+        assert saved == Saved(Position("t", 5, 1, 1) if retired else Position("t"), {"A": 1.0})
+
+
+def test_power_cut_that_took_a_fold_ends_the_journal_there(path: Path) -> None:
+    """What the tail has behind a hole cannot be numbered; the journal goes on from what is whole."""
+    with Journal(path) as journal:
+        journal.commit([draft("A")], [], 1)
+        journal.fold_all()
+        copy = crashed(path)
+        journal.commit([draft("B")], [], 1)
+        journal.fold_all()
+        journal.commit([draft("C")], [], 1)
+        shutil.copy(f"{path}-tail", f"{copy}-tail")
+    with Journal(copy) as journal:
+        assert numbers(journal) == [1]
+        assert [row.seq for row in journal.commit([draft("D")], [], 1)] == [2]
+
+
+def test_tail_of_another_journal_is_not_taken(path: Path) -> None:
+    """Whoever moves the database away and forgets the tail begins anew all the same."""
+    with Journal(path) as journal:
+        journal.commit([draft("A")], [], 1)
+        tail = Path(f"{path}-tail").read_bytes()
+    path.unlink()
+    Path(f"{path}-tail").write_bytes(tail)
+    with Journal(path) as journal:
+        assert journal.last_seq == 0
+
+
+def test_fault_folds_nothing_and_an_orderly_end_everything(path: Path) -> None:
+    """Other programs find all signals in the tables of a journal that was closed in order."""
+    with contextlib.suppress(KeyError), Journal(path) as journal:
+        journal.commit([draft("A")], [], 1)
+        raise KeyError
+    with other_connection(path) as reader:
+        assert reader.execute("SELECT seq FROM signals").fetchall() == []
+    with Journal(path) as journal:
+        journal.commit([draft("B")], [], 1)
+    with other_connection(path) as reader:
+        assert reader.execute("SELECT seq FROM signals").fetchall() == [(1,), (2,)]
 
 
 def test_refused_commit_takes_nothing(path: Path) -> None:
@@ -75,8 +203,25 @@ def test_refused_commit_takes_nothing(path: Path) -> None:
         with pytest.raises(TickflagError, match=r"journal\.sqlite cannot be used"):
             journal.commit([draft("B")], [Position("t", 1, 2, 2)], 2)
         journal._connection.execute("PRAGMA query_only = 0")
-        assert [signal.seq for signal in journal.commit([draft("C")], [], 2)] == [2]
-        assert journal.load().traders == []
+        assert [row.seq for row in journal.commit([draft("C")], [], 2)] == [2]
+        copy = crashed(path)
+    with Journal(copy) as journal:
+        assert journal.load().traders == [Saved(Position("t"), {"A": 1.0, "C": 1.0})]
+        assert [signal.symbol for signal in journal.signals(0, 10)] == ["A", "C"]
+
+
+def test_full_disk_takes_nothing(path: Path) -> None:
+    """No byte of the batch stays in the tail, and the error names the file."""
+    with Journal(path) as journal:
+        journal.commit([draft("A")], [], 1)
+        with disk_full_after(Path(f"{path}-tail").stat().st_size + 10):
+            with pytest.raises(TickflagError, match=r"journal\.sqlite cannot be used: .*written"):
+                journal.commit([draft("B")], [], 1)
+            with pytest.raises(TickflagError, match=r"journal\.sqlite cannot be used"):
+                journal.commit([draft(f"S{n}") for n in range(100)], [], 1)
+        assert [row.seq for row in journal.commit([draft("C")], [], 1)] == [2]
+        copy = crashed(path)
+    with Journal(copy) as journal:
         assert [signal.symbol for signal in journal.signals(0, 10)] == ["A", "C"]
 
 
@@ -121,9 +266,9 @@ def test_a_smaller_limit_is_reached_step_by_step(path: Path, monkeypatch: pytest
     with Journal(path) as journal:
         journal.commit([draft(f"S{n}") for n in range(20)], [], 1)
     with Journal(path, keep=5) as journal:
-        firsts = []
-        for _ in range(6):
-            journal.commit([], [Position("t")], 1)
+        firsts = [journal.first_seq]
+        for _ in range(5):
+            journal.fold()
             firsts.append(journal.first_seq)
         assert firsts == [4, 7, 10, 13, 16, 16]
 
@@ -155,11 +300,12 @@ def test_missing_signals_are_damage(path: Path) -> None:
         Journal(path)
 
 
-def test_newer_format_is_refused(path: Path) -> None:
-    """An older program does not touch what it may not understand."""
-    with other_connection(path) as newer:
-        newer.execute("PRAGMA user_version = 2")
-    with pytest.raises(TickflagError, match=r"format 2, written by a newer tickflag"):
+@pytest.mark.parametrize(("version", "age"), [(1, "an older"), (3, "a newer")])
+def test_another_format_is_refused(path: Path, version: int, age: str) -> None:
+    """A program does not touch what it may not understand."""
+    with other_connection(path) as other:
+        other.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(TickflagError, match=rf"format {version}, written by {age} tickflag .* move the file away"):
         Journal(path)
 
 

@@ -15,10 +15,12 @@ from common.messages import Control, Message, Reply, Request, Signals, SwapEvent
 from common.runtime import Runtime
 from common.settings import load
 from common.sockets import Role, Socket, open_socket, try_send
+from services.collector import journal as journal_module
 from services.collector import service
 from services.collector.journal import Journal
 from services.collector.service import Collector
-from tests.support.fake_trader import FakeTrader
+from tests.support.disk import disk_full_after
+from tests.support.fake_trader import FakeTrader, roster
 from tests.support.folders import runtime_folder
 from tests.support.recorded_log import RecordedLog
 
@@ -269,10 +271,58 @@ def test_failed_commit_publishes_nothing_and_ends_the_collector(plant: Plant, tr
     plant.send(trader.snapshot())
     assert subscriber.poll(WITHIN_MS)
     subscriber.recv()
-    plant.journal._connection.execute("PRAGMA query_only = 1")
-    with pytest.raises(TickflagError, match="cannot be used"):
+    with disk_full_after(0), pytest.raises(TickflagError, match="cannot be used"):
         plant.send(trader.change(B=2.0))
     assert not subscriber.poll(50)
+
+
+def test_tables_take_what_came_at_the_heartbeat_part_by_part(
+    plant: Plant, trader: FakeTrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn of deltas writes to the tail only; from the heartbeat on each turn folds a part, until nothing is left."""
+    monkeypatch.setattr(journal_module, "FOLD_STEP", 4)
+    plant.beat()
+    plant.send(trader.snapshot(), *[trader.change(**{f"S{n}": 1.0}) for n in range(9)])
+    assert plant.journal.unfolded == 10
+    assert plant.collector.idle_ms() > 0
+    plant.beat()
+    assert plant.journal.unfolded == 6
+    assert plant.collector.idle_ms() == 0
+    plant.collector.step()
+    plant.collector.step()
+    assert plant.journal.unfolded == 0
+    assert plant.collector.idle_ms() > 0
+
+
+def test_many_signals_do_not_wait_for_the_heartbeat(
+    plant: Plant, trader: FakeTrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A burst does not make the tail grow until then."""
+    monkeypatch.setattr(service, "FOLD_FROM", 5)
+    plant.beat()
+    trader.matches = {f"S{n}": 1.0 for n in range(10)}
+    plant.send(trader.snapshot())
+    assert plant.journal.unfolded == 0
+
+
+def test_position_waits_for_the_heartbeat_unless_more_than_a_delta_came(plant: Plant, trader: FakeTrader) -> None:
+    """Deltas alone move it later; what a new life of the trader brings is there at once."""
+
+    def position() -> tuple[int, int]:
+        (saved,) = plant.journal.load().traders
+        return saved.position.incarnation, saved.position.seq
+
+    plant.beat()
+    plant.send(trader.snapshot())
+    assert position() == (1, 1)
+    plant.send(trader.change(B=2.0))
+    assert position() == (1, 1)
+    plant.beat()
+    assert position() == (1, 2)
+    plant.send(trader.restart(C=1.0))
+    assert position() == (2, 1)
+    plant.send(roster("breakout"), roster())
+    assert plant.journal.load().traders[0].position.retired
 
 
 def test_idle_ends_with_the_next_duty(plant: Plant) -> None:

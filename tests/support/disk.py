@@ -1,0 +1,16 @@
+"""A disk that is full, as one process sees it."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def disk_full_after(size_bytes: int) -> Iterator[None]:
+    """No file of this process can grow beyond `size_bytes`: a write is cut short there, the next one fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
