@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from common import layout
+from common.codec import Swap
 from common.errors import SymbolTableFull
+from common.jit import direct
 from common.layout import CONTROL_WORDS, COUNTER, OPEN
-from common.messages import SwapEvent
 from common.segment import Segment
-from common.swap import BUFFER_NAMES, close_cycle, open_next
+from common.swap import BUFFER_NAMES
 from common.symbols import SymbolTable
 from services.feed.announce_kernels import announce_due
+from services.feed.cycle_kernels import close_cycles, open_cycles
 from services.feed.kernels import apply_klines, apply_ticks, close_due
 from services.feed.state import DIRTY, NEXT_DUE, new_state
-from services.feed.updates import Batch
+from services.feed.updates import TICK, Batch
 
 NS = 1_000_000_000
 HOUR_S = 3_600
@@ -42,13 +44,24 @@ class Market:
         self._base_s = min(self.native_s, default=0)
         self._intervals_s = np.array(plan.intervals_s, np.int64)
         self._channels = segment.channel_names
+        self._file = segment.path.name
         self._full_reported = False
         self._watermark_done = 0
-        self.state = new_state(plan, [seconds not in native for seconds in plan.intervals_s])
+        self.state = state = new_state(plan, [seconds not in native for seconds in plan.intervals_s])
+        self._meta = memoryview(state.meta)  # type: ignore[arg-type] # numpy arrays are buffers
+        self._closed = np.zeros((plan.channel_count, 4), np.int64)
         self._step_ns = int(np.gcd.reduce(self.state.intervals_ns))  # every candle ends at a multiple of it
         for channel in range(plan.channel_count):
             word = channel * CONTROL_WORDS + OPEN
             segment.arrays.control[word] = max(1, segment.arrays.control[word])
+        # What a turn of one tick calls.
+        arrays = segment.arrays
+        self._apply_ticks = direct(apply_ticks, arrays, state, np.zeros(0, TICK), 0, 0)
+        self._announce_due = direct(announce_due, arrays, state, 0, 0)
+        self._close_cycles = direct(close_cycles, arrays.control, arrays.cycles, state.cycle, self._closed)
+        self._open_cycles = direct(
+            open_cycles, arrays.control, arrays.flags, arrays.living, state.cycle, state.meta, self._closed, 0
+        )
 
     def slot(self, name: str) -> int:
         """The symbol's slot; -1 where the table is full, which is counted. The first refusal raises SymbolTableFull."""
@@ -64,7 +77,8 @@ class Market:
     def apply(self, batch: Batch, now_ns: int) -> None:
         """Apply a batch. `now_ns` is monotonic."""
         if batch.is_ticks:
-            apply_ticks(self.segment.arrays, self.state, batch.rows, now_ns, self.rate_limit_ns)
+            rows = batch.rows.ravel()  # contiguous, as the kernel was compiled; copies only what is not
+            self._apply_ticks(self.segment.arrays, self.state, rows, now_ns, self.rate_limit_ns)
         else:
             self._apply_klines(batch, self._base_s, now_ns)
 
@@ -83,15 +97,15 @@ class Market:
 
     def next_due_ns(self) -> int:
         """Monotonic ns when the first put-off announcement is due; 0 where there is none."""
-        return int(self.state.meta[NEXT_DUE])
+        return self._meta[NEXT_DUE]
 
     def announce_due(self, now_ns: int) -> int:
         """Flag the put-off announcements that are due; gives how many."""
-        return int(announce_due(self.segment.arrays, self.state, now_ns, self.rate_limit_ns))
+        return self._announce_due(self.segment.arrays, self.state, now_ns, self.rate_limit_ns)
 
     def announce_pending(self, now_ns: int) -> int:
         """Flag all put-off announcements: before a stop, a new generation or switching the limit off."""
-        return int(announce_due(self.segment.arrays, self.state, now_ns, 0))
+        return self._announce_due(self.segment.arrays, self.state, now_ns, 0)
 
     def next_watermark_ns(self, event_ns: int) -> int:
         """Event time of the next moment at which a candle can be due to close."""
@@ -111,37 +125,23 @@ class Market:
     @property
     def dirty(self) -> bool:
         """A flag is set in an open cycle."""
-        return bool(self.state.meta[DIRTY])
+        return self._meta[DIRTY] != 0
 
-    def swap(self, send: Callable[[SwapEvent], None], now_ns: int) -> int:
-        """Close the open cycle of every channel with flags, hand each swap event to `send`; gives how many."""
-        arrays = self.segment.arrays
-        closed = 0
-        for channel, (flagged, oldest_ns) in enumerate(self.state.cycle.tolist()):
-            if not flagged:
-                continue
-            cycle = int(close_cycle(arrays.control, arrays.cycles, channel, oldest_ns))
-            try:
+    def swap(self, send: Callable[[Swap], None], now_ns: int) -> int:
+        """Close the open cycle of every channel with flags, hand each swap to `send`; gives how many."""
+        arrays, state = self.segment.arrays, self.state
+        n = self._close_cycles(arrays.control, arrays.cycles, state.cycle, self._closed)
+        try:
+            for channel, cycle, flagged, oldest_ns in self._closed[:n].tolist():
                 send(
-                    SwapEvent(
-                        channel=self._channels[channel],
-                        generation=self.segment.generation,
-                        cycle=cycle,
-                        buffer=BUFFER_NAMES[cycle % 2],
-                        segment=self.segment.path.name,
-                        flagged=flagged,
-                        symbols=len(self.symbols),
-                        oldest_ns=oldest_ns,
-                        time_ns=now_ns,
+                    Swap(
+                        self._channels[channel], self.segment.generation, cycle, BUFFER_NAMES[cycle % 2],
+                        self._file, flagged, len(self.symbols), oldest_ns, now_ns,
                     )
-                )
-            finally:  # a closed cycle takes no more flags, whatever became of its event
-                open_next(arrays.control, arrays.flags, channel)
-                self.state.cycle[channel] = 0
-                closed += 1
-                arrays.living[COUNTER["swaps"]] += 1
-        self.state.meta[DIRTY] = 0
-        return closed
+                )  # fmt: skip
+        finally:  # a closed cycle takes no more flags, whatever became of its event
+            self._open_cycles(arrays.control, arrays.flags, arrays.living, state.cycle, state.meta, self._closed, n)
+        return n
 
     def beat(self, now_ns: int) -> None:
         """Show that the feed lives."""

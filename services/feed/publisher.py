@@ -1,7 +1,6 @@
 """Publisher: swap events on their way out, and the last of each channel again as heartbeat."""
 
-from common.codec import encode_event
-from common.messages import SwapEvent
+from common.codec import Swap, encode_event
 from common.sockets import Socket, try_send
 
 
@@ -12,9 +11,9 @@ class Publisher:
         self._socket = socket
         self._last: dict[str, bytes] = {}
 
-    def send(self, event: SwapEvent) -> None:
-        frame = encode_event(event)
-        self._last[event.channel] = frame
+    def send(self, swap: Swap) -> None:
+        frame = encode_event(swap)
+        self._last[swap.channel] = frame
         try_send(self._socket, frame)
 
     def repeat(self) -> None:

@@ -1,9 +1,8 @@
 """Feed: drives source and market. One turn applies what came, closes what is due, swaps where it may, then waits."""
 
+import select
 import time
 from typing import Any
-
-import zmq
 
 from common import layout
 from common.codec import decode_as, encode
@@ -71,20 +70,19 @@ class Feed:
 
     def run(self, stop: Stop) -> None:
         """Turn until a stop is asked for."""
-        poller = zmq.Poller()
-        poller.register(stop.fileno(), zmq.POLLIN)
-        poller.register(self._commands, zmq.POLLIN)
-        for descriptor in self._source.descriptors():
-            poller.register(descriptor, zmq.POLLIN)
-        while not stop.requested:
+        commands = self._commands.fileno()
+        descriptors = [stop.fileno(), commands, *self._source.descriptors()]
+        asked = False
+        while True:
             due_ns = self.turn()
-            wait_ns = due_ns - time.monotonic_ns()
-            if wait_ns <= 0 and not poller.poll(0):
-                continue
-            # zmq waits whole milliseconds: rounded up, as a turn before its time finds nothing to do
-            ready = dict(poller.poll(max(0, -(-wait_ns // MS))))
-            if self._commands in ready:
-                self._answer()
+            wait_s = 0.0 if asked else max(0.0, (due_ns - time.monotonic_ns()) / 1e9)
+            # `select`, as polling waits whole milliseconds, which may be more than a swap interval.
+            ready, _, _ = select.select(descriptors, (), (), wait_s)
+            # ZeroMQ's descriptor tells that something came, and no more once that was looked at: look until nothing
+            # is left, a request a turn.
+            asked = (asked or commands in ready) and self._try_answer()
+            if stop.fileno() in ready and stop.requested:
+                return
 
     def turn(self) -> int:
         """One turn; gives the monotonic time when the next one is due at the latest."""
@@ -131,15 +129,16 @@ class Feed:
 
     def _next_turn_ns(self, now_ns: int) -> int:
         """The earliest of all timers."""
-        due = [now_ns + LONGEST_WAIT_NS, self._beat_due_ns]
+        due_ns = min(now_ns + LONGEST_WAIT_NS, self._beat_due_ns)
         source_ns = self._source.next_ns()
         if source_ns is not None:
-            due.append(source_ns)
-        if self.market.next_due_ns():
-            due.append(self.market.next_due_ns())
+            due_ns = min(due_ns, source_ns)
+        announcement_ns = self.market.next_due_ns()
+        if announcement_ns:
+            due_ns = min(due_ns, announcement_ns)
         if self.market.dirty:
-            due.append(self._swapped_ns + self._min_swap_ns)
-        return min(due)
+            due_ns = min(due_ns, self._swapped_ns + self._min_swap_ns)
+        return due_ns
 
     def _grow(self) -> None:
         """Twice the capacity, as a new generation; where there is no space for it, the present one stays."""
@@ -166,19 +165,22 @@ class Feed:
         for path in self._runtime.folder.glob(f"*{SEGMENT_SUFFIX}"):
             path.unlink(missing_ok=True)
 
-    def _answer(self) -> None:
-        """Answer one request of the command line."""
+    def _try_answer(self) -> bool:
+        """Answer one request of the command line; False where none has come."""
+        if not self._commands.poll(0):
+            return False
         identity, *frames = self._commands.recv_multipart()
         try:
             request = decode_as(Request, frames[-1] if frames else b"")
         except MessageError as error:
             self._log.warning("bad request", reason=str(error))
-            return
+            return True
         try:
             reply = Reply(id=request.id, result=self._carried_out(request))
         except TickflagError as error:
             reply = Reply(id=request.id, error=str(error))
         self._commands.send_multipart([identity, encode(reply)])
+        return True
 
     def _carried_out(self, request: Request) -> Any:
         now_ns = time.monotonic_ns()

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from common import layout
-from common.messages import SwapEvent
 from common.runtime import Runtime, default_root
 from common.segment import Segment
 from common.settings import TraderBlock
@@ -166,5 +165,5 @@ class Seat:
         return True
 
 
-def _unheard(_event: SwapEvent) -> None:
+def _unheard(_swap: object) -> None:
     """Readers in this process look by themselves."""

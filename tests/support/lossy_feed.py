@@ -5,9 +5,9 @@ import sys
 
 import zmq
 
+from common.codec import Swap
 from common.lifecycle import Stop, run_service
 from common.log import Logger
-from common.messages import SwapEvent
 from common.runtime import Runtime
 from common.settings import Settings
 from services.feed.publisher import Publisher
@@ -21,9 +21,9 @@ class LossyPublisher(Publisher):
     share = 0.0
     random = random.Random(3)
 
-    def send(self, event: SwapEvent) -> None:
+    def send(self, swap: Swap) -> None:
         if self.random.random() >= self.share:
-            super().send(event)
+            super().send(swap)
 
     def repeat(self) -> None:
         if self.random.random() >= self.share:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from common import layout
+from common.codec import decode_event, encode_event
 from common.messages import SwapEvent
 from common.runtime import Runtime
 from common.segment import Segment
@@ -70,10 +71,10 @@ def kline_batch(
 
 
 def swap(market: Market, now_ns: int = 1) -> list[SwapEvent]:
-    """Close the open cycles; gives their events."""
-    events: list[SwapEvent] = []
-    market.swap(events.append, now_ns)
-    return events
+    """Close the open cycles; gives their events, through the wire."""
+    frames: list[bytes] = []
+    market.swap(lambda swap: frames.append(encode_event(swap)), now_ns)
+    return [decode_event(frame) for frame in frames]
 
 
 def memory(segment: Segment) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from common import codec
-from common.codec import MAX_FRAME_BYTES, decode, decode_as, decode_event, encode, encode_event, topic
+from common.codec import MAX_FRAME_BYTES, Swap, decode, decode_as, decode_event, encode, encode_event, topic
 from common.errors import MessageError
 from common.messages import AnyMessage, Control, Delta, Heartbeat, Message, Reply, Roster, Signals, Snapshot, SwapEvent
 from tests.support.messages import MESSAGES, any_message, messages
@@ -51,10 +51,11 @@ def test_every_message_comes_back_as_it_was(message: AnyMessage, compress_from: 
 @settings(deadline=None)
 @given(event=messages(SwapEvent))
 def test_every_event_comes_back_from_its_frame(event: SwapEvent) -> None:
-    """A swap event's frame begins with its topic and decodes to the event; a channel with a zero byte has none."""
+    """A swap's frame is its topic and the event's own frame, field by field; a channel with a zero byte has none."""
     assume("\0" not in event.channel)
-    frame = encode_event(event)
-    assert frame.startswith(topic(event.channel))
+    assert event.wire_fields == ("kind", "version", *Swap._fields)
+    frame = encode_event(Swap(*event.to_array()[2:]))
+    assert frame == topic(event.channel) + encode(event)
     assert decode_event(frame) == event
 
 
@@ -171,6 +172,22 @@ def test_deltas_are_judged_as_all_messages_are(delta: Delta, data: st.DataObject
     assert message.model_dump() == expected.model_dump()
     assert message.model_fields_set == expected.model_fields_set
     assert [type(value) for value in message.to_array()] == [type(value) for value in expected.to_array()]
+
+
+_ODD: list[Any] = [None, True, -1, 2, 1.5, "", "x" * 129, {}, [], {"A": 1}, {"A": True}, {"": 1.0}, ["A", ""], [1]]
+
+
+@pytest.mark.parametrize("field", DELTA.wire_fields[1:])
+def test_each_field_of_a_delta_is_judged_as_in_all_messages(field: str) -> None:
+    """The same with each field by itself, and what is no finite number, text or whole number where one belongs."""
+    for odd in _ODD:
+        frame = _packed(DELTA, **{field: odd})
+        try:
+            expected = Delta.model_validate(msgpack.unpackb(frame))
+        except ValueError:
+            assert _refused(frame).startswith(field)
+        else:
+            assert decode(frame) == expected
 
 
 @settings(deadline=None)

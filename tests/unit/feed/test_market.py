@@ -99,6 +99,15 @@ def test_a_price_without_a_size_is_no_trade(market: Market) -> None:
     assert market.segment.arrays.opens["trades"].sum() == 0
 
 
+def test_ticks_need_not_lie_side_by_side(market: Market) -> None:
+    """A source may hand over a part of a larger array: every other tick, or a table of them."""
+    rows = tick_batch([0, 1, 2, 1], [1.0, 2.0, 3.0, 4.0]).rows
+    market.apply(Batch(rows[::2]), 1)
+    assert market.segment.arrays.tickers["last"][:3].tolist() == [1, 0, 3]
+    market.apply(Batch(rows.reshape(2, 2)), 1)
+    assert market.segment.arrays.tickers["last"][:3].tolist() == [1, 4, 3]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
