@@ -73,7 +73,7 @@ def _replay(path: Path, tracking: bool, debug: bool) -> tuple[int, Summary]:
     plugins = [load_plugin(file) for file in sorted(SHIPPED.glob("[a-z]*.py"))]
     faults: list[str] = []
     with Replay(settings, [open_recording(path, lambda _fault: None)], plugins, faults.append) as engine:
-        engine.market.segment.arrays.living[layout.DEBUG_ON] = int(debug)
+        engine.player.market.segment.arrays.living[layout.DEBUG_ON] = int(debug)
 
         def play() -> None:
             for _ in engine.run():

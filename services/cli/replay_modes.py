@@ -1,0 +1,130 @@
+"""The three things a replay can be for: to see the signals, to compare with tracking off, to sweep settings."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from common.errors import PluginError, TickflagError
+from common.settings import Settings
+from services.cli import replay_output as output
+from services.cli.replay_traders import load_traders
+
+if TYPE_CHECKING:
+    from services.feed.recordings import Recording
+    from services.replay.period import Period
+    from services.replay.study import Horizon
+    from services.replay.sweep import Combination
+
+
+def complain(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all of them take. Standard output is `out`; what traders print must not go there."""
+
+    settings: Settings
+    recordings: "Sequence[Recording]"
+    files: Sequence[Path]
+    period: "Period"
+    pace: float
+    horizons: "Sequence[Horizon]"
+    as_json: bool
+    out: TextIO
+
+    def progress(self, quiet: bool) -> output.Progress:
+        return output.Progress(sum(recording.rows for recording in self.recordings), self.out, quiet)
+
+
+def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None) -> Callable[[], None]:
+    """Signals as they come; gives what shows the summary."""
+    from services.replay.chart import check_chart, write_chart
+    from services.replay.engine import Replay
+    from services.replay.report import Report
+
+    plugins = [plugin for _, plugin in load_traders(job.files, only, complain).values()]
+    if chart is not None:
+        check_chart(chart)
+    write = output.write_json if job.as_json else output.write_text
+    with contextlib.ExitStack() as stack:
+        engine = stack.enter_context(
+            Replay(
+                job.settings, job.recordings, plugins, complain,
+                job.pace, job.period, job.horizons, tracked=chart is not None,
+            )
+        )  # fmt: skip
+        written = None if report is None else stack.enter_context(Report(report))
+        advance = stack.enter_context(job.progress(quiet=False))
+        for signal in engine.run():
+            write(signal, job.out)
+            if written is not None:
+                written.add(signal)
+            advance(engine.player.applied)
+        summary, study = engine.summary().plain(), engine.study
+        assert study is not None  # it was asked for
+        names = list(summary["traders"])
+        if written is not None:
+            written.finish(summary, names, study)
+        if chart is not None:
+            write_chart(chart, _title(job), names, study)
+    if job.as_json:
+        return lambda: output.show_json_result("summary", summary)
+    return lambda: output.show_summary(summary)
+
+
+def compare(job: Job, only: Sequence[str]) -> Callable[[], None]:
+    """With tracking and without, side by side; gives what shows the result, and exits with 1 at a difference."""
+    from services.replay.against import Comparison, without_tracking
+    from services.replay.player import Player
+    from services.replay.seats import Seats
+
+    plugins = [plugin for _, plugin in load_traders(job.files, only, complain).values()]
+    again = [plugin for _, plugin in load_traders(job.files, only, _unsaid).values()]
+    with Player(job.settings, job.recordings, complain, job.pace, job.period) as player:
+        flagged = Seats(job.settings, player.segment, plugins, complain)
+        full = Seats(without_tracking(job.settings), player.segment, again, lambda fault: complain(f"full: {fault}"))
+        comparison = Comparison(player, flagged, full)
+        with job.progress(quiet=True) as advance:
+            for _ in comparison.run():
+                advance(player.applied)
+    return lambda: output.show_comparison(comparison, job.as_json)
+
+
+def sweep(job: Job, combinations: "Sequence[Combination]") -> Callable[[], None]:
+    """Each combination's own run, all in one pass; gives what shows their rows."""
+    from services.replay.player import Player
+    from services.replay.sweep import Sweep
+    from services.trader.plugin import load_plugin
+
+    names = list(dict.fromkeys(one.trader for one in combinations))
+    found = load_traders(job.files, names, complain)
+    plugins = []
+    for combination in combinations:
+        try:
+            plugins.append((combination, load_plugin(found[combination.trader][0], settings=combination.settings)))
+        except PluginError as error:
+            raise TickflagError(f"{combination}: {error}") from None
+    with Player(job.settings, job.recordings, complain, job.pace, job.period) as player:
+        swept = Sweep(job.settings, player, plugins, job.horizons, complain)
+        with job.progress(quiet=True) as advance:
+            for _ in swept.run():
+                advance(player.applied)
+        digests = swept.digests()
+    return lambda: output.show_sweep(digests, job.as_json)
+
+
+def _title(job: Job) -> str:
+    from services.replay.period import utc
+
+    names = ", ".join(Path(recording.name).name for recording in job.recordings)
+    start_ns, end_ns = job.period.span(job.recordings)
+    return f"Replay of {names}, {utc(start_ns)[:-4]} to {utc(end_ns)[:-4]} UTC"
+
+
+def _unsaid(_fault: str) -> None:
+    """The same was said when the traders were loaded the first time."""

@@ -1,0 +1,165 @@
+"""What a replay shows: signals as they come, then tables, or the same as lines of JSON; a progress bar."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from common.messages import Signal
+from services.cli.group import EXIT_FAILED
+from services.cli.output import duration, finite, share, show_table
+
+if TYPE_CHECKING:
+    from services.replay.against import Comparison
+    from services.replay.sweep import Combination
+
+FIELDS = ("seq", "trader", "symbol", "event", "score", "time_ms", "cycle")
+
+
+def plain_signal(signal: Signal) -> dict[str, Any]:
+    return {name: getattr(signal, name) for name in FIELDS}
+
+
+def write_json(signal: Signal, out: TextIO) -> None:
+    out.write(json.dumps(plain_signal(signal)) + "\n")
+
+
+def write_text(signal: Signal, out: TextIO) -> None:
+    from services.replay.period import utc
+
+    moment = utc(signal.time_ms * 1_000_000)[:-4]  # to the second
+    click.echo(f"{moment}  {signal.trader:<16} {signal.event:<8} {signal.symbol:<28} {signal.score:.6g}", out)
+
+
+def show_summary(summary: Mapping[str, Any]) -> None:
+    """Each trader's matches, what its signals were worth, and what it all cost."""
+    click.echo("")
+    for trader, matches in summary["matches"].items():
+        shown = ", ".join(f"{symbol} {score:.4g}" for symbol, score in list(matches.items())[:8])
+        click.echo(f"{trader:<16} {len(matches):>5} matches  {shown}{' ...' if len(matches) > 8 else ''}")
+    click.echo("")
+    show_studies(("trader",), [((trader,), digest) for trader, digest in summary["traders"].items()])
+    click.echo("")
+    click.echo(
+        f"{summary['ticks']:,} updates of {summary['symbols']:,} symbols in {summary['cycles']:,} cycles; "
+        f"{summary['processed']:,} evaluations, {summary['efficiency']:.1%} not needed; results "
+        f"{summary['bytes_sent']:,} bytes, full ones would be {summary['bytes_full']:,}"
+    )
+
+
+def show_studies(keys: tuple[str, ...], studies: Iterable[tuple[tuple[Any, ...], Mapping[str, Any]]]) -> None:
+    """Two tables: the signals, and the returns at each horizon. `keys` name the columns that tell the studies apart."""
+    signals, returns = [], []
+    for key, digest in studies:
+        held = digest["held_ms"]
+        signals.append(
+            (
+                *key, digest["entered"], digest["left"], digest["score"], digest["matching"],
+                share(digest["time_in_set"] or 0.0, 1.0), _duration(held["mean"]), _duration(held["median"]),
+            )
+        )  # fmt: skip
+        returns += [
+            (
+                *key, horizon, found["count"], *(_percent(found[name]) for name in ("mean", "median", "baseline")),
+                _rate(found["hit_rate"]), found["beyond"],
+            )
+            for horizon, found in digest["returns"].items()
+        ]  # fmt: skip
+    show_table((*keys, ">entered", ">left", ">score", ">matching", ">time in set", ">held mean", ">median"), signals)
+    click.echo("")
+    show_table((*keys, "after", ">entries", ">mean", ">median", ">baseline", ">hit rate", ">beyond"), returns)
+
+
+def show_comparison(comparison: "Comparison", as_json: bool) -> None:
+    """That both sides were the same, or the first difference and exit code 1."""
+    from services.replay.period import utc
+
+    found = comparison.difference
+    if as_json:
+        counts = {"signals": comparison.signals, "cycles": comparison.cycles}
+        difference = None if found is None else asdict(found)
+        show_json_result("against", {"identical": found is None, **counts, "difference": difference})
+    elif found is None:
+        click.echo(f"identical: {comparison.signals:,} signals, {comparison.cycles:,} cycles")
+    else:
+        nothing = "no match" if found.what == "match" else "nothing"
+        flagged, full = (nothing if value is None else value for value in (found.flagged, found.full))
+        click.echo(
+            f"different: trader {found.trader!r}, symbol {found.symbol!r}, cycle {found.cycle:,}, "
+            f"{utc(found.time_ms * 1_000_000)}: {found.what} {flagged} with tracking, {full} without"
+        )
+    if found is not None:
+        click.get_current_context().exit(EXIT_FAILED)
+
+
+def show_sweep(digests: "Iterable[tuple[Combination, Mapping[str, Any]]]", as_json: bool) -> None:
+    """A row for each combination, in a table for each trader."""
+    grids: dict[str, list[tuple[Combination, Mapping[str, Any]]]] = {}
+    for combination, digest in digests:
+        if as_json:
+            own = {"trader": combination.trader, "settings": combination.settings}
+            show_json_result("combination", {**own, **digest})
+        grids.setdefault(combination.trader, []).append((combination, digest))
+    if as_json:
+        return
+    for trader, rows in grids.items():
+        first, digest = rows[0]
+        columns = [*first.settings, ">entered", ">left", ">time in set", ">held mean"]
+        columns += [f">{horizon} {what}" for horizon in digest["returns"] for what in ("mean", "baseline", "hit rate")]
+        click.echo(trader)
+        show_table(columns, [_sweep_row(combination, digest) for combination, digest in rows])
+        click.echo("")
+
+
+def _sweep_row(combination: "Combination", digest: Mapping[str, Any]) -> list[Any]:
+    row = [*combination.settings.values(), digest["entered"], digest["left"]]
+    row += [share(digest["time_in_set"] or 0.0, 1.0), _duration(digest["held_ms"]["mean"])]
+    for found in digest["returns"].values():
+        row += [_percent(found["mean"]), _percent(found["baseline"]), _rate(found["hit_rate"])]
+    return row
+
+
+def show_json_result(key: str, content: Any) -> None:
+    """One line `{key: content}`; what JSON cannot say is null."""
+    click.echo(json.dumps({key: finite(content)}))
+
+
+class Progress:
+    """A bar on standard error where that is a terminal; `quiet`: no signals run through the terminal."""
+
+    def __init__(self, total: int, out: TextIO, quiet: bool) -> None:
+        self._bar: Any = None
+        if sys.stderr.isatty() and (quiet or not out.isatty()):
+            from rich.console import Console
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(console=Console(stderr=True))
+            self._task = self._bar.add_task("replay", total=total)
+
+    def __enter__(self) -> Callable[[int], None]:
+        if self._bar is not None:
+            self._bar.start()
+        return self._advance
+
+    def _advance(self, applied: int) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=applied)
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _duration(ms: float | None) -> str:
+    return "-" if ms is None else duration(ms)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100.0 * value:+.3f} %"
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else share(value, 1.0)

@@ -1,0 +1,166 @@
+"""Replays of a part of a recording: what is history, what counts, and which traders run."""
+
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.support.engine import write_trader
+from tests.support.generated import KLINES, START_MS, TICKS
+from tests.support.replays import EVERY_CYCLE, ROOT, Outcome, replay, run, write_ticks
+
+SECOND = 1_000_000_000
+START_NS = START_MS * 1_000_000
+CUT_MS = START_MS + 7 * 60_000 + 300  # amid the ticks
+
+pytestmark = pytest.mark.timeout(240)  # on a machine that may be busy
+
+
+def _iso(ms: int) -> str:
+    return str(pd.Timestamp(ms, unit="ms").isoformat())
+
+
+@cache
+def _played(*arguments: str) -> Outcome:
+    """The shipped traders over our own recording, a cycle for each moment."""
+    return replay(*arguments, "--traders", ROOT / "plugins", KLINES, TICKS, settings=EVERY_CYCLE)
+
+
+def _moves(signals: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without scores that moved, which depend on what was told before; and without numbers."""
+    return [
+        {key: value for key, value in signal.items() if key != "seq" and (key != "score" or signal["event"] != "left")}
+        for signal in signals
+        if signal["event"] != "score"
+    ]
+
+
+def test_history_makes_the_market_that_traders_find() -> None:
+    """They begin with what matched at that moment in the whole replay, and from then on tell what it tells."""
+    whole, part = _played().signals, _played("--from", _iso(CUT_MS)).signals
+    matching = set()
+    for signal in (one for one in whole if one["time_ms"] < CUT_MS):
+        place = (signal["trader"], signal["symbol"])
+        if signal["event"] == "entered":
+            matching.add(place)
+        elif signal["event"] == "left":
+            matching.remove(place)
+    opening = [signal for signal in part if signal["time_ms"] == CUT_MS]
+    assert {signal["event"] for signal in opening} == {"entered"}
+    assert {(signal["trader"], signal["symbol"]) for signal in opening} == matching
+    assert len(opening) > 5
+    assert _moves(part[len(opening) :]) == _moves([one for one in whole if one["time_ms"] >= CUT_MS])
+
+
+def test_the_summary_counts_the_period_alone() -> None:
+    """Updates and cycles before and after a moment add up to those of the whole; matches at the end are the same."""
+    whole, before = _played().summary, _played("--to", _iso(CUT_MS)).summary
+    after = _played("--from", _iso(CUT_MS)).summary
+    for name in ("ticks", "cycles"):
+        assert before[name] + after[name] == whole[name]
+        assert min(before[name], after[name]) > 100
+    assert after["matches"] == whole["matches"]
+    assert sum(digest["standing"] for digest in after["traders"].values()) > 5
+    assert not any(digest["standing"] for digest in whole["traders"].values())
+
+
+def test_the_end_cuts_off_the_rest() -> None:
+    """What comes before the end is what the whole replay tells."""
+    whole, part = _played().signals, _played("--to", _iso(CUT_MS)).signals
+    assert part == [signal for signal in whole if signal["time_ms"] < CUT_MS]
+
+
+@pytest.fixture
+def steps(tmp_path: Path) -> Path:
+    """A trade each 10 s for a minute, the price is the second; and a trader that takes every price above 9."""
+    write_trader(tmp_path / "traders", "all", "@hookimpl\ndef evaluate(market):\n    return market.last\n", name="all")
+    rows = [(START_NS + s * SECOND, "A", float(s or 1), 1.0, None, None) for s in range(0, 61, 10)]
+    return write_ticks(tmp_path / "steps.parquet", rows)
+
+
+def _scores(steps: Path, *arguments: str) -> list[float]:
+    outcome = replay("--traders", steps.parent / "traders", *arguments, steps, settings=EVERY_CYCLE)
+    assert (outcome.status, outcome.stderr) == (0, "")
+    return [signal["score"] for signal in outcome.signals]
+
+
+def test_the_edges(steps: Path) -> None:
+    """`--from` is included, `--to` is not; without history there is no opening; an offset and a date are understood."""
+    at = {second: _iso(START_MS + second * 1_000) for second in range(0, 80, 5)}
+    assert _scores(steps, "--from", at[20]) == [10, 20, 30, 40, 50, 60]
+    assert _scores(steps, "--from", at[25], "--to", at[45]) == [20, 30, 40]
+    assert _scores(steps, "--to", at[40]) == [1, 10, 20, 30]
+    assert _scores(steps, "--from", at[0]) == [1, 10, 20, 30, 40, 50, 60]
+    assert _scores(steps, "--from", at[60]) == [50, 60]
+    assert _scores(steps, "--from", "2024-03-04", "--to", "2024-03-05") == [1, 10, 20, 30, 40, 50, 60]
+    assert _scores(steps, "--from", "2024-03-04T16:00:45+02:00") == [40, 50, 60]
+    assert _scores(steps, "--from", "2024-03-04T14:00:45Z") == [40, 50, 60]
+
+
+def test_the_pace_is_that_of_the_period(steps: Path) -> None:
+    """History passes at once: at 100 times real speed the last 20 s come in 0.2 s, with the same signals."""
+    start = _iso(START_MS + 40_000)
+    assert _scores(steps, "--from", start, "--speed", "100") == _scores(steps, "--from", start)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["--from", "yesterday"], 2, "'yesterday': use a UTC date or time as 2024-03-04"),
+        (["--to", "2024-13-01"], 2, "'2024-13-01': use a UTC date or time"),
+        (["--from", "1969-12-31"], 2, "'1969-12-31': use a UTC date or time"),
+        (
+            ["--from", "2024-03-05"],
+            1,
+            "`--from` 2024-03-05 00:00:00.000 is after the recordings' end, 2024-03-04 14:01",
+        ),
+        (["--to", "2024-03-04T14:00"], 1, "`--to` 2024-03-04 14:00:00.000 is not after the recordings' start"),
+        (
+            ["--from", "2024-03-04T14:00:30", "--to", "2024-03-04T14:00:30"],
+            1,
+            "is not before `--to` 2024-03-04 14:00:30",
+        ),
+    ],
+)
+def test_a_period_that_is_none(steps: Path, arguments: list[str], status: int, words: str) -> None:
+    """Named, with what is wrong with it."""
+    outcome = run("replay", *arguments, "--traders", steps.parent / "traders", steps)
+    assert outcome.status == status
+    assert words in outcome.stderr
+
+
+class TestChoice:
+    """Which traders run."""
+
+    @pytest.fixture
+    def shipped(self, tmp_path: Path) -> Path:
+        """A folder with two of the shipped traders, and beside it another file."""
+        folder = tmp_path / "shipped"
+        folder.mkdir()
+        for name in ("rsi", "spread"):
+            shutil.copy(ROOT / "plugins" / f"{name}.py", folder)
+        return folder
+
+    def test_several_places(self, shipped: Path, steps: Path) -> None:
+        """Folders and files together; a file that is named twice runs once."""
+        places = [shipped, steps.parent / "traders" / "all.py", shipped / "rsi.py"]
+        arguments = [word for place in places for word in ("--traders", str(place))]
+        outcome = replay(*arguments, steps)
+        assert outcome.stderr == ""
+        assert set(outcome.summary["traders"]) == {"rsi", "spread", "all"}
+
+    def test_only_some(self, shipped: Path, steps: Path) -> None:
+        """By the names they declare."""
+        outcome = replay("--traders", shipped, "--traders", steps.parent / "traders", "--only", "all", steps)
+        assert set(outcome.summary["traders"]) == {"all"}
+        outcome = replay("--traders", shipped, "--only", "spread", "--only", "rsi", steps)
+        assert set(outcome.summary["traders"]) == {"rsi", "spread"}
+
+    def test_one_that_is_not_there(self, shipped: Path, steps: Path) -> None:
+        """Those that are."""
+        outcome = replay("--traders", shipped, "--only", "rsy", steps)
+        assert outcome.status == 1
+        assert outcome.stderr == "tickflag: no trader 'rsy' to replay with; there is rsi, spread\n"

@@ -1,0 +1,315 @@
+"""What a replay tells of its signals' worth, against pandas; and the files it writes."""
+
+import fnmatch
+import json
+import math
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from common.traderapi import Trader
+from services.trader.plugin import load_plugin
+from tests.support.engine import write_trader
+from tests.support.generated import START_MS, TICKS
+from tests.support.markdown import plain, section
+from tests.support.pages import page
+from tests.support.replays import EVERY_CYCLE, ROOT, Outcome, replay, run, write_ticks
+from tests.support.worth import Watches, Worth
+
+HORIZONS = {"10s": 10, "1m": 60, "5m": 300}
+TRADERS = ("spread", "top_movers", "volume_surge")
+APART = "@hookimpl\ndef evaluate(market):\n    return market.ask > 1.0001 * market.bid\n"
+SECOND = 1_000_000_000
+START_NS = START_MS * 1_000_000
+
+pytestmark = pytest.mark.timeout(240)  # on a machine that may be busy
+
+
+@pytest.fixture(scope="module")
+def traders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some shipped traders, one with a watch list of its own, and one that has much to say of any quotes."""
+    folder = tmp_path_factory.mktemp("traders")
+    for name in TRADERS:
+        shutil.copy(ROOT / "plugins" / f"{name}.py", folder)
+    shutil.copy(ROOT / "tests" / "support" / "traders" / "one_sided.py", folder)
+    write_trader(folder, "apart", APART)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["generated", "us equity ticks", "fx quotes"])
+def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ticks: our own, parts of real trades and quotes, and real quotes without a trade."""
+    if request.param == "generated":
+        return TICKS
+    folder: Path = request.getfixturevalue("test_data")
+    path = tmp_path_factory.mktemp("real") / "ticks.parquet"
+    if request.param == "us equity ticks":
+        frame = pd.read_parquet(folder / "ticks_us_equity_20131007.parquet")
+        begin = pd.Timestamp("2013-10-07 13:30").value
+        frame = frame[(frame.ts_ns >= begin) & (frame.ts_ns < begin + 3_600 * SECOND)].iloc[::150]
+    else:
+        frame = pd.read_parquet(folder / "ticks_fx_20140505.parquet").iloc[:3_000]
+    frame.to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def outcome(recording: Path, traders: Path) -> Outcome:
+    return _studied("--traders", traders, recording)
+
+
+def _studied(*arguments: str | Path) -> Outcome:
+    return replay("--horizons", ",".join(HORIZONS), *arguments, settings=EVERY_CYCLE)
+
+
+def _watches(trader: Trader) -> Watches:
+    def watches(symbol: str) -> bool:
+        wanted, unwanted = (
+            any(fnmatch.fnmatchcase(symbol, pattern) for pattern in patterns)
+            for patterns in (trader.watch, trader.exclude)
+        )
+        return wanted and not unwanted
+
+    return watches
+
+
+def _assert_like(found: Any, expected: Any, place: str = "") -> None:
+    """Equal but for the last digits of numbers; null for NaN."""
+    if isinstance(expected, dict):
+        assert list(found) == list(expected), place
+        for key, value in expected.items():
+            _assert_like(found[key], value, f"{place}/{key}")
+    elif found is None:
+        assert math.isnan(expected), place
+    else:
+        assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12), (place, found, expected)
+
+
+def test_every_number_is_that_of_pandas(recording: Path, traders: Path, outcome: Outcome) -> None:
+    """Holding times, time in the set, forward returns, hit rates and baselines, of every trader."""
+    worth = Worth([recording])
+    told = outcome.summary["traders"]
+    declared = [load_plugin(path).trader for path in sorted(traders.glob("*.py"))]
+    assert sorted(told) == sorted(trader.name for trader in declared)
+    assert sum(digest["returns"]["10s"]["count"] for digest in told.values()) > 20
+    for trader in declared:
+        expected = worth.digest(outcome.signals, trader.name, _watches(trader), HORIZONS)
+        _assert_like(told[trader.name], expected, trader.name)
+
+
+def test_the_page_lists_every_key(outcome: Outcome) -> None:
+    """The tables of the page are the keys of the summary, in their order."""
+    listed = [plain(row["Key"]) for row in section(page("replay.md"), "The study").rows]
+    digest = outcome.summary["traders"]["spread"]
+    assert listed == [*digest, *digest["returns"]["1m"]]
+
+
+def test_the_report_holds_signals_entries_and_summary(
+    recording: Path, traders: Path, outcome: Outcome, tmp_path: Path
+) -> None:
+    """The Parquet files say what was printed, and each entry has the prices and returns of pandas."""
+    printed = _studied("--traders", traders, "--report", tmp_path / "to" / "here", recording)
+    assert printed.stdout == outcome.stdout
+    folder = tmp_path / "to" / "here"
+    assert pd.read_parquet(folder / "signals.parquet").to_dict("records") == outcome.signals
+    assert json.loads((folder / "summary.json").read_text()) == outcome.summary
+    worth, entries = Worth([recording]), pd.read_parquet(folder / "entries.parquet")
+    for trader, own in entries.groupby("trader"):
+        expected = worth.entries(outcome.signals, str(trader))
+        own = own.reset_index(drop=True)
+        expected["price"] = [worth.price(symbol, ms * 1_000_000) for symbol, ms, _ in expected.itertuples(index=False)]
+        left = [(row.symbol, row.left_ms) for row in expected.itertuples()]
+        expected["left_price"] = [math.nan if ms != ms else worth.price(name, int(ms) * 1_000_000) for name, ms in left]
+        for name, horizon_s in HORIZONS.items():
+            expected[f"return_{name}"] = worth.returns(expected, horizon_s)
+        columns = list(expected.columns)
+        pd.testing.assert_frame_equal(own[columns], expected, check_dtype=False, rtol=1e-9)
+        assert not own.standing.any()
+    told = outcome.summary["traders"]
+    assert len(entries) == sum(digest["entered"] for digest in told.values())
+
+
+# Two symbols with a trade every 10 s for two minutes: A rises from 100 by 1 each time, B stays.
+STEPS = [
+    (START_NS + n * 10 * SECOND, name, 100.0 + n * (name == "A"), 1.0, None, None) for n in range(13) for name in "AB"
+]
+
+ABOVE = """\
+@hookimpl
+def evaluate(market):
+    return (market.last > 102.5) & (market.last < 106.5)
+"""
+
+
+@pytest.fixture
+def steps(tmp_path: Path) -> Path:
+    write_trader(tmp_path / "traders", "above", ABOVE)
+    return write_ticks(tmp_path / "steps.parquet", STEPS)
+
+
+def test_numbers_that_one_can_follow(steps: Path) -> None:
+    """A enters at 103 and leaves 40 s later: after 20 s it stands at 105, after 100 s nothing is recorded any more."""
+    outcome = replay("--traders", steps.parent / "traders", "--horizons", "100s,20s,20s", steps)
+    assert outcome.summary["traders"] == {
+        "above": {
+            "entered": 1, "left": 1, "score": 0, "standing": 0, "matching": 0, "symbols": 2,
+            "time_in_set": 40 / 240,
+            "held_ms": {"count": 1, "mean": 40_000.0, "median": 40_000.0},
+            "returns": {
+                "20s": {
+                    "count": 1, "mean": 105 / 103 - 1, "median": 105 / 103 - 1, "hit_rate": 1.0,
+                    # Of the moments each 2 s those after a change: at n * 10 s. A's return there, and none of B.
+                    "baseline": pytest.approx(sum((102 + n) / (100 + n) - 1 for n in range(11)) / 22),
+                    "baseline_count": 22, "beyond": 0, "unpriced": 0,
+                },
+                "100s": {
+                    "count": 0, "mean": None, "median": None, "hit_rate": None,
+                    "baseline": pytest.approx(sum((110 + n) / (100 + n) - 1 for n in range(3)) / 6),
+                    "baseline_count": 6, "beyond": 1, "unpriced": 0,
+                },
+            },
+        }
+    }  # fmt: skip
+
+
+def test_a_symbol_without_a_price(tmp_path: Path) -> None:
+    """A bid alone is no price: the entry counts, its return does not."""
+    write_trader(tmp_path / "traders", "bids", "@hookimpl\ndef evaluate(market):\n    return market.bid > 1.0\n")
+    rows = [(START_NS, "A", None, None, 9.0, None), (START_NS + 60 * SECOND, "A", 9.5, 1.0, None, None)]
+    outcome = replay("--traders", tmp_path / "traders", "--horizons", "10s", write_ticks(tmp_path / "a.parquet", rows))
+    returns = outcome.summary["traders"]["bids"]["returns"]["10s"]
+    assert (returns["count"], returns["unpriced"], returns["beyond"], returns["mean"]) == (0, 1, 0, None)
+
+
+def test_what_matched_before_is_standing(steps: Path, tmp_path: Path) -> None:
+    """From a moment in which A matches: it is no entry with a return, and its holding time is not known."""
+    arguments = ("--traders", steps.parent / "traders", "--from", _iso(45), "--horizons", "20s")
+    outcome = replay(*arguments, "--report", tmp_path / "report", steps)
+    told = outcome.summary["traders"]["above"]
+    assert [(s["event"], s["time_ms"]) for s in outcome.signals] == [
+        ("entered", START_MS + 45_000),
+        ("left", START_MS + 70_000),
+    ]
+    assert (told["entered"], told["left"], told["standing"]) == (1, 1, 1)
+    assert (told["held_ms"]["count"], told["returns"]["20s"]["count"], told["returns"]["20s"]["beyond"]) == (0, 0, 0)
+    assert told["time_in_set"] == pytest.approx(25 / 150)
+    [entry] = pd.read_parquet(tmp_path / "report" / "entries.parquet").to_dict("records")
+    assert entry["standing"]
+    assert math.isnan(entry["return_20s"])
+
+
+def _iso(seconds: int) -> str:
+    return str(pd.Timestamp(START_NS + seconds * SECOND).isoformat())
+
+
+@pytest.mark.parametrize("horizons", ["1x", "", "1m,,5m", "0s", "5"])
+def test_wrong_horizons(horizons: str, steps: Path) -> None:
+    """Wrong usage, with the one at fault."""
+    outcome = run("replay", "--horizons", horizons, steps)
+    assert outcome.status == 2
+    assert "Invalid value for '--horizons'" in outcome.stderr
+    assert "is no interval; use a number and s, m, h or d" in outcome.stderr
+
+
+def test_tables_for_people(steps: Path) -> None:
+    """A row a trader, and a row a horizon."""
+    lines = run("replay", "--traders", steps.parent / "traders", "--horizons", "20s,100s", steps).stdout.splitlines()
+    rows = [" ".join(line.split()) for line in lines]
+    assert "above 1 1 0 0 16.7 % 40.0 s 40.0 s" in rows
+    assert "above 20s 1 +1.942 % +1.942 % +0.953 % 100.0 % 0" in rows
+    assert "above 100s 0 - - +4.951 % - 1" in rows
+
+
+class Page(HTMLParser):
+    """A page's texts by the id or name of their element, and every attribute."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.texts: dict[str, str] = {}
+        self.attributes: list[tuple[str, str | None]] = []
+        self._place = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+        self._place = dict(attrs).get("id") or tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts[self._place] = self.texts.get(self._place, "") + data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._place = ""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.texts["data"])
+        return found
+
+
+def test_the_chart_holds_every_entry(recording: Path, traders: Path, outcome: Outcome, tmp_path: Path) -> None:
+    """For each symbol its line and each trader's entries, as the report has them."""
+    printed = _studied("--traders", traders, "--report", tmp_path, "--chart", tmp_path / "chart.html", recording)
+    assert printed.stdout == outcome.stdout
+    data = Page((tmp_path / "chart.html").read_text()).data
+    entries = pd.read_parquet(tmp_path / "entries.parquet")
+    marked = [
+        (data["traders"][int(trader)], symbol["name"], *mark[:3])
+        for symbol in data["symbols"]
+        for trader, marks in symbol["marks"].items()
+        for mark in marks
+    ]
+    columns = ["trader", "symbol", "entered_ms", "price", "left_ms"]
+    expected = [tuple(None if value != value else value for value in row) for row in entries[columns].values.tolist()]
+    key = lambda entry: (entry[0], entry[1], entry[2])  # noqa: E731
+    assert [(*one[:3], one[4]) for one in sorted(marked, key=key)] == [
+        (*one[:3], one[4]) for one in sorted(expected, key=key)
+    ]
+    assert data["left_out"] == 0
+    worth = Worth([recording])
+    for symbol in data["symbols"]:
+        assert symbol["t"] == sorted(symbol["t"])
+        for ms, price in zip(symbol["t"], symbol["p"], strict=True):
+            assert price == pytest.approx(worth.price(symbol["name"], ms * 1_000_000 + 999_999), rel=1e-6)
+
+
+def test_names_on_the_chart_are_harmless(tmp_path: Path) -> None:
+    """A symbol and a file may be called anything: the page reads it as text, and asks for nothing from outside."""
+    name, file = "</script><b>&{{title}}", "<img src=x onerror=y>{{data}}.parquet"
+    write_trader(tmp_path / "traders", "above", ABOVE)
+    rows = [(ns, name if symbol == "A" else symbol, *rest) for ns, symbol, *rest in STEPS]
+    path = write_ticks(tmp_path / file, rows)
+    outcome = replay("--traders", tmp_path / "traders", "--chart", tmp_path / "chart.html", path)
+    assert outcome.status == 0
+    text = (tmp_path / "chart.html").read_text()
+    chart = Page(text)
+    assert [symbol["name"] for symbol in chart.data["symbols"]] == [name]
+    assert file in chart.texts["title"]
+    assert file in chart.texts["h1"]
+    assert "<img" not in text
+    assert "<b>" not in text
+    assert not {"src", "href", "onerror"} & {attribute for attribute, _ in chart.attributes}
+    assert set(re.findall(r"https?://[^\"' ]+", text)) == {"http://www.w3.org/2000/svg"}
+
+
+@pytest.mark.parametrize(
+    ("option", "to", "words"),
+    [
+        ("--report", "steps.parquet", "cannot write the report to"),
+        ("--report", "steps.parquet/in", "cannot write the report to"),
+        ("--chart", "nowhere/chart.html", "no such folder"),
+        ("--chart", "traders", "a folder"),
+    ],
+)
+def test_where_nothing_can_be_written(option: str, to: str, words: str, steps: Path) -> None:
+    """One line, before anything is played."""
+    outcome = replay("--traders", steps.parent / "traders", option, steps.parent / to, steps)
+    assert (outcome.status, outcome.stdout) == (1, "")
+    [line] = outcome.stderr.splitlines()
+    assert line.startswith("tickflag: cannot write the ")
+    assert words in line
