@@ -5,6 +5,7 @@ Exit codes: 0 good, 1 failed, 2 wrong usage, 75 already running.
 
 import importlib
 import importlib.util
+import keyword
 import os
 import sys
 from typing import Any
@@ -17,7 +18,7 @@ EXIT_FAILED = 1
 EXIT_ALREADY_RUNNING = 75
 
 # Name -> what `tickflag --help` says of it. Its module has the same name, or the one in _MODULES, and the command in
-# it too, with `_` for `-`.
+# it too, with `_` for `-` and behind a word of Python's own.
 COMMANDS = {
     "start": "Start the engine: feed, collector and traders.",
     "status": "Show the engine on one screen.",
@@ -29,6 +30,7 @@ COMMANDS = {
     "synthetic": "Steer the synthetic market.",
     "replay": "Run traders over recordings.",
     "doctor": "Check this machine and the running engine.",
+    "import": "Make a recording of CSV files.",
     "show-config": "Show every setting, its value and where that comes from.",
 }
 _MODULES = {"matches": "traders"}
@@ -58,7 +60,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = getattr(importlib.import_module(_module(cmd_name)), cmd_name.replace("-", "_"))
+        command = getattr(importlib.import_module(_module(cmd_name)), _identifier(cmd_name))
         assert isinstance(command, click.Command)
         return command
 
@@ -82,7 +84,11 @@ class LazyGroup(click.Group):
 
 
 def _module(name: str) -> str:
-    return f"services.cli.{_MODULES.get(name, name).replace('-', '_')}"
+    return f"services.cli.{_identifier(_MODULES.get(name, name))}"
+
+
+def _identifier(name: str) -> str:
+    return f"{name}_" if keyword.iskeyword(name) else name.replace("-", "_")
 
 
 def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:

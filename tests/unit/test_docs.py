@@ -14,6 +14,7 @@ from typing import Any, get_args
 import click
 import pytest
 
+from common.client import save_recording
 from common.layout import TICKER, plan
 from common.lifecycle import EXIT_ALREADY_RUNNING, EXIT_FAILED
 from common.messages import Heartbeat, RosterEntry
@@ -203,6 +204,17 @@ def _public(kind: type) -> set[str]:
 
 def _signature(function: Any) -> str:
     return f"{function.__name__}({', '.join(inspect.signature(function).parameters)})"
+
+
+# --- notebooks
+
+
+def test_the_arguments_of_saving_are_documented() -> None:
+    """The table has each, in the order of the code."""
+    rows = [row for row in section(page("notebook.md"), "Recordings").rows if "Argument" in row]
+    assert [name for row in rows for name in code(row["Argument"])] == list(
+        inspect.signature(save_recording).parameters
+    )
 
 
 # --- operations

@@ -101,6 +101,15 @@ def test_the_example_recording_is_one(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (len(recording.symbols()), sum(len(chunk) for chunk in recording), recording.rejected) == (3, 10_800, 0)
 
 
+def test_the_example_frame_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notebook page's candles become a recording."""
+    (program,) = [block for block in code_blocks(page("notebook.md"), "python") if "save_recording" in block]
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "save.py", "exec"), {})
+    recording = open_recording(tmp_path / "btc.parquet")
+    assert (recording.symbols(), sum(len(chunk) for chunk in recording), recording.rejected) == (("BTCUSDT",), 3, 0)
+
+
 def test_the_example_source_ticks() -> None:
     """The architecture's source opens, is due at once, and gives a tick that the market takes."""
     (program,) = [block for block in code_blocks(page("architecture.md"), "python") if "(Source)" in block]

@@ -13,10 +13,11 @@ OURS = {"common", "services", "plugins", "scripts", "tests"}
 
 LAYERS = (
     {"atomics", "clock", "errors", "jit", "layout", "log", "messages", "prefetch"},
-    {"bitset", "codec", "runtime", "traderapi"},
+    {"bitset", "codec", "recordings", "runtime", "traderapi"},
     {"segment", "sockets"},
     {"requests", "rows", "settings", "swap", "symbols"},
     {"follower", "lifecycle"},
+    {"client"},
 )
 """Modules and packages of `common`. An import goes to a layer further up in this list."""
 

@@ -1,6 +1,6 @@
 """Recorded markets, read back in replay time order: Parquet ticks and klines, and raw exchange captures."""
 
-from services.feed.recordings.errors import Fault, RecordingError
+from common.recordings.errors import Fault, RecordingError
 from services.feed.recordings.merge import merge
 from services.feed.recordings.open import open_recording
 from services.feed.recordings.recording import (

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.feed.recordings.checks import (
+from common.recordings.checks import (
     KLINE_NUMBERS,
     TICK_NUMBERS,
     RowChecks,
@@ -18,8 +18,9 @@ from services.feed.recordings.checks import (
     check_tick,
     without_value,
 )
-from services.feed.recordings.errors import Fault, RecordingError, Unit
-from services.feed.recordings.interval import interval_seconds
+from common.recordings.errors import Fault, RecordingError, Unit
+from common.recordings.interval import interval_seconds
+from common.recordings.symbols import SymbolIndex, symbol_fault
 from services.feed.recordings.lines import read_lines
 from services.feed.recordings.messages import (
     KLINE_FIELDS,
@@ -41,7 +42,6 @@ from services.feed.recordings.recording import (
     TickChunk,
 )
 from services.feed.recordings.records import pick
-from services.feed.recordings.symbols import SymbolIndex, symbol_fault
 
 # Order book messages are most of many captures, so they are told by how the line begins and are never parsed. Lines
 # written in another way (spaces, other key order) are merely slower.

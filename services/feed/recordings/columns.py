@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from services.feed.recordings.errors import RecordingError
+from common.recordings.errors import RecordingError
 
 ColumnType = Literal["text", "integer", "number"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from services.feed.recordings.errors import RecordingError
+from common.recordings.errors import RecordingError
 
 GZIP_MAGIC = b"\x1f\x8b"
 

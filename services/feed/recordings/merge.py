@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from common.recordings.symbols import SymbolIndex
 from services.feed.recordings.recording import (
     CHUNK_ROWS,
     TICK_INPUT,
@@ -17,7 +18,6 @@ from services.feed.recordings.recording import (
     split,
 )
 from services.feed.recordings.records import copied, joined, pick
-from services.feed.recordings.symbols import SymbolIndex
 
 
 def merge(recordings: Sequence[Recording], chunk_rows: int = CHUNK_ROWS) -> Iterator[Chunk]:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from services.feed.recordings.interval import interval_seconds
-from services.feed.recordings.symbols import SymbolIndex, symbol_fault
+from common.recordings.interval import interval_seconds
+from common.recordings.symbols import SymbolIndex, symbol_fault
 
 Message: TypeAlias = dict[str, Any]
 Row: TypeAlias = tuple[float, ...]

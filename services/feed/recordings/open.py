@@ -4,9 +4,9 @@ from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
+from common.recordings.errors import Fault, RecordingError
 from services.feed.recordings.binance import BinanceCapture
 from services.feed.recordings.columns import column_names
-from services.feed.recordings.errors import Fault, RecordingError
 from services.feed.recordings.lines import GZIP_MAGIC
 from services.feed.recordings.parquet import KlineFile, TickFile
 from services.feed.recordings.recording import CHUNK_ROWS, Recording

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.feed.recordings.checks import (
+from common.recordings.checks import (
     KLINE_NUMBERS,
     TICK_NUMBERS,
     Floats,
@@ -18,9 +18,10 @@ from services.feed.recordings.checks import (
     check_tick,
     without_value,
 )
+from common.recordings.errors import Fault, RecordingError
+from common.recordings.interval import NS_PER_S, interval_seconds
+from common.recordings.symbols import SymbolIndex, symbol_fault
 from services.feed.recordings.columns import Batch, Column, ColumnFile, Texts
-from services.feed.recordings.errors import Fault, RecordingError
-from services.feed.recordings.interval import NS_PER_S, interval_seconds
 from services.feed.recordings.recording import (
     CHUNK_ROWS,
     KLINE_INPUT,
@@ -32,7 +33,6 @@ from services.feed.recordings.recording import (
     TickChunk,
 )
 from services.feed.recordings.records import empty_ticks, joined, pick
-from services.feed.recordings.symbols import SymbolIndex, symbol_fault
 
 TICK_COLUMNS = (
     Column("ts_ns", "integer"),

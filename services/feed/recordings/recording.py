@@ -11,7 +11,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from services.feed.recordings.errors import Fault, FaultLog, Unit
+from common.recordings.errors import Fault, FaultLog, Unit
 
 CHUNK_ROWS = 65_536
 """Default for the most rows of a chunk."""

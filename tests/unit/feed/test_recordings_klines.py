@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from common.recordings.interval import grid_offset_seconds, interval_seconds
 from services.feed.recordings import KLINE_INPUT, Fault, KlineChunk, RecordingError, open_recording
 from services.feed.recordings import parquet as parquet_module
-from services.feed.recordings.interval import grid_offset_seconds, interval_seconds
 
 NAN = float("nan")
 HOUR_MS = 3_600_000

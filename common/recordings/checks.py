@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from services.feed.recordings.errors import FaultLog
-from services.feed.recordings.interval import NS_PER_S, grid_offset_seconds
+from common.recordings.errors import FaultLog
+from common.recordings.interval import NS_PER_S, grid_offset_seconds
 
 Floats: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]

@@ -1,0 +1,58 @@
+"""Casting: a column to another type, where one value that does not fit is one row at fault and not the end."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import TickflagError
+
+
+class Cast(NamedTuple):
+    """A column as numbers."""
+
+    array: Any
+    """The pyarrow array; null where missing or failed."""
+    values: NDArray[Any]
+    missing: NDArray[np.bool_]
+    """Null in the result."""
+    failed: NDArray[np.bool_]
+    """There was a value, and it does not fit."""
+
+
+def arrow() -> Any:
+    """The package pyarrow. Raises TickflagError saying how to install it."""
+    try:
+        import pyarrow
+        import pyarrow.compute
+        import pyarrow.parquet
+    except ImportError:
+        raise TickflagError("recordings are written with pyarrow: pip install 'tickflag[data]'") from None
+    return pyarrow
+
+
+def cast(column: Any, wanted: Any) -> Cast:
+    """Each value as `wanted`."""
+    pa = arrow()
+    parts = list(_parts(pa, column, wanted))
+    array = pa.concat_arrays(parts) if parts else pa.nulls(0, wanted)
+    missing = array.is_null().to_numpy(zero_copy_only=False)
+    failed = missing & column.is_valid().to_numpy(zero_copy_only=False)
+    values = array.to_numpy(zero_copy_only=False) if pa.types.is_floating(wanted) else np.zeros(0)
+    return Cast(array, values, missing, failed)
+
+
+def _parts(pa: Any, column: Any, wanted: Any) -> Any:
+    """The column in pieces: whole where all of it fits, else in halves, down to the value that does not."""
+    if not len(column):
+        return
+    try:
+        # To a float any number fits, rounded where it has more digits.
+        yield column.cast(wanted, safe=not pa.types.is_floating(wanted))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OverflowError):
+        if len(column) == 1:
+            yield pa.nulls(1, wanted)
+            return
+        half = len(column) // 2
+        yield from _parts(pa, column.slice(0, half), wanted)
+        yield from _parts(pa, column.slice(half), wanted)
