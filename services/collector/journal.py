@@ -24,7 +24,7 @@ from services.collector.views import Saved
 
 FORMAT = 2
 PRUNE_STEP = 10_000
-FOLD_STEP = 100  # half a millisecond, which is what a result that comes meanwhile has to wait
+FOLD_STEP = 50  # about half a millisecond, which is what a result that comes meanwhile has to wait
 TAIL_LIMIT_BYTES = 16 << 20
 
 _SCHEMA = f"""

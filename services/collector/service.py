@@ -1,5 +1,6 @@
 """The collector's loop: drain, apply, commit, publish; then answer, report and fold the journal."""
 
+import gc
 import os
 from typing import Any
 
@@ -41,6 +42,7 @@ def run(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
         sockets.Context() as context,
         Collector(settings, runtime, log, SystemClock(), journal, context) as collector,
     ):
+        gc.freeze()  # what is loaded by now stays: a collection that looks at it holds up results for milliseconds
         serve(collector, stop)
 
 

@@ -6,6 +6,7 @@ here survives the end of the process at any moment, as the system has it. The jo
     record    length u32, checksum u32 (CRC-32 of the content), content: msgpack of [[seq, trader, ...], ...]
 """
 
+import fcntl
 import os
 import struct
 import tempfile
@@ -34,7 +35,10 @@ class Row(NamedTuple):
 
 
 class Tail:
-    """One process, one thread. Raises OSError where the file cannot be used; `path` None is a file without a name."""
+    """One process, one thread. Raises OSError where the file cannot be used, or another process has it.
+
+    `path` None is a file without a name.
+    """
 
     def __init__(self, path: Path | None) -> None:
         if path is None:
@@ -42,6 +46,11 @@ class Tail:
                 self._descriptor = os.dup(file.fileno())
         else:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._descriptor)
+            raise
         self._packer = msgpack.Packer()
         self.size = os.fstat(self._descriptor).st_size
         """In bytes. What lies behind it was not committed."""

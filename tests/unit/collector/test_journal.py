@@ -210,6 +210,23 @@ def test_refused_commit_takes_nothing(path: Path) -> None:
         assert [signal.symbol for signal in journal.signals(0, 10)] == ["A", "C"]
 
 
+def test_commit_that_fails_in_the_middle_takes_nothing(path: Path) -> None:
+    """Neither the signals in the tail nor a half transaction stay, also where the fault is our own."""
+    with Journal(path) as journal:
+        with pytest.raises(OverflowError):
+            journal.commit([draft("A")], [Position("t", 1, 1, 1), Position("u", 1 << 63)], 1)
+        assert [row.seq for row in journal.commit([draft("B")], [], 1)] == [1]
+        copy = crashed(path)
+    with Journal(copy) as journal:
+        assert journal.load().traders == [Saved(Position("t"), {"B": 1.0})]
+
+
+def test_a_journal_has_one_writer(path: Path) -> None:
+    """A second collector at the same file is refused, whatever its runtime folder is."""
+    with Journal(path), pytest.raises(TickflagError, match=r"cannot be used: .* who else has it open"):
+        Journal(path)
+
+
 def test_full_disk_takes_nothing(path: Path) -> None:
     """No byte of the batch stays in the tail, and the error names the file."""
     with Journal(path) as journal:

@@ -1,6 +1,5 @@
 """The tail: batches come back whole or not at all."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,15 +21,15 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ends(path: Path) -> Iterator[list[int]]:
+def ends(path: Path) -> list[int]:
     """Where each batch of the file ends."""
     tail = Tail(path)
     ends = []
     for batch in BATCHES:
         tail.append(batch)
         ends.append(tail.size)
-    yield ends
     tail.close()
+    return ends
 
 
 def recovered(path: Path) -> list[list[Row]]:
@@ -79,6 +78,15 @@ def test_a_batch_that_finds_no_room_is_not_there(path: Path, ends: list[int]) ->
     tail.append([row(5)])
     tail.close()
     assert recovered(path) == [*BATCHES, [row(5)]]
+
+
+def test_a_tail_has_one_writer(path: Path, ends: list[int]) -> None:
+    """The second one is refused as long as the first has it."""
+    first = Tail(path)
+    with pytest.raises(BlockingIOError):
+        Tail(path)
+    first.close()
+    assert recovered(path) == BATCHES
 
 
 def test_a_tail_without_a_name_is_a_file_too() -> None:
