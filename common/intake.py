@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from common.jit import kernel
+from common.jit import direct, kernel
 from common.rows import RowReader, Rows, copy_rows, copy_tickers
 from common.swap import ChannelReader, Take, copy_flags, observe, oldest_update, select_flagged
 
@@ -71,7 +71,8 @@ class Intake:
         self._told = np.zeros(5, np.int64)
         self._words = memoryview(self._told)  # type: ignore[arg-type] # numpy arrays are buffers
         self._arguments = (*channel.arrays, *rows.arrays, channel.channel)
-        self._take: Any = take_tickers if rows.wish is None else take_rows
+        take: Any = take_tickers if rows.wish is None else take_rows
+        self._take = direct(take, *self._arguments, 0, 0, rows.limit, rows.mirror, self._told)
         self.oldest_ns = 0
         """Monotonic ns of the oldest update the last take covers, 0 where unknown."""
 

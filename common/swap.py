@@ -193,6 +193,10 @@ class ChannelReader:
         """Trust no flags at the next take: after a failed cycle, or when `seen` or `watched` was changed."""
         self._required += 1
 
+    def retry(self) -> None:
+        """A row that the work needs could not be read: the next take is an exact one, whatever is announced."""
+        self._retrying = True
+
     def pending(self) -> bool:
         """A take would find something to look at. A plain look, in no order with other accesses: the take observes."""
         return self._plain[self._closed] > self.done or self.owes_exact

@@ -1,8 +1,9 @@
 """All that a trader plugin may see: the hooks, the declaration, read-only views of the market, indicators."""
 
 from common.traderapi import series
-from common.traderapi.declaration import CANDLE_COLUMNS, Trader
-from common.traderapi.hooks import API_VERSION, PROJECT, hookimpl
+from common.traderapi.candles import Candles
+from common.traderapi.declaration import API_VERSION, CANDLE_COLUMNS, Trader
+from common.traderapi.hooks import PROJECT, hookimpl
 from common.traderapi.indicators import (
     atr,
     bollinger_width,
@@ -17,7 +18,8 @@ from common.traderapi.indicators import (
     vwap,
     zscore,
 )
-from common.traderapi.views import Candles, Market, Symbol
+from common.traderapi.state import State
+from common.traderapi.views import Market, Symbol
 
 __all__ = [
     "API_VERSION",
@@ -25,6 +27,7 @@ __all__ = [
     "PROJECT",
     "Candles",
     "Market",
+    "State",
     "Symbol",
     "Trader",
     "atr",

@@ -1,12 +1,16 @@
 """Trader: what a plugin declares about itself."""
 
+import keyword
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from common.layout import CANDLE_FIELDS
 
 CANDLE_COLUMNS = CANDLE_FIELDS
+API_VERSION = 1
+
+_Number = bool | int | Annotated[float, Field(allow_inf_nan=True)]
 
 
 class Trader(BaseModel):
@@ -38,12 +42,26 @@ class Trader(BaseModel):
     """Which candle columns to copy; fewer are faster."""
     forming: bool = False
     """The last candle is the one being formed, where there is one; otherwise all are closed."""
-    scope: Literal["symbol", "market"] = "symbol"
-    """`symbol`: a symbol's match depends on that symbol only. `market`: on all, as a ranking's does."""
+    every_close: bool = False
+    """Evaluate each candle that closed since the last evaluation, oldest first; otherwise only the latest."""
+    min_interval: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    """Seconds: evaluate at most this often. What changes meanwhile is evaluated when they are over."""
+    every: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    """Seconds: evaluate all symbols this often as well. For rules that depend on the time; 0 is never."""
+    scope: Literal["symbol", "references", "market"] = "symbol"
+    """`symbol`: a symbol's match depends on that symbol only. `references`: on those in `references` as well.
+    `market`: on all, as a ranking's does."""
+    references: list[str] = []
+    """Symbols that every match depends on, for the scope of that name. When one changes, all are evaluated."""
+    state: dict[str, _Number] = {}
+    """Numbers to remember for each symbol, with what they are at first; true or false, whole, or with a fraction."""
     score_step: Annotated[float, Field(ge=0)] = 0.0
     """Score changes up to this much are no signals."""
     version: Annotated[str, Field(max_length=64)] = ""
     """Shown in the list of traders; else a short hash of the file, or the package's version."""
+
+    api: int = API_VERSION
+    """Version of this interface that the trader is written for."""
 
     @model_validator(mode="after")
     def _candles_complete(self) -> "Trader":
@@ -51,4 +69,31 @@ class Trader(BaseModel):
             raise ValueError("`candles` and `look_back` go together")
         if self.candles is not None and not self.columns:
             raise ValueError("`columns` names no candle column")
+        if self.every_close and (self.channel != self.candles or self.forming):
+            raise ValueError("`every_close` is for closed candles: set `channel` to the interval of `candles`")
         return self
+
+    @model_validator(mode="after")
+    def _scope_complete(self) -> "Trader":
+        if (self.scope == "references") != bool(self.references):
+            raise ValueError('`references` and the scope "references" go together')
+        if self.scope == "market" and (self.state or self.every_close):
+            raise ValueError(
+                'the scope "market" has neither `state` nor `every_close`: it sees all rows at every change'
+            )
+        return self
+
+    @field_validator("api")
+    @classmethod
+    def _api_known(cls, version: int) -> int:
+        if version != API_VERSION:
+            raise ValueError(f"version {version} is not known here: this tickflag has version {API_VERSION}")
+        return version
+
+    @field_validator("state")
+    @classmethod
+    def _state_named(cls, state: dict[str, _Number]) -> dict[str, _Number]:
+        for name in state:
+            if not name.isidentifier() or name.startswith("_") or keyword.iskeyword(name):
+                raise ValueError(f"{name!r} is no name for a number: letters, digits and `_`, a letter first")
+        return state

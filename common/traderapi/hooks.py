@@ -8,7 +8,6 @@ from pydantic import BaseModel
 from common.traderapi.declaration import Trader
 from common.traderapi.views import Market, Symbol
 
-API_VERSION = 1
 PROJECT = "tickflag"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -33,7 +32,8 @@ def evaluate(market: Market, settings: Any) -> Any:
 
     - a boolean array, True where the symbol matches (its score is then 1),
     - a float array of scores, NaN where the symbol does not match,
-    - a pair of both: (mask, scores).
+    - a pair of both: (mask, scores),
+    - with notes, (mask, scores, notes): a dict of the place of a symbol to a short text on its match.
 
     Called with the changed symbols only, unless the trader's scope is `market`.
     """
@@ -42,5 +42,8 @@ def evaluate(market: Market, settings: Any) -> Any:
 
 @hookspec(firstresult=True)
 def evaluate_symbol(symbol: Symbol, settings: Any) -> Any:
-    """Does this one symbol match: False or None, or True, or its score. Simplest to write; `evaluate` is faster."""
+    """Does this one symbol match: False or None, or True, or its score, or (score, note) with a short text on the match.
+
+    Simplest to write; `evaluate` is faster.
+    """
     raise NotImplementedError

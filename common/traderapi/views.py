@@ -4,75 +4,26 @@ Prices and sizes are floats, NaN where not known; times are UTC nanoseconds. Arr
 read-only; candle arrays are (symbol, look-back), oldest first, NaN on the left where a symbol is young.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from common.layout import STATUS_TRADING
+from common.traderapi.candles import Candles, Floats
 from common.traderapi.declaration import Trader
+from common.traderapi.state import State
 
-Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-
-class Candles:
-    """The last candles of one interval, one array a column. A column the trader did not declare raises."""
-
-    __slots__ = ("_columns", "_data", "count", "interval")
-
-    def __init__(self, interval: str, columns: Sequence[str], data: Floats, count: npt.NDArray[np.int32]) -> None:
-        self.interval = interval
-        self._columns = columns
-        self._data = data
-        self.count = count
-        """How many candles each symbol has, at most the look-back."""
-
-    def column(self, name: str) -> Floats:
-        if name not in self._columns:
-            known = ", ".join(self._columns)
-            raise AttributeError(f"candle column {name!r} is not declared: add it to `columns` (now {known})")
-        column: Floats = self._data[self._columns.index(name)]
-        return column
-
-    @property
-    def time(self) -> Floats:
-        """Opening times, UTC seconds."""
-        return self.column("time")
-
-    @property
-    def open(self) -> Floats:
-        return self.column("open")
-
-    @property
-    def high(self) -> Floats:
-        return self.column("high")
-
-    @property
-    def low(self) -> Floats:
-        return self.column("low")
-
-    @property
-    def close(self) -> Floats:
-        return self.column("close")
-
-    @property
-    def volume(self) -> Floats:
-        return self.column("volume")
-
-    @property
-    def trades(self) -> Floats:
-        return self.column("trades")
-
-    def of(self, i: int) -> "Candles":
-        """The candles of the i-th symbol alone, as one-dimensional arrays."""
-        return Candles(self.interval, self._columns, self._data[:, i], self.count[i : i + 1])
+HIDDEN = ("status", "spare")  # of a ticker row: what the engine itself looks at
 
 
 class Market:
     """The symbols to evaluate. `len(market)` of them, in the same order in every array."""
 
-    __slots__ = ("_candles", "_symbols", "_tickers", "time_ns")
+    __slots__ = ("_candles", "_references", "_state", "_symbols", "_tickers", "time_ns")
 
     def __init__(
         self,
@@ -82,6 +33,8 @@ class Market:
         count: npt.NDArray[np.int32] | None,
         symbols: Callable[[], list[str]],
         time_ns: int,
+        state: npt.NDArray[np.void] | None = None,
+        references: "Mapping[str, Symbol | None] | None" = None,
     ) -> None:
         self._tickers = tickers
         self._symbols = symbols
@@ -90,6 +43,8 @@ class Market:
             if candles is None or count is None or trader.candles is None
             else Candles(trader.candles, trader.columns, candles, count)
         )
+        self._state = state
+        self._references = references
         self.time_ns = time_ns
         """Now, UTC; a replay's recording time."""
 
@@ -158,6 +113,16 @@ class Market:
         return self._tickers["event_ns"]
 
     @property
+    def trading(self) -> npt.NDArray[np.bool_]:
+        """False for a symbol that is delisted. It never matches, but a ranking should leave it out."""
+        return np.asarray(self._tickers["status"] == STATUS_TRADING)
+
+    @property
+    def recv_ns(self) -> Integers:
+        """When the latest event was received."""
+        return self._tickers["recv_ns"]
+
+    @property
     def age_ns(self) -> Integers:
         """Time since the latest event."""
         return np.asarray(self.time_ns - self._tickers["event_ns"])
@@ -169,9 +134,37 @@ class Market:
             raise AttributeError("no candles declared: set `candles` and `look_back` in the Trader")
         return self._candles
 
+    @property
+    def state(self) -> State:
+        """The declared numbers of these symbols. Raises where the trader declared none."""
+        if self._state is None:
+            raise AttributeError("no state declared: set `state` in the Trader, as in `state={'seen': 0}`")
+        return State(self._state)
+
+    def reference(self, name: str) -> "Symbol | None":
+        """A symbol of `references`, None while it has no data. Raises where it is none of them."""
+        if self._references is None or name not in self._references:
+            raise LookupError(f'{name!r} is not declared: add it to `references`, with the scope "references"')
+        return self._references[name]
+
     def symbol(self, i: int) -> "Symbol":
         """The i-th symbol alone."""
         return Symbol(self, i)
+
+    def to_pandas(self) -> Any:
+        """Symbols and ticker columns as a pandas data frame, with the symbol as index. Needs pandas."""
+        import pandas as pd
+
+        return pd.DataFrame(self._columns(), index=pd.Index(self.symbols, name="symbol"))
+
+    def to_polars(self) -> Any:
+        """As `to_pandas`, for polars, with a column `symbol`. Needs polars."""
+        import polars as pl
+
+        return pl.DataFrame({"symbol": self.symbols, **self._columns()})
+
+    def _columns(self) -> dict[str, npt.NDArray[Any]]:
+        return {name: np.array(self._tickers[name]) for name in self._tickers.dtype.names or () if name not in HIDDEN}
 
 
 class Symbol:
@@ -185,9 +178,9 @@ class Symbol:
         self._row: Any = market._tickers[i]
 
     def __getattr__(self, column: str) -> float:
-        names = self._row.dtype.names
-        if column not in names or column in ("spare",):
-            raise AttributeError(f"a symbol has no {column!r}; it has name, candles, {', '.join(names[:-1])}")
+        names = [name for name in self._row.dtype.names if name not in HIDDEN]
+        if column not in names:
+            raise AttributeError(f"a symbol has no {column!r}; it has name, candles, state, age_ns, {', '.join(names)}")
         return self._row[column].item()  # type: ignore[no-any-return] # the dtype's fields are numbers
 
     @property
@@ -199,5 +192,16 @@ class Symbol:
         return self._market.time_ns
 
     @property
+    def age_ns(self) -> int:
+        return self._market.time_ns - int(self._row["event_ns"])
+
+    @property
     def candles(self) -> Candles:
         return self._market.candles.of(self._i)
+
+    @property
+    def state(self) -> State:
+        return self._market.state.of(self._i)
+
+    def reference(self, name: str) -> "Symbol | None":
+        return self._market.reference(name)

@@ -4,16 +4,21 @@ Scores stand by slot while a generation lasts. When another begins, matches are 
 until their symbol has data again.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from common.jit import direct
 from services.trader.kernels import settle
 
 Floats = npt.NDArray[np.float64]
 Slots = npt.NDArray[np.int32]
 Versions = npt.NDArray[np.int64]
+
+
+NO_NOTES: Mapping[int, str] = {}
 
 
 class Change(NamedTuple):
@@ -26,6 +31,8 @@ class Change(NamedTuple):
     """A stale match became live or left."""
     fresh: int
     """Symbols processed for the first time."""
+    notes: dict[str, str]
+    """On those that entered or moved."""
 
     def is_empty(self) -> bool:
         """Nothing entered, left or moved."""
@@ -46,7 +53,11 @@ class MatchSet:
         self._scores: Floats = np.full(0, np.nan)
         self._carried: dict[str, float] = {}  # from an older generation, without a slot yet
         self._work = tuple(np.zeros(0, np.int64) for _ in range(3))
+        slots, versions = np.zeros(0, np.int32), self._work[0]
+        self._settle = direct(settle, slots, self._scores, self._scores, *self._work, slots, versions, versions)
         self.stale: set[str] = set()
+        self.notes: dict[str, str] = {}
+        """On the matches that have one, as of their last change."""
         self.count = 0
         self.entries_bytes = 0
         """Bytes that the entries of all matches take in a full result."""
@@ -74,13 +85,21 @@ class MatchSet:
                 if score is not None:
                     self._scores[slot] = score
 
-    def settle(self, slots: Slots, scores: Floats, rows: Slots, versions: Versions, seen: Versions) -> Change:
+    def settle(
+        self,
+        slots: Slots,
+        scores: Floats,
+        rows: Slots,
+        versions: Versions,
+        seen: Versions,
+        notes: Mapping[int, str] = NO_NOTES,
+    ) -> Change:
         """Commit `scores` (NaN: no match) for `slots`, and in `seen` that `rows` were processed at `versions`.
 
         Both move in one kernel, after which a cycle cannot fail any more. Gives what changed.
         """
         entered, left, moved = self._work
-        e, x, m, fresh = settle(slots, scores, self._scores, entered, left, moved, rows, versions, seen)
+        e, x, m, fresh = self._settle(slots, scores, self._scores, entered, left, moved, rows, versions, seen)
         names = self._names
         change = Change(
             {names[slots[i]]: float(scores[i]) for i in entered[:e]} if e else {},
@@ -88,7 +107,14 @@ class MatchSet:
             {names[slots[i]]: float(scores[i]) for i in moved[:m]} if m else {},
             bool(self.stale) and self._wake({names[slot] for slot in slots}),
             fresh,
+            {names[slots[i]]: notes[slots[i]] for i in (*entered[:e], *moved[:m]) if slots[i] in notes}
+            if notes
+            else {},
         )
+        if e or x or m:
+            for name in (*change.entered, *change.left, *change.moved):
+                self.notes.pop(name, None)
+            self.notes.update(change.notes)
         if e or x:
             self.count += e - x
             self.entries_bytes += sum(map(entry_bytes, change.entered)) - sum(map(entry_bytes, change.left))

@@ -1,4 +1,6 @@
-"""Backoff: how long to wait after one failure more."""
+"""When to go on: after a failure, and at the pace a trader asks for."""
+
+from collections.abc import Callable
 
 
 class Backoff:
@@ -16,3 +18,37 @@ class Backoff:
 
     def succeeded(self) -> None:
         self.failures = 0
+
+
+class Pace:
+    """At most one evaluation in `min_interval_ns`, and one of everything each `every_ns`; 0 is no limit, and never.
+
+    All times are of one clock that the caller has. The first evaluation is one of everything anyway.
+    """
+
+    def __init__(self, min_interval_ns: int, every_ns: int) -> None:
+        self._min_interval_ns, self._every_ns = min_interval_ns, every_ns
+        self._not_before_ns = 0
+        self._everything_ns = 0
+
+    def allows(self, now_ns: int) -> bool:
+        """The time since the last evaluation is over."""
+        return now_ns >= self._not_before_ns
+
+    def wants_everything(self, now_ns: int) -> bool:
+        """An evaluation of everything is due."""
+        return self._every_ns > 0 and now_ns >= self._everything_ns
+
+    def evaluated(self, now_ns: int, everything: bool) -> None:
+        """An evaluation succeeded."""
+        if self._min_interval_ns:
+            self._not_before_ns = now_ns + self._min_interval_ns
+        if everything and self._every_ns:
+            self._everything_ns = now_ns + self._every_ns
+
+    def due_ns(self, pending: Callable[[], bool]) -> int | None:
+        """When an evaluation is due without an event; `pending` tells whether something has changed. None for never."""
+        due = [self._not_before_ns] if self._min_interval_ns and pending() else []
+        if self._every_ns:
+            due.append(max(self._everything_ns, self._not_before_ns))
+        return min(due, default=None)

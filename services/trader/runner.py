@@ -16,9 +16,13 @@ from common.segment import Segment
 from common.settings import TraderBlock
 from common.swap import ChannelReader, Route, Take
 from common.symbols import SymbolDirectory
+from services.trader.closes import Closes
 from services.trader.matches import Floats, MatchSet, Slots, Versions
+from services.trader.pace import Pace
 from services.trader.plugin import Plugin
+from services.trader.references import References
 from services.trader.results import Results, Tally
+from services.trader.state import StateStore
 from services.trader.watchlist import WatchList
 
 
@@ -27,38 +31,54 @@ def _nothing() -> None:
 
 
 class Runner:
-    """`matches`, `results` and `tally` outlive it: they go on with the next generation's runner.
+    """`matches`, `results`, `tally` and `state` outlive it: they go on with the next generation's runner.
 
     Raises SegmentError where the trader asks for a channel or interval that the feed does not keep.
     """
 
     def __init__(
-        self, segment: Segment, plugin: Plugin, settings: TraderBlock, matches: MatchSet, results: Results, tally: Tally
+        self,
+        segment: Segment,
+        plugin: Plugin,
+        settings: TraderBlock,
+        matches: MatchSet,
+        results: Results,
+        tally: Tally,
+        state: StateStore | None = None,
     ) -> None:
-        trader = plugin.trader
+        trader, capacity = plugin.trader, segment.layout.capacity
         self.segment = segment
         self._plugin, self._matches, self._results, self._tally = plugin, matches, results, tally
         self.tracking = settings.tracking
         self._market = trader.scope == "market"
         self.directory = SymbolDirectory(segment)
-        self._watch = WatchList(trader.watch, trader.exclude, segment.layout.capacity)
+        self._watch = WatchList(trader.watch, trader.exclude, capacity)
         channel = segment.channel(trader.channel)
         # A trader that ranks the market sees every row; its watch list only says which may match.
-        everyone = np.ones(segment.layout.capacity, np.uint8)
+        everyone = np.ones(capacity, np.uint8)
         self._reader = ChannelReader(segment, channel, everyone if self._market else self._watch.mask)
         wish = None
         if trader.candles is not None:
             interval = segment.interval(trader.candles)
             fields = tuple(CANDLE_FIELDS.index(column) for column in trader.columns)
             wish = CandleWish(interval, trader.look_back, fields, trader.forming)
-        self._chunk = min(settings.chunk if plugin.vectorised else settings.symbol_chunk, segment.layout.capacity)
+        self._chunk = min(settings.chunk if plugin.vectorised else settings.symbol_chunk, capacity)
         self._rows = RowReader(segment, channel, wish, self._chunk, mirror=self._market)
         self._intake = Intake(self._reader, self._rows)
-        matches.begin_generation(segment.layout.capacity, self.directory.names)
-        self._scores: Floats = np.full(segment.layout.capacity, np.nan)
-        self._slots: Slots = np.zeros(segment.layout.capacity, np.int32)
-        self._versions: Versions = np.zeros(segment.layout.capacity, np.int64)
-        self._held = np.zeros(segment.layout.capacity, np.bool_)  # of a market's mirror: has data
+        self._closes = Closes(segment, channel, wish, self._chunk) if wish is not None and trader.every_close else None
+        self._references = References(segment, channel, wish, trader) if trader.references else None
+        self._pace = Pace(round(trader.min_interval * 1e9), round(trader.every * 1e9))
+        self._state = state
+        if state is None and trader.state:
+            self._state = StateStore(trader.state)
+        matches.begin_generation(capacity, self.directory.names)
+        if self._state is not None:
+            self._state.begin_generation(capacity, self.directory.names)
+        self._scores: Floats = np.full(capacity, np.nan)
+        self._slots: Slots = np.zeros(capacity, np.int32)
+        self._versions: Versions = np.zeros(capacity, np.int64)
+        self._held = np.zeros(capacity, np.bool_)  # of a market's mirror: has data
+        self._notes: dict[int, str] = {}  # of the step, by slot
 
     @property
     def done(self) -> int:
@@ -70,9 +90,17 @@ class Runner:
         """A row could not be read: step again soon, whatever is announced."""
         return self._reader.owes_exact
 
-    def pending(self) -> bool:
-        """A step would find something to do."""
-        return self._owes_snapshot or self._reader.pending()
+    def pending(self, now_ns: int) -> bool:
+        """A step would find something to do, at `now_ns` of the clock that `step` is given too."""
+        if self._owes_snapshot:
+            return True
+        if not self._pace.allows(now_ns):
+            return False
+        return self._reader.pending() or self._pace.wants_everything(now_ns)
+
+    def due_ns(self) -> int | None:
+        """When a step has something to do without any event; None where only an event brings it."""
+        return self._pace.due_ns(self._reader.pending)
 
     @property
     def _owes_snapshot(self) -> bool:
@@ -83,49 +111,71 @@ class Runner:
         self._reader.require_exact()
         self._tally.failures += 1
 
-    def step(self, time_ns: int, between: Callable[[], None] = _nothing) -> Result | None:
-        """One cycle at UTC `time_ns`; `between` is called between chunks. Gives the result sent, if any.
+    def step(self, time_ns: int, now_ns: int, between: Callable[[], None] = _nothing) -> Result | None:
+        """One cycle, at UTC `time_ns` and at `now_ns` of the clock that paces; `between` is called between chunks.
 
-        Raises PluginError; then call `fail`.
+        Gives the result sent, if any. Raises PluginError; then call `fail`.
         """
-        taken = self._intake.take(len(self.directory)) if self.tracking else None
-        take, first = taken or self._observed()
-        if take.route is Route.NOTHING:
+        taken = self._take(time_ns, now_ns)
+        if taken is None:
             if self._owes_snapshot:
                 return self._results.publish_snapshot(self.done, time_ns // 1_000_000)
             return None
+        take, first = taken
         oldest_ns = self._intake.oldest_ns if first is not None else self._reader.oldest_ns(take)
         slots, versions = self._processed(take, first, time_ns, between)
         n = len(slots)
         judged = self._ranked(take.symbols if n else 0) if self._market else (slots, self._scores[:n])
-        change = self._matches.settle(*judged, slots, versions, self._reader.seen)
+        if self._state is not None:
+            self._state.commit(slots, versions, self._reader.seen)
+        change = self._matches.settle(*judged, slots, versions, self._reader.seen, self._notes)
         retry = n < len(take.slots)
         self._reader.committed(take, change.fresh, retry)
+        if self._references is not None:
+            self._references.commit()
+        self._pace.evaluated(now_ns, everything=take.route is Route.ALL)
         self._count(take, n, retry)
         if change.woken:
             self._results.owes_snapshot = True
         return self._results.publish(change, take.target, time_ns // 1_000_000, oldest_ns)
 
-    def _observed(self) -> tuple[Take, None]:
-        """The take where the intake has none: a first one, after a gap or a failure, or with new symbols."""
+    def _take(self, time_ns: int, now_ns: int) -> tuple[Take, Rows | None] | None:
+        """What to process, with the rows of the first chunk where they are read already; None for nothing."""
+        if not self._pace.allows(now_ns):
+            return None
+        everything = not self.tracking or self._pace.wants_everything(now_ns)
+        if not everything and self._references is None:
+            taken = self._intake.take(len(self.directory))
+            if taken is not None:
+                return taken
         closed, count = self._reader.observe()
         known = len(self.directory)
         if count > known:
             self.directory.refresh(count)
             self._watch.extend(self.directory.names)
             self._matches.place(known)
-        return self._reader.take(closed, count, everything=not self.tracking), None
+            if self._state is not None:
+                self._state.place(known)
+        if self._references is not None:
+            # Read after `closed`: a change of a reference that comes later is announced by a later cycle.
+            if not self._references.read(self.directory, time_ns):
+                self._reader.retry()
+                return None
+            everything = everything or self._references.changed
+        take = self._reader.take(closed, count, everything)
+        return None if take.route is Route.NOTHING else (take, None)
 
     def _processed(
         self, take: Take, first: Rows | None, time_ns: int, between: Callable[[], None]
     ) -> tuple[Slots, Versions]:
         """Read and evaluate, in chunks where they are many; gives the slots that could be read, and their versions.
 
-        `first` are the rows of the first chunk where they are read already. The scores are in the buffer of that name.
+        `first` are the rows of the first chunk where they are read already. Scores and notes are in the fields of that
+        name.
         """
+        self._notes = {}
         if len(take.slots) <= self._chunk:
-            rows = first or self._rows.read(take.slots)
-            self._judge(rows, self._scores, time_ns)
+            rows = self._judged(first or self._rows.read(take.slots), self._scores, time_ns)
             slots, versions = rows.slots, rows.versions
         else:
             n = 0
@@ -134,25 +184,48 @@ class Runner:
                     between()
                     first = None
                 rows = first or self._rows.read(take.slots[start : start + self._chunk])
+                rows = self._judged(rows, self._scores[n:], time_ns)
                 size = len(rows.slots)
                 self._slots[n : n + size] = rows.slots
                 self._versions[n : n + size] = rows.versions
-                self._judge(rows, self._scores[n:], time_ns)
                 n += size
             slots, versions = self._slots[:n], self._versions[:n]
         if self._market and len(slots):
             self._held[slots] = True
             everyone = self._rows.mirrored(take.symbols)
             names = self.directory.names
-            self._plugin.evaluate(everyone, lambda: names[: take.symbols], time_ns, self._scores[: take.symbols])
+            scores = self._scores[: take.symbols]
+            self._notes = self._plugin.evaluate(everyone, lambda: names[: take.symbols], time_ns, scores)
         return slots, versions
 
-    def _judge(self, rows: Rows, out: Floats, time_ns: int) -> None:
-        """The scores of `rows`, unless it takes the whole market to tell."""
-        size = len(rows.slots)
-        if size and not self._market:
-            names = self.directory.names
-            self._plugin.evaluate(rows, lambda: [names[slot] for slot in rows.slots], time_ns, out[:size])
+    def _judged(self, rows: Rows, out: Floats, time_ns: int) -> Rows:
+        """The scores of `rows` to `out`, unless it takes the whole market to tell; gives the rows that they are of."""
+        if self._market or not len(rows.slots):
+            return rows
+        seen = self._reader.seen
+        if self._state is not None:
+            self._state.begin(rows.slots, rows.versions, seen)
+        if self._closes is None or not self._closes.missed(rows, seen):
+            self._evaluate(rows, out[: len(rows.slots)], time_ns)
+            return rows
+        rows = self._closes.read(rows.slots)
+        if self._state is not None:
+            self._state.begin(rows.slots, rows.versions, seen)
+        for places, part in self._closes.windows(rows, seen):
+            scores = np.empty(len(places))
+            self._evaluate(part, scores, time_ns)
+            out[places] = scores
+        return rows
+
+    def _evaluate(self, rows: Rows, out: Floats, time_ns: int) -> None:
+        names = self.directory.names
+        state = None if self._state is None else self._state.lend(rows.slots)
+        symbols = None if self._references is None else self._references.symbols
+        notes = self._plugin.evaluate(rows, lambda: [names[slot] for slot in rows.slots], time_ns, out, state, symbols)
+        if state is not None and self._state is not None:
+            self._state.take_back(rows.slots, state)
+        if notes:
+            self._notes |= {int(rows.slots[place]): note for place, note in notes.items()}
 
     def _ranked(self, count: int) -> tuple[Slots, Floats]:
         """Of the first `count` slots those that hold data, and their scores in the market-wide evaluation just made;

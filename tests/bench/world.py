@@ -157,8 +157,8 @@ class Seat:
         self.runner = Runner(segment, plugin, settings, self.matches, results, self.tally)
 
     def step(self, time_ns: int) -> None:
-        if self.runner.pending():
-            self.runner.step(time_ns)
+        if self.runner.pending(time_ns):
+            self.runner.step(time_ns, time_ns)
 
     def _send(self, _frame: bytes) -> bool:
         self.sent += 1

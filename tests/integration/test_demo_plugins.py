@@ -51,7 +51,7 @@ class Demo:
             self.market.close_due(self.now_ns, self.now_ns)
             swap(self.market, self.now_ns)
             for seat in self.seats.values():
-                if seat.runner.pending():
+                if seat.runner.pending(self.now_ns):
                     seat.step(self.now_ns)
             yield step
 

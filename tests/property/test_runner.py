@@ -263,7 +263,7 @@ class World:
 
     def step(self, number: int) -> None:
         seat = self.seats[number]
-        if not seat.runner.pending():
+        if not seat.runner.pending(NOON):
             return
         try:
             seat.step()
@@ -272,7 +272,7 @@ class World:
             event("a step failed")
         self.followers[number].check()
         # Where nothing waits to be announced, one step is enough for the whole truth.
-        idle = not (self.market.dirty or self.market.next_due_ns() or seat.runner.pending())
+        idle = not (self.market.dirty or self.market.next_due_ns() or seat.runner.pending(NOON))
         if idle and not seat.matches.stale and self._attached(seat):
             self._assert_right(number)
 
@@ -296,7 +296,7 @@ class World:
         versions[slot] += 1
         try:
             seat = self.seats[number]
-            if seat.runner.pending():
+            if seat.runner.pending(NOON):
                 seat.step()
                 self.followers[number].check()
         finally:
@@ -337,7 +337,7 @@ class World:
             for _ in range(4):
                 self.followers[number].beat()
                 self.step(number)
-            assert not seat.runner.pending()
+            assert not seat.runner.pending(NOON)
             assert not seat.matches.stale
             self._assert_right(number)
             assert seat.view.matches == seat.matches.scores()

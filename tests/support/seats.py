@@ -89,7 +89,7 @@ class Seat:
 
     def step(self, time_ns: int = NOON, between: Callable[[], None] = lambda: None) -> Result | None:
         """One cycle, as a worker does it; what was sent reaches the view."""
-        result = self.runner.step(time_ns, between)
+        result = self.runner.step(time_ns, time_ns, between)
         self.receive()
         return result
 

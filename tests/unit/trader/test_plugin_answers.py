@@ -148,7 +148,7 @@ def test_answers_for_single_symbols(answers: list[Any], scores: list[float | Non
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ("yes", "gave a str; wanted a bool, a number or None"),
+        ("yes", "gave a str; wanted a bool, a number, None or"),
         ([1.0], "gave a list; wanted"),
         (Fraction(1, 2), "gave a Fraction; wanted"),
         (1j, "gave a complex; wanted"),

@@ -51,17 +51,17 @@ class TestTheFiveSteps:
         """Only it is processed, by its flag, and a delta tells of it."""
         _trade(market, 33)
         swap(market)
-        assert seat.runner.pending()
+        assert seat.runner.pending(NOON)
         result = seat.step(NOON + 5_000_000)
         assert rule.take_asked() == [["S33"]]
         assert isinstance(result, Delta)
         assert (result.entered, result.cycle, result.time_ms) == ({"S33": HIGH}, 2, NOON // 1_000_000 + 5)
         assert (seat.tally.processed, seat.tally.skipped, seat.tally.fast) == (70 + 1, 69, 1)
-        assert not seat.runner.pending()
+        assert not seat.runner.pending(NOON)
 
     def test_without_an_update_nothing_is_done(self, seat: Seat, rule: Rule) -> None:
         """No cycle, no call, no message."""
-        assert not seat.runner.pending()
+        assert not seat.runner.pending(NOON)
         assert seat.step() is None
         assert (rule.take_asked(), seat.tally.cycles) == ([], 1)
 
@@ -185,13 +185,13 @@ class TestFailures:
         assert (seat.runner.done, seat.results.seq, seat.frames) == (1, 1, [])
         assert (seat.tally.processed, seat.tally.skipped, seat.tally.cycles, seat.tally.bytes_full) == tally
         assert seat.tally.failures == 1
-        assert seat.runner.pending()
+        assert seat.runner.pending(NOON)
         _trade(market, 60)  # not yet announced, and covered all the same: its row is newer than the one seen
         seat.step()
         assert [name for call in rule.take_asked() for name in call] == _names(*range(1, 50), 60)
         assert seat.tally.fast == 0
         assert seat.view.matches == dict.fromkeys(_names(*range(2, 50), 60), HIGH)
-        assert not seat.runner.pending()
+        assert not seat.runner.pending(NOON)
 
     def test_failing_again_and_again(self, market: Market, seat: Seat, rule: Rule) -> None:
         """Each failure leaves the same state; what came meanwhile is covered by the step that succeeds."""
@@ -260,7 +260,7 @@ def test_tracking_or_not_is_the_same(market: Market, segment: Segment, deltas: b
             _trade(market, int(slot), price=float(rng.integers(5, 16)))
         swap(market)
         for one in (tracked, full):
-            assert one.runner.pending()
+            assert one.runner.pending(NOON)
             one.step(NOON + cycle * SECOND)
         assert tracked.matches.scores() == full.matches.scores() == tracked.view.matches == full.view.matches
     assert tracked.drafts == full.drafts
@@ -278,7 +278,7 @@ def test_switching_tracking_off_and_on_again_loses_nothing(market: Market, seat:
     seat.step()
     assert rule.take_asked() == [_names(*range(70))]
     seat.runner.tracking = True
-    assert not seat.runner.pending()
+    assert not seat.runner.pending(NOON)
     _trade(market, 4)
     swap(market)
     seat.step()
@@ -336,7 +336,7 @@ class TestNewSymbols:
 
         seat.step(between=appear)
         assert rule.take_asked() == [["S0"], ["S1"]]
-        assert seat.runner.pending()
+        assert seat.runner.pending(NOON)
         seat.step()
         assert rule.take_asked() == [["NEW"]]
         assert seat.view.matches == dict.fromkeys(["S0", "S1", "NEW"], HIGH)
@@ -357,7 +357,7 @@ def test_a_locked_row_is_read_again(market: Market, seat: Seat, rule: Rule) -> N
     market.segment.arrays.versions[3] += 1  # its writer stands still in the middle of the row
     seat.step()
     assert rule.take_asked() == [["S4"]]
-    assert (seat.runner.retrying, seat.runner.pending(), seat.tally.retried) == (True, True, 1)
+    assert (seat.runner.retrying, seat.runner.pending(NOON), seat.tally.retried) == (True, True, 1)
     seat.step()
     assert seat.runner.retrying
     market.segment.arrays.versions[3] += 1
@@ -373,12 +373,12 @@ class TestTheCollector:
     def test_a_snapshot_is_sent_without_an_update(self, seat: Seat, rule: Rule) -> None:
         """Asked for one, the trader has something to do, and evaluates nothing for it."""
         seat.results.ask_snapshot(9)
-        assert seat.runner.pending()
+        assert seat.runner.pending(NOON)
         result = seat.step()
         assert isinstance(result, Snapshot)
         assert (result.token, result.cycle) == (9, 1)
         assert rule.take_asked() == []
-        assert not seat.runner.pending()
+        assert not seat.runner.pending(NOON)
 
     def test_a_collector_that_is_away(self, market: Market, seat: Seat) -> None:
         """Results go nowhere and the trader goes on; back again, it gets one snapshot of what is."""
@@ -388,9 +388,9 @@ class TestTheCollector:
             swap(market)
             seat.step()
         assert seat.matches.scores() == dict.fromkeys(_names(3, 4, 5), HIGH)
-        assert (seat.view.matches, seat.results.seq, seat.runner.pending()) == ({}, 2, False)
+        assert (seat.view.matches, seat.results.seq, seat.runner.pending(NOON)) == ({}, 2, False)
         seat.refuses = seat.results.blocked = False
-        assert seat.runner.pending()
+        assert seat.runner.pending(NOON)
         assert isinstance(seat.step(), Snapshot)
         assert seat.view.matches == seat.matches.scores()
 
@@ -422,10 +422,10 @@ class TestClosedCandles:
         for second in range(3):
             _trade(market, 3, 4, event_ns=NOON + second * SECOND)
             swap(market)
-            assert not seat.runner.pending()
+            assert not seat.runner.pending(NOON)
         _trade(market, 3, event_ns=NOON + MINUTE)
         swap(market)
-        assert seat.runner.pending()
+        assert seat.runner.pending(NOON)
         seat.step()
         assert rule.take_asked() == [["S3"]]
         market.close_due(NOON + MINUTE, 1)
@@ -434,7 +434,7 @@ class TestClosedCandles:
         assert rule.take_asked() == [["S4"]]
         _trade(market, 4, event_ns=NOON + MINUTE)
         swap(market)
-        assert not seat.runner.pending()
+        assert not seat.runner.pending(NOON)
 
     def test_it_sees_the_candles(self, market: Market, segment: Segment) -> None:
         """Oldest first, NaN where a symbol is young, and how many it has; the forming one only where asked for."""

@@ -57,7 +57,7 @@ def segment(new: Market) -> Iterator[Segment]:
 def test_matches_stay_and_are_stale(new: Market, segment: Segment, seat: Seat) -> None:
     """A feed that starts anew knows nothing: that is no reason for a match to leave."""
     seat.move(segment)
-    assert seat.runner.pending()
+    assert seat.runner.pending(NOON)
     seat.step()
     assert seat.view.matches == seat.matches.scores() == {"A": HIGH, "B": 25.0}
     assert seat.matches.stale == {"A", "B"}

@@ -92,7 +92,7 @@ def test_what_was_not_declared_is_named(market: Market, traded: feed.Market) -> 
     with pytest.raises(AttributeError, match="set `candles` and `look_back`"):
         _ = none.candles
     for name in ("price", "spare"):
-        with pytest.raises(AttributeError, match=f"no '{name}'; it has name, candles, last, bid"):
+        with pytest.raises(AttributeError, match=f"no '{name}'; it has name, candles, state, age_ns, last, bid"):
             getattr(market.symbol(0), name)
 
 

@@ -1,0 +1,44 @@
+"""State: a trader's own numbers of each symbol, from one evaluation to the next."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+TYPES = {bool: "?", int: "<i8", float: "<f8"}
+
+
+def record(declared: Mapping[str, bool | int | float]) -> npt.NDArray[np.void]:
+    """One symbol's numbers as they are at first, as an array without dimensions."""
+    dtype = np.dtype([(name, TYPES[type(value)]) for name, value in declared.items()])
+    return np.array(tuple(declared.values()), dtype)
+
+
+class State:
+    """The declared numbers by name, to read and to set: an array with an entry a symbol, or one symbol's number.
+
+    What is set counts once the cycle succeeded, and once for each version of the symbol's row: where a symbol is
+    evaluated again unchanged, its numbers are those before its last change, and what is set is dropped.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Any) -> None:
+        object.__setattr__(self, "_values", values)
+
+    def __getattr__(self, name: str) -> Any:
+        return self._values[self._known(name)]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._values[self._known(name)] = value
+
+    def of(self, i: int) -> "State":
+        """The numbers of the i-th symbol alone."""
+        return State(self._values[i])
+
+    def _known(self, name: str) -> str:
+        names = self._values.dtype.names
+        if name not in names:
+            raise AttributeError(f"state {name!r} is not declared: add it to `state` (now {', '.join(names)})")
+        return name
