@@ -143,12 +143,17 @@ class RosterEntry(Record):
     """One trader as the supervisor sees it."""
 
     name: Name
-    state: Literal["running", "restarting", "skipped", "stopped"]
+    state: Literal["running", "restarting", "skipped", "stopped", "disabled"]
+    """disabled: off until an operator says otherwise; its matches leave."""
     pid: Count = 0
     restarts: Count = 0
     source: Text = ""
     reason: Text = ""
-    """Why it is not running."""
+    """Why it is not running, or why a new version of it is not."""
+    trader_version: Text = ""
+    """As declared, else of its content."""
+    log: Text = ""
+    """Name of its log file, without `.log`."""
 
 
 class Roster(Message):

@@ -11,15 +11,15 @@ from common.codec import decode_as, encode
 from common.errors import TickflagError
 from common.messages import Reply, Request
 from common.runtime import Role, Runtime
-from common.sockets import COMMANDS_CLIENT, FEED_COMMANDS_CLIENT, Context, open_socket, try_send
+from common.sockets import COMMANDS_CLIENT, FEED_COMMANDS_CLIENT, TRADER_COMMANDS_CLIENT, Context, open_socket, try_send
 
-Service = Literal["feed", "collector"]
+Service = Literal["feed", "collector", "trader"]
 Ask = Callable[..., Any]
 """`ask(what, **arguments)` gives the result, as `Client.ask` does."""
 
 TIMEOUT_S = 5.0
 _LOOK_S = 0.25  # between looks whether the service still lives
-_SOCKETS = {"feed": FEED_COMMANDS_CLIENT, "collector": COMMANDS_CLIENT}
+_SOCKETS = {"feed": FEED_COMMANDS_CLIENT, "collector": COMMANDS_CLIENT, "trader": TRADER_COMMANDS_CLIENT}
 
 
 class Unreachable(TickflagError):  # noqa: N818 - reads as the state it reports

@@ -39,6 +39,8 @@ SIGNALS_OUT = Role("collector-signals", zmq.PUB, True, 100_000, LINGER_MS)
 SIGNALS_IN = Role("collector-signals", zmq.SUB, False, 100_000, 0)
 FEED_COMMANDS_SERVER = Role("feed-commands", zmq.ROUTER, True, 100, 0)
 FEED_COMMANDS_CLIENT = Role("feed-commands", zmq.DEALER, False, 10, 0)
+TRADER_COMMANDS_SERVER = Role("trader-commands", zmq.ROUTER, True, 100, LINGER_MS)
+TRADER_COMMANDS_CLIENT = Role("trader-commands", zmq.DEALER, False, 10, 0)
 COMMANDS_SERVER = Role("collector-commands", zmq.ROUTER, True, 1_000, LINGER_MS)
 COMMANDS_CLIENT = Role("collector-commands", zmq.DEALER, False, 10, 0)
 

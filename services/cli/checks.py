@@ -7,7 +7,6 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from common.errors import TickflagError
@@ -154,10 +153,7 @@ def plugins(settings: Settings, runtime: Runtime) -> Findings:
 
 def left_behind(settings: Settings, runtime: Runtime) -> Findings:
     left = [
-        name
-        for service in ("feed", "collector")
-        if Role.holder(runtime, service) is None
-        for name in remains.find(runtime, service)
+        name for service in SERVICES if Role.holder(runtime, service) is None for name in remains.find(runtime, service)
     ]
     if left:
         yield Finding("remains", "warn", f"a crash left {', '.join(left)}", "`tickflag segment clean`, or just start")
@@ -210,7 +206,7 @@ def traders(settings: Settings, runtime: Runtime) -> Findings:
         level: Any = TROUBLE.get(trader["state"])
         if level:
             reason = trader["reason"] or trader["error"] or "no reason given"
-            do = f"`tickflag logs {Path(trader['source']).stem or trader['name']}`"
+            do = f"`tickflag logs {trader['log'] or trader['name']}`"
             yield Finding("traders", level, f"{trader['name']} is {trader['state']} ({reason})", do)
     well = sum(trader["state"] not in TROUBLE for trader in known)
     yield Finding("traders", "ok", f"{well} of {len(known)} are well")

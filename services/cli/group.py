@@ -23,6 +23,7 @@ COMMANDS = {
     "start": "Start the engine: feed, collector and traders.",
     "status": "Show the engine on one screen.",
     "traders": "List the traders.",
+    "trader": "Start, stop, restart, enable or disable a trader.",
     "matches": "List the symbols that match a trader's rule now.",
     "signals": "Show what entered and left the traders' matches.",
     "logs": "Show what a trader wrote.",

@@ -56,7 +56,7 @@ def _stems(runtime: Runtime) -> dict[str, str]:
     """Trader -> stem of its file, as far as the collector knows; without one, a file's stem will do."""
     try:
         with Client(runtime, "collector", timeout_s=2.0) as collector:
-            return {one["name"]: Path(one["source"]).stem for one in collector.ask("traders") if one["source"]}
+            return {one["name"]: one["log"] for one in collector.ask("traders") if one["log"]}
     except TickflagError:
         return {}
 

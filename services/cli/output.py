@@ -21,6 +21,7 @@ _STYLES = {
     "waiting": "yellow",
     "skipped": "yellow",
     "stopped": "yellow",
+    "disabled": "yellow",
 }
 
 

@@ -25,9 +25,10 @@ def remove(runtime: Runtime) -> list[str]:
         return removed
     with Role(runtime, "feed"):  # whoever holds the role owns what it left, and no feed can start meanwhile
         removed += _removed(runtime, "feed")
-    if Role.holder(runtime, "collector") is None:
-        with Role(runtime, "collector"):
-            removed += _removed(runtime, "collector")
+    for service in ("collector", "trader"):
+        if Role.holder(runtime, service) is None:
+            with Role(runtime, service):
+                removed += _removed(runtime, service)
     return removed
 
 

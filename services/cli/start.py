@@ -1,5 +1,6 @@
 """`tickflag start`: the engine's processes, until a signal or a time limit ends them."""
 
+import os
 from pathlib import Path
 
 import click
@@ -21,13 +22,16 @@ PROCFILE = "".join(f"{service}: exec python -m services.{service}\n" for service
     metavar="FILE",
     help="The processes to start; else `Procfile` in the current folder, or the built-in three.",
 )
-def start(limit_s: float | None, procfile: Path | None) -> None:
+@click.option("--safe", is_flag=True, help="Load no trader; everything else runs.")
+def start(limit_s: float | None, procfile: Path | None, safe: bool) -> None:
     """Start the engine and show its output, until Ctrl-C.
 
     Exit code 0 after a stop that was asked for, 1 where a process ended by itself, 75 where an engine already runs.
     """
     from services.cli.processes import Processes, environment
 
+    if safe:
+        os.environ["TICKFLAG_TRADER__SAFE"] = "true"  # for the processes, too
     settings = configuration.load()  # a wrong one is told once here, not by every process
     runtime = settings.runtime_folder()
     for service in SERVICES:

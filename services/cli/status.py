@@ -6,11 +6,12 @@ import click
 
 from common import settings as configuration
 from common.requests import Client, Unreachable
-from common.runtime import Role
+from common.runtime import Role, Runtime
 from services.cli import feed
 from services.cli.group import EXIT_FAILED
 from services.cli.output import amount, duration, json_option, share, show_json, show_table
 
+SUPERVISOR_S = 1.0
 SUMMED = ("processed", "skipped", "bytes_sent", "bytes_full")
 
 
@@ -26,7 +27,7 @@ def status(as_json: bool) -> None:
         "folder": str(runtime.folder),
         "feed": feed.facts(settings, runtime),
         "collector": {"state": "stopped"},
-        "supervisor": {"state": "stopped"} if supervisor is None else {"state": "running", "pid": supervisor},
+        "supervisor": {"state": "stopped"} if supervisor is None else _supervisor(runtime, supervisor),
         "traders": [],
     }
     try:
@@ -52,6 +53,15 @@ def status(as_json: bool) -> None:
         click.get_current_context().exit(EXIT_FAILED)
 
 
+def _supervisor(runtime: Runtime, pid: int) -> dict[str, Any]:
+    """As it says itself; without `safe` where it does not answer."""
+    try:
+        with Client(runtime, "trader", timeout_s=SUPERVISOR_S) as client:
+            return {"state": "running", **client.ask("supervisor")}
+    except Unreachable:  # at the first start it compiles kernels before it listens
+        return {"state": "running", "pid": pid}
+
+
 def overall(traders: list[dict[str, Any]]) -> dict[str, Any]:
     """All traders together. Efficiency is the share of the evaluations that were not needed."""
     total = {name: sum(trader[name] for trader in traders) for name in SUMMED}
@@ -74,7 +84,7 @@ def _show(document: dict[str, Any]) -> None:
         )
         click.echo(f"           generation {found['generation']}, {amount(found['bytes'])}")
     click.echo(f"collector  {_state(collector)}{_uptime(collector)}")
-    click.echo(f"traders    {_state(supervisor)}")
+    click.echo(f"traders    {_state(supervisor)}{', safe mode: no trader is loaded' if supervisor.get('safe') else ''}")
     total = document["overall"]
     if total["processed"] + total["skipped"]:
         click.echo(

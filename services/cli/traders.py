@@ -13,7 +13,7 @@ from services.cli.output import json_option, number, share, show_json, show_tabl
 @click.command()
 @json_option
 def traders(as_json: bool) -> None:
-    """List the traders: state, why one does not run, restarts, efficiency, processor time."""
+    """List the traders: source, version, state, restarts, efficiency, processor time, why one does not run."""
     with Client(configuration.load().runtime_folder(), "collector") as collector:
         found: list[dict[str, Any]] = collector.ask("traders")
     if as_json:
@@ -23,16 +23,18 @@ def traders(as_json: bool) -> None:
         click.echo("no traders yet")
         return
     show_table(
-        ("trader", "file", "state", ">matches", ">restarts", ">efficiency", ">cpu", "why"),
+        ("trader", "source", "version", "state", ">matches", ">restarts", ">efficiency", ">cpu", ">pid", "why"),
         [
             (
                 trader["name"],
                 Path(trader["source"]).name,
+                trader["version"],
                 trader["state"],
                 f"{trader['matches']:,}",
                 trader["restarts"],
                 share(trader["skipped"], trader["skipped"] + trader["processed"]),
                 f"{trader['cpu_ns'] / 1e9:.2f} s",
+                trader["pid"] or "-",
                 why(trader),
             )
             for trader in found
@@ -62,7 +64,7 @@ def matches(trader: str, as_json: bool) -> None:
 
 
 def why(trader: dict[str, Any]) -> str:
-    """Why it does not run or fails: the newest reason, nothing for one that is well."""
+    """Why it, or a new version of it, does not run; else why it fails; nothing for one that is well."""
     if trader["state"] == "running":
-        return ""
+        return str(trader["reason"])
     return str(trader["reason"] or trader["error"])

@@ -123,6 +123,8 @@ class Commands:
         arguments.end()
         known = self._views.known.get(trader)
         if known is None:
+            if trader in self._views.roster and self._views.roster[trader].state == "disabled":
+                raise TickflagError(f"trader {trader!r} is disabled: `tickflag trader enable {trader}`")
             if trader in self._views.roster:
                 raise TickflagError(f"trader {trader!r} has reported nothing yet")
             names = ", ".join(self._views.names()) or "none so far"
@@ -191,6 +193,8 @@ def _trader(name: str, known: Known | None, entry: RosterEntry | None, now_ns: i
         "restarts": entry.restarts if entry else 0,
         "source": entry.source if entry else "",
         "reason": entry.reason if entry else "",
+        "version": entry.trader_version if entry else "",
+        "log": entry.log if entry else "",
         "cpu_ns": heartbeat.cpu_ns if heartbeat else 0,
         "age_ms": None if known is None or known.heard_ns is None else (now_ns - known.heard_ns) // 1_000_000,
     }

@@ -55,7 +55,7 @@ class Views:
 
     One thread. An unsynced view has a resync token in `control`, a synced one has none. Staleness is a state of the
     views: a trader that is silent or down keeps its matches, and no signal tells of it. A trader that was known and
-    is on no roster any more is retired, and its matches leave.
+    is on no roster any more, or is disabled, is retired, and its matches leave.
     """
 
     def __init__(self, control: ControlState, stale_after_ns: int) -> None:
@@ -102,7 +102,8 @@ class Views:
         if max(message.incarnation, message.seq, message.cycle, message.time_ms) > LARGEST:
             raise MessageError(f"a number above {LARGEST} from trader {message.trader!r}")
         trader = message.trader
-        known = self._known.get(trader) or self._new(message)
+        new = trader not in self._known
+        known = self._new(message) if new else self._known[trader]
         if known is None or message.incarnation < known.view.heard_incarnation:
             self.ignored += 1
             return []
@@ -121,7 +122,7 @@ class Views:
             self._moved.add(trader)
             self._lives_changed |= before[1] != view.incarnation
         if view.synced != before[0] or (not view.synced and trader not in self._control.resync):
-            self._follow(known, anew, now_ns)
+            self._follow(known, "new" if new else "restarted" if anew else "gap", now_ns)
         return drafts
 
     def request_resync(self, trader: str, now_ns: int) -> int:
@@ -192,8 +193,8 @@ class Views:
             known.retry_at_ns = now_ns + known.retry_ns
             self._changes.append(Change(known.view.trader, "live"))
 
-    def _follow(self, known: Known, anew: bool, now_ns: int) -> None:
-        """Token and log follow what became of the view."""
+    def _follow(self, known: Known, why: Literal["new", "restarted", "gap"], now_ns: int) -> None:
+        """Token and log follow what became of the view. Of a new trader the log has said so."""
         trader = known.view.trader
         if known.view.synced:
             self._control.settle_resync(trader)
@@ -201,7 +202,8 @@ class Views:
             self._changes.append(Change(trader, "synced"))
             return
         self._want(trader, now_ns)
-        self._changes.append(Change(trader, "restarted" if anew else "gap", known.view.reason))
+        if why != "new":
+            self._changes.append(Change(trader, why, known.view.reason))
 
     def _want(self, trader: str, now_ns: int) -> int:
         known = self._known[trader]
@@ -218,12 +220,15 @@ class Views:
             raise MessageError(f"a number above {LARGEST} in a roster")
         before, self.roster = self.roster, {entry.name: entry for entry in message.traders}
         drafts: list[Draft] = []
+        off = {trader for trader, entry in self.roster.items() if entry.state == "disabled"}
         missing = self._known.keys() - self.roster.keys() if message.complete else set()
-        for trader in sorted(missing):
+        for trader in sorted(missing | (off & self._known.keys())):
             # One that reported before any roster named it is not gone: its roster is still on the way.
-            if self._known[trader].listed or trader in before:
+            if self._known[trader].listed or trader in before or trader in off:
                 drafts += self._retire(trader, message.time_ms)
         for trader, entry in self.roster.items():
+            if trader in off:
+                continue
             past = self._retired.pop(trader, None)
             if past is not None:  # put back: this incarnation may still run
                 self._known[trader] = Known(View(past._replace(retired=False)), listed=True)

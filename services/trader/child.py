@@ -1,26 +1,25 @@
-"""Child: one trader file and the process that runs it, as the supervisor sees them."""
+"""Child: one trader as the supervisor sees it: the worker that runs it, and the one that is to take over."""
 
 import contextlib
 import enum
 import os
 import signal
 import time
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from typing import Any
-
-import msgpack
 
 from common.log import Logger
 from common.messages import RosterEntry
 from common.runtime import Runtime
 from common.settings import Settings
+from services.trader.catalog import Assignment
 from services.trader.pace import Backoff
-from services.trader.worker import Order, run_worker, tell
+from services.trader.process import WorkerProcess
+from services.trader.worker import Order
 
 MS = 1_000_000
 HEALTHY_NS = 60_000 * MS  # a worker that ran so long starts its backoff over
+PATIENCE_NS = 2_000 * MS  # for a worker that was asked to end or to hand over; then it is killed
 
 
 class State(enum.Enum):
@@ -30,202 +29,304 @@ class State(enum.Enum):
     RESTARTING = "restarting"
     SKIPPED = "skipped"
     STOPPED = "stopped"
+    DISABLED = "disabled"
 
 
 class Child:
-    """Starts, watches and restarts one worker. `turn` whenever a descriptor is readable or `due_ns` has come."""
+    """Starts, watches, restarts and replaces workers. `turn` whenever a descriptor is readable or `due_ns` has come.
+
+    Another version of the code or the settings is loaded beside the running one, in a process of its own. When it has
+    loaded, the old one leaves its match set and ends, and the new one goes on from there. One that does not load is
+    refused, and the old one never notices.
+    """
 
     def __init__(
-        self, path: Path, settings: Settings, runtime: Runtime, spawner: ForkServerContext, log: Logger
+        self,
+        assignment: Assignment,
+        name: str,
+        settings: Settings,
+        runtime: Runtime,
+        spawner: ForkServerContext,
+        log: Logger,
     ) -> None:
-        self.path = path.resolve()
+        """`name` is what it was called last, empty where nobody knows."""
+        self.assignment = assignment
         self.state = State.STOPPED
-        self.name = ""
-        """What the file declares; empty until its worker told."""
+        self.name = assignment.name or name
+        self.version = ""
         self.granted = False
-        """It has the name, and its worker the word to go."""
-        self.waits = False
-        """Its worker told its name and waits for `grant`."""
+        """The name is its own."""
+        self.tried = False
+        """Its first worker was granted its name, was refused, or ended."""
+        self.rival = ""
+        """The name that it was refused because another has it."""
         self.due_ns = 0
-        """Monotonic time of the next restart; 0 where none is due."""
-        self._settings, self._runtime, self._spawner, self._log = settings, runtime, spawner, log
-        self._process: ForkServerProcess | None = None
-        self._pipe: Connection | None = None
-        self._watchdog: Any = spawner.RawValue("q", 0)
+        """Monotonic time of the next restart, or at which patience ends; 0 where none is due."""
+        self._settings, self._spawner, self._log = settings, spawner, log
+        self._log_path = runtime.logs / f"{assignment.name or assignment.stem}.log"
+        self._current: WorkerProcess | None = None
+        self._successor: WorkerProcess | None = None
+        self._yields = False  # the current worker was asked to make room
         self._restarts = 0
         self._reason = ""
-        self._started_ns = 0
         self._incarnation = 0
-        self._stopping = False
         trader = settings.trader
         self._backoff = Backoff(int(trader.restart_ms * MS), int(trader.restart_limit_ms * MS))
 
     @property
     def alive(self) -> bool:
-        return self._process is not None
+        return self._current is not None
 
     @property
-    def shown_name(self) -> str:
-        """The declared name while it is this file's, else the file's own."""
-        return self.name if self.granted else self.path.stem
+    def on(self) -> bool:
+        """It is meant to run."""
+        return self.state not in (State.STOPPED, State.DISABLED)
+
+    @property
+    def busy(self) -> bool:
+        """What was asked for has not come about yet."""
+        if self.state is State.RUNNING:
+            return self._newest is None or not self._newest.going or self._successor is not None
+        return self.alive
+
+    @property
+    def asks(self) -> str:
+        """The name for which a loaded worker waits; empty where none does."""
+        newest = self._newest
+        return newest.name if newest is not None and newest.ready and not newest.going and not self._yields else ""
+
+    @property
+    def helpers(self) -> frozenset[Path]:
+        """Files of the plugin folder that its workers imported."""
+        return frozenset().union(*(worker.helpers for worker in self._workers))
+
+    @property
+    def _newest(self) -> WorkerProcess | None:
+        return self._successor or self._current
+
+    @property
+    def _workers(self) -> list[WorkerProcess]:
+        return [worker for worker in (self._current, self._successor) if worker is not None]
+
+    # What it is told.
 
     def start(self, now_ns: int) -> None:
-        """Fork a worker."""
-        ours, theirs = self._spawner.Pipe()
-        self._watchdog.value = 0
-        order = Order(self.path, self._settings, self._log_path())
-        process = self._spawner.Process(
-            target=run_worker, args=(order, theirs, self._watchdog), name=f"trader-{self.path.stem}", daemon=True
-        )
-        self._started_ns = now_ns
-        self.due_ns = 0
+        """Fork a worker, unless one runs."""
+        if self.on and self.alive:
+            return
+        self.rival = ""
+        self._drop()
+        self._backoff.succeeded()
+        self._begin(now_ns)
+
+    def renew(self, assignment: Assignment, now_ns: int) -> None:
+        """Load it anew, with whatever code and settings it has now."""
+        self.assignment = assignment
+        if self._yields:
+            self._promote()
+        if not self.on:
+            return
+        if assignment.fault or self._current is None or not self._current.going:
+            self._drop()
+            self._backoff.succeeded()
+            self._begin(now_ns)
+            return
+        self._dismiss()
         try:
-            process.start()
-        except (EOFError, OSError):  # by the signal that is to end us too, or for want of memory
-            ours.close()
-            self._again("the fork server ended before the worker was there", now_ns)
-        else:
-            self._process, self._pipe = process, ours
-            self.state = State.RUNNING
-        finally:
-            theirs.close()
+            self._successor = self._spawn(now_ns)
+        except (EOFError, OSError):
+            self._refuse_successor("no process could be started")
+
+    def stop(self, state: State, reason: str) -> None:
+        """End its worker and stay so."""
+        self._dismiss()
+        self._yields = False
+        self.state, self._reason = state, reason
+        self.due_ns = time.monotonic_ns() + PATIENCE_NS if self.alive else 0
+        if self._current is not None:
+            self._current.tell(word="stop")
+        if reason:
+            self._log.info("trader stopped", trader=self.name or self.assignment.label, reason=reason)
 
     def grant(self) -> None:
-        """Let the loaded worker run under its name."""
-        self.granted, self.waits = True, False
-        # Grows with every start, over restarts of the supervisor too, unless the clock is set back that far.
-        self._incarnation = max(self._incarnation + 1, time.time_ns() // MS)
-        if self._pipe is not None:
-            with contextlib.suppress(OSError):
-                tell(self._pipe, incarnation=self._incarnation)
-        self._log.info("trader runs", trader=self.name, file=self.path.name, restarts=self._restarts)
+        """Let the loaded worker run under the name it asks for."""
+        assert self._current is not None
+        self.tried = True
+        self.rival = ""
+        if self._successor is None:
+            self._go(self._current, inherits=False)
+            return
+        self._yields = True
+        self.due_ns = time.monotonic_ns() + PATIENCE_NS
+        self._current.order.legacy_path.unlink(missing_ok=True)  # what nobody took in is too old
+        self._current.tell(replaced=self._successor.name == self.name)
+
+    def refuse(self, reason: str, rival: str) -> None:
+        """The name it asks for, or has, is another's."""
+        self.rival = rival
+        if self._successor is not None:
+            self._refuse_successor(reason)
+        else:
+            self._skip(reason)
+
+    def kill(self) -> None:
+        """End its workers now."""
+        self._drop()
+        if self.state is not State.SKIPPED and self.on:
+            self.state = State.STOPPED
+
+    # What it tells.
 
     def descriptors(self) -> list[int]:
-        """Readable when the worker ended or said something."""
-        found: list[int] = []
-        if self._process is not None:
-            found.append(self._process.sentinel)
-        if self._pipe is not None:
-            found.append(self._pipe.fileno())
-        return found
+        """Readable when a worker ended or said something."""
+        return [descriptor for worker in self._workers for descriptor in worker.descriptors()]
+
+    def entry(self, name: str) -> RosterEntry:
+        """The roster's line, under the name `name`."""
+        return RosterEntry(
+            name=name,
+            state=self.state.value,
+            pid=self._current.pid if self._current is not None else 0,
+            restarts=self._restarts,
+            source=self.assignment.shown_source,
+            reason=self._reason[:4096],
+            trader_version=self.version,
+            log=self._log_path.stem,
+        )
+
+    # What happens to it.
 
     def turn(self, now_ns: int) -> bool:
-        """Take in what happened and restart what is due; True where something changed."""
-        changed = self._listen()
-        process = self._process
-        if process is not None and process.exitcode is not None:
-            self._listen()
-            self._ended(process.exitcode, now_ns)
+        """Take in what happened and do what is due; True where something changed."""
+        changed = False
+        for worker in self._workers:
+            changed |= worker.listen()
+        successor, current = self._successor, self._current
+        if successor is not None and (successor.refusal or successor.exit_status is not None):
+            self._refuse_successor(successor.refusal or _how(successor, self._settings.trader.deadline_s))
+            changed = True
+        if current is not None and current.refusal:
+            self._skip(current.refusal)
+            changed = True
+        elif current is not None and current.exit_status is not None:
+            self._ended(current, now_ns)
             changed = True
         if self.due_ns and now_ns >= self.due_ns:
-            self.start(now_ns)
+            self.due_ns = 0
+            if self._yields:
+                self._promote()
+            elif self.on:
+                self._begin(now_ns)
+            else:
+                self._drop()
             changed = True
         return changed
 
     def look(self, now_ns: int) -> None:
         """End a worker whose cycle is over its deadline; cut a log that is too long."""
-        began_ns = int(self._watchdog.value)
         limit_s = self._settings.trader.deadline_s
-        if self._process is not None and began_ns and now_ns - began_ns > limit_s * 1e9:
-            self._reason = f"a cycle took longer than {limit_s:g} s (`trader.deadline_s`); its stack is in the log"
-            self._watchdog.value = 0
-            self._signal(signal.SIGABRT)  # faulthandler writes the stack, then the process ends
+        for worker in self._workers:
+            worker.abort_if_overdue(now_ns, limit_s)
         with contextlib.suppress(OSError):
-            if self._log_path().stat().st_size > self._settings.trader.log_limit_bytes:
-                os.truncate(self._log_path(), 0)  # it is opened for appending, so the next line starts at 0
+            if self._log_path.stat().st_size > self._settings.trader.log_limit_bytes:
+                os.truncate(self._log_path, 0)  # it is opened for appending, so the next line starts at 0
 
-    def refuse(self, reason: str) -> None:
-        """This file must not run."""
-        self.granted = False
-        self._skip(reason)
-        self.kill()
+    def _begin(self, now_ns: int) -> None:
+        if self.assignment.fault:
+            self._skip(self.assignment.fault)
+            return
+        self.state = State.RUNNING
+        try:
+            self._current = self._spawn(now_ns)
+        except (EOFError, OSError):  # by the signal that is to end us too, or for want of memory
+            self._again("the fork server ended before the worker was there", 0, now_ns)
 
-    def ask_stop(self) -> None:
-        self._stopping = True
+    def _spawn(self, now_ns: int) -> WorkerProcess:
+        assignment = self.assignment
+        assert assignment.source is not None
+        order = Order(assignment.source, assignment.name, assignment.settings, self._settings, self._log_path)
+        return WorkerProcess(order, self._spawner, now_ns)
+
+    def _go(self, worker: WorkerProcess, inherits: bool) -> None:
+        self.name, self.version, self.granted = worker.name, worker.version, True
         self.due_ns = 0
-        if self._pipe is not None:
-            with contextlib.suppress(OSError):
-                tell(self._pipe, word="stop")
-
-    def kill(self) -> None:
-        """End the worker now, if it still runs."""
-        self._stopping = True
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._forget()
-        if self.state is not State.SKIPPED:
-            self.state = State.STOPPED
-
-    def entry(self) -> RosterEntry:
-        """The roster's line."""
-        return RosterEntry(
-            name=self.shown_name,
-            state=self.state.value,
-            pid=self._process.pid or 0 if self._process is not None else 0,
-            restarts=self._restarts,
-            source=str(self.path),
-            reason=self._reason[:4096],
+        self._reason = ""
+        # Grows with every start, over restarts of the supervisor too, unless the clock is set back that far.
+        self._incarnation = max(self._incarnation + 1, time.time_ns() // MS)
+        worker.go(self._incarnation, inherits)
+        self._log.info(
+            "trader runs", trader=self.name, file=self.assignment.stem, version=self.version, restarts=self._restarts
         )
 
-    def _listen(self) -> bool:
-        """Take what the worker said."""
-        heard = False
-        while self._pipe is not None and self._pipe.poll():
-            try:
-                words = msgpack.unpackb(self._pipe.recv_bytes())
-            except (EOFError, OSError, ValueError):
-                self._pipe.close()
-                self._pipe = None
-                break
-            heard = True
-            if words.get("state") == "refused":
-                self._skip(str(words.get("reason")))
-            elif words.get("state") == "ready":
-                self.name = str(words.get("name"))
-                self._reason = ""
-                self.waits = True
-        return heard
+    def _promote(self) -> None:
+        """The old worker has made room, or had its time to."""
+        assert self._current is not None
+        assert self._successor is not None
+        inherits = self._successor.name == self.name
+        self._current.close()
+        self._current, self._successor, self._yields = self._successor, None, False
+        self._go(self._current, inherits)
 
-    def _ended(self, status: int, now_ns: int) -> None:
-        self._forget()
-        if self.state is State.SKIPPED:
+    def _ended(self, worker: WorkerProcess, now_ns: int) -> None:
+        if self._yields:
+            self._promote()
             return
-        if self._stopping:
-            self.state = State.STOPPED
-            return
-        how = f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        self._again(self._reason if self._reason.startswith("a cycle took") and status < 0 else how, now_ns)
+        how, started_ns = _how(worker, self._settings.trader.deadline_s), worker.started_ns
+        worker.close()
+        # One that is still loading takes its place; what the old one died of may be what the edit mends.
+        self._current, self._successor = self._successor, None
+        if not self.on:
+            self.due_ns = 0
+        elif self._current is None:
+            self._again(how, started_ns, now_ns)
+        else:
+            self._log.warning("trader ended", trader=self.name, reason=how)
 
-    def _again(self, reason: str, now_ns: int) -> None:
+    def _again(self, reason: str, started_ns: int, now_ns: int) -> None:
         """Start anew after a while."""
-        if now_ns - self._started_ns > HEALTHY_NS:
+        self.tried = True
+        if started_ns and now_ns - started_ns > HEALTHY_NS:
             self._backoff.succeeded()
         wait_ns = self._backoff.failed()
         self.due_ns = now_ns + wait_ns
         self._restarts += 1
         self.state = State.RESTARTING
         self._reason = reason
-        self._log.warning("trader ended", trader=self.shown_name, reason=reason, again_in_s=round(wait_ns / 1e9, 3))
+        name = self.name or self.assignment.label
+        self._log.warning("trader ended", trader=name, reason=reason, again_in_s=round(wait_ns / 1e9, 3))
 
     def _skip(self, reason: str) -> None:
+        """It must not run as it is."""
+        self._drop()
+        self.tried, self.granted = True, False
         self.state = State.SKIPPED
         self._reason = reason
-        self._log.warning("trader skipped", file=self.path.name, reason=reason)
+        self._log.warning("trader skipped", file=self.assignment.label, reason=reason)
 
-    def _forget(self) -> None:
-        if self._process is not None:
-            self._process.join()
-            self._process.close()
-        if self._pipe is not None:
-            self._pipe.close()
-        self._process = self._pipe = None
-        self.waits = False
+    def _refuse_successor(self, reason: str) -> None:
+        self._dismiss()
+        self._reason = f"new version refused: {reason}"
+        self._log.warning("new version refused", trader=self.name, reason=reason)
 
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None and self._process.pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, number)
+    def _dismiss(self) -> None:
+        """End the worker that was to take over."""
+        if self._successor is not None:
+            self._successor.close()
+            self._successor = None
 
-    def _log_path(self) -> Path:
-        return self._runtime.logs / f"{self.path.stem}.log"
+    def _drop(self) -> None:
+        """End all workers now, and forget what was due."""
+        self._dismiss()
+        if self._current is not None:
+            self._current.close()
+            self._current = None
+        self._yields = False
+        self.due_ns = 0
+
+
+def _how(worker: WorkerProcess, deadline_s: float) -> str:
+    """How a worker that is no more ended."""
+    if worker.overdue:
+        return f"a cycle took longer than {deadline_s:g} s (`trader.deadline_s`); its stack is in the log"
+    status = worker.exit_status or 0
+    return f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"

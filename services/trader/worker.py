@@ -11,7 +11,9 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -26,11 +28,13 @@ from common.messages import Control, Heartbeat
 from common.segment import AttachError, Segment
 from common.settings import Settings
 from common.sockets import CONTROL_IN, EVENTS_IN, RESULTS_OUT, Context, open_socket, receive, try_send
+from services.trader.handover import Legacy, inherit, leave
 from services.trader.matches import MatchSet
 from services.trader.pace import Backoff
 from services.trader.plugin import Plugin, load_plugin
 from services.trader.results import Results, Tally
 from services.trader.runner import Runner
+from services.trader.watchlist import WatchList
 
 MS = 1_000_000
 RETRY_ROWS_NS = 1 * MS  # a locked row is written within a microsecond, unless its writer is not running
@@ -48,9 +52,18 @@ _PR_SET_PDEATHSIG = 1
 class Order:
     """What the supervisor asks a worker to be."""
 
-    path: Path
+    source: Path | EntryPoint
+    name: str
+    """Empty: the one that the code declares."""
+    own: Mapping[str, Any]
+    """The trader's own settings."""
     settings: Settings
     log_path: Path
+
+    @property
+    def legacy_path(self) -> Path:
+        """Where a worker leaves what it hands over, and its successor finds it."""
+        return self.log_path.with_suffix(".handover")
 
 
 def run_worker(order: Order, pipe: Connection, watchdog: Any) -> None:
@@ -62,18 +75,22 @@ def run_worker(order: Order, pipe: Connection, watchdog: Any) -> None:
     _settle(order)
     watchdog.value = time.monotonic_ns()  # importing has the deadline of a cycle
     try:
-        plugin = load_plugin(order.path)
+        plugin = load_plugin(order.source, order.name, order.own)
     except PluginError as error:
         tell(pipe, state="refused", reason=str(error))
         return
     watchdog.value = 0
-    tell(pipe, state="ready", name=plugin.trader.name, owner=plugin.trader.owner)
-    incarnation = _wait_go(pipe)
-    if incarnation is None:
+    helpers = [str(path) for path in plugin.helpers]
+    tell(pipe, state="ready", name=plugin.trader.name, version=plugin.version, helpers=helpers)
+    words = _wait_go(pipe)
+    if not isinstance(words.get("incarnation"), int):
         return
     context: Context = zmq.Context()
     try:
-        Worker(order, incarnation, plugin, context, pipe, watchdog).run()
+        worker = Worker(order, words["incarnation"], plugin, context, pipe, watchdog)
+        if words.get("inherits"):
+            worker.take_over(inherit(order.legacy_path))
+        worker.run()
     finally:
         context.destroy(linger=500)
 
@@ -83,14 +100,12 @@ def tell(pipe: Connection, **words: Any) -> None:
     pipe.send_bytes(msgpack.packb(words))
 
 
-def _wait_go(pipe: Connection) -> int | None:
-    """The incarnation to run as; None where the supervisor says stop or is gone."""
+def _wait_go(pipe: Connection) -> dict[str, Any]:
+    """The word to go, with the incarnation to run as; another or none where the supervisor says stop or is gone."""
     try:
-        words = msgpack.unpackb(pipe.recv_bytes())
+        return dict(msgpack.unpackb(pipe.recv_bytes()))
     except (EOFError, OSError):
-        return None
-    incarnation = words.get("incarnation")
-    return incarnation if isinstance(incarnation, int) else None
+        return {}
 
 
 def _settle(order: Order) -> None:
@@ -100,6 +115,7 @@ def _settle(order: Order) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.umask(0o077)
+    sys.dont_write_bytecode = True  # two edits of a helper within a second could make it stale
     log = os.open(order.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -117,6 +133,7 @@ class Worker:
         settings = order.settings
         self._settings, self._plugin, self._pipe, self._watchdog = settings, plugin, pipe, watchdog
         self._runtime = settings.runtime_folder()
+        self._legacy_path = order.legacy_path
         self._incarnation = incarnation
         self._events = open_socket(context, self._runtime, EVENTS_IN, topic(plugin.trader.channel))
         self._control = open_socket(context, self._runtime, CONTROL_IN)
@@ -142,7 +159,7 @@ class Worker:
         self._beat_due_ns = 0
         self._look_due_ns = 0
         self._wait_ms = 0
-        self._stopping = False
+        self._stopping = self._replaced = False
         self._error = ""
         self._feed_beat_ns = int(settings.feed.heartbeat_ms * MS)
         self._own_beat_ns = int(settings.trader.heartbeat_ms * MS)
@@ -158,7 +175,17 @@ class Worker:
                 self._step(runner, now_ns)
                 continue  # a cycle may have been closed meanwhile, and its event lost
             self._await_event(self._wait_ns(now_ns))
-        self._beat("stopped")
+        if self._replaced:  # no last word: the trader goes on
+            leave(self._legacy_path, Legacy(self._matches.scores()))
+        else:
+            self._beat("stopped")
+
+    def take_over(self, legacy: Legacy) -> None:
+        """Begin with what a predecessor left, before `run`. A match that the watch list does not want any more is
+        dropped here, as it would never be evaluated again."""
+        trader = self._plugin.trader
+        watch = WatchList(trader.watch, trader.exclude, 0)
+        self._matches.restore({symbol: score for symbol, score in legacy.matches.items() if watch.wants(symbol)})
 
     def _look(self, now_ns: int) -> None:
         """Everything but events, at a slow pace of its own: a wake-up for an event looks at nothing else."""
@@ -290,9 +317,9 @@ class Worker:
             self._results.ask_snapshot(token)
 
     def _take_word(self) -> None:
-        """The supervisor says stop, or is gone."""
+        """The supervisor says stop, or that another worker takes over, or is gone."""
         with contextlib.suppress(EOFError, OSError):
-            self._pipe.recv_bytes()
+            self._replaced = bool(msgpack.unpackb(self._pipe.recv_bytes()).get("replaced"))
         self._stopping = True
 
     def _beat(self, state: str) -> None:

@@ -158,7 +158,7 @@ def test_traders_in_trouble(runtime: Runtime, answers: Answers) -> None:
     assert list(checks.traders(load(), runtime)) == []
     answers["traders"] = [
         trader_line("good"),
-        trader_line("bad", state="failing", error="it raised", source="/x/bad_file.py"),
+        trader_line("bad", state="failing", error="it raised", log="bad_file"),
         trader_line("out", state="skipped", reason="no hook"),
     ]
     with Role(runtime, "collector"):

@@ -29,7 +29,7 @@ def test_the_last_lines(logs: Path, run: Run) -> None:
 
 def test_a_trader_is_found_by_its_name(logs: Path, run: Run, answers: Answers) -> None:
     """Its name tells its file, which has another name."""
-    answers["traders"] = [trader_line("first-rule", source="/traders/alpha.py"), trader_line("gamma")]
+    answers["traders"] = [trader_line("first-rule", log="alpha"), trader_line("gamma")]
     assert run("logs", "first-rule", "--lines", "1").stdout.startswith("thr")
     assert run("logs", "gamma").stderr == "tickflag: trader 'gamma' has written nothing yet\n"
 
@@ -42,7 +42,7 @@ def test_an_unknown_trader(logs: Path, run: Run) -> None:
 
 def test_an_unknown_trader_while_the_engine_runs(logs: Path, run: Run, answers: Answers) -> None:
     """Each known one is named once, by its name where it has told it."""
-    answers["traders"] = [trader_line("first-rule", source="/traders/alpha.py")]
+    answers["traders"] = [trader_line("first-rule", log="alpha")]
     assert run("logs", "nobody").stderr == "tickflag: no trader 'nobody': known are beta, first-rule\n"
 
 

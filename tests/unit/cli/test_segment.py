@@ -127,7 +127,7 @@ def test_clean_removes_what_is_nobodys(runtime: Runtime, run: Run) -> None:
         assert (result.exit_code, result.stdout) == (75, "")
         assert str(os.getpid()) in result.stderr
         assert (runtime.folder / name).exists()
-    with Role(runtime, "collector"):
+    with Role(runtime, "collector"), Role(runtime, "trader"):
         removed = json.loads(run("segment", "clean", "--json").stdout)
     feed = {sockets.EVENTS_OUT.endpoint, sockets.FEED_COMMANDS_SERVER.endpoint}
     assert set(removed) == {name, POINTER, *feed}

@@ -1,7 +1,10 @@
 """`status`: what is shown of an engine, of a part of one and of none."""
 
 import json
+import os
 import time
+
+import pytest
 
 from common import layout
 from common.runtime import Role, Runtime
@@ -49,14 +52,32 @@ def test_traders_and_what_they_saved(runtime: Runtime, run: Run, answers: Answer
             trader_line("b", state="stale", matches=2, stale=2, processed=100, age_ms=None),
         ],
     }
+    answers["supervisor"] = {"pid": 78, "safe": False}
     with Role(runtime, "trader"):
         result = run("status")
     assert result.exit_code == 0
+    assert "traders    running (pid 78)\n" in result.stdout
     assert "collector  running (pid 77), up 5 min, 1,500 signals" in result.stdout
     assert "saved      45.0 % of the evaluations, 90.0 % of the result bytes (900 B)" in result.stdout
     rows = [line.split() for line in result.stdout.splitlines()[-2:]]
     assert rows[0] == ["a", "running", "3", "90.0", "%", "90.0", "%", "0", "10", "ms"]
     assert rows[1] == ["b", "stale", "2", "(2", "stale)", "0.0", "%", "-", "0", "-"]
+
+
+def test_safe_mode(runtime: Runtime, run: Run, answers: Answers) -> None:
+    """It is told where the traders would be."""
+    answers["status"] = {"collector": {"pid": 77, "uptime_s": 3.0, "last_seq": 0}, "traders": []}
+    answers["supervisor"] = {"pid": 78, "safe": True}
+    with Role(runtime, "trader"):
+        assert "traders    running (pid 78), safe mode: no trader is loaded" in run("status").stdout
+        assert json.loads(run("status", "--json").stdout)["supervisor"]["safe"] is True
+
+
+def test_a_supervisor_that_does_not_answer(runtime: Runtime, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its first start it takes a while: it runs."""
+    monkeypatch.setattr("services.cli.status.SUPERVISOR_S", 0.05)
+    with Role(runtime, "trader"):
+        assert f"traders    running (pid {os.getpid()})\n" in run("status").stdout
 
 
 def test_overall_of_nothing() -> None:

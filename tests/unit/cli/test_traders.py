@@ -8,17 +8,24 @@ from .conftest import Answers, Run, trader_line
 
 
 def test_why_a_trader_does_not_run(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """The supervisor's reason, else the worker's last error; nothing for one that runs."""
+    """The supervisor's reason, else the worker's last error; of one that runs, why another version does not."""
     answers["traders"] = [
         trader_line("ends", state="restarting", reason="ended with status 3", error="older", restarts=4),
         trader_line("fails", state="failing", error="hook `evaluate` raised"),
-        trader_line("well", error="", reason="ended once", cpu_ns=1_500_000_000),
+        trader_line("well", error="once", cpu_ns=1_500_000_000, version="1.2", pid=77),
+        trader_line("older", reason="new version refused: older.py: does not import"),
+        trader_line("off", state="disabled", reason="by an operator", pid=0),
     ]
     lines = run("traders").stdout.splitlines()
-    assert lines[0].split() == ["trader", "file", "state", "matches", "restarts", "efficiency", "cpu", "why"]
+    assert lines[0].split() == [
+        "trader", "source", "version", "state", "matches", "restarts", "efficiency", "cpu", "pid", "why",
+    ]  # fmt: skip
     assert lines[1].endswith("ended with status 3")
     assert lines[2].endswith("hook `evaluate` raised")
-    assert lines[3].endswith("1.50 s")
+    assert lines[3].split()[2] == "1.2"
+    assert lines[3].endswith("1.50 s   77")
+    assert lines[4].endswith("new version refused: older.py: does not import")
+    assert lines[5].endswith("-  by an operator")
     assert json.loads(run("traders", "--json").stdout) == answers["traders"]
 
 

@@ -74,6 +74,33 @@ def test_trader_off_the_roster_is_retired(desk: Desk, breakout: FakeTrader) -> N
     assert desk.views.take_moved() == [Position("breakout", 1, 2, 1, retired=True)]
 
 
+def test_disabled_trader_is_retired_though_it_is_on_the_roster(desk: Desk, breakout: FakeTrader) -> None:
+    """Its matches leave at once, be the roster complete or not; enabled, it begins with its next incarnation."""
+    drafts = desk.take(roster(breakout="disabled").model_copy(update={"complete": False}))
+    assert drafts == [("A", "left", 1.0), ("B", "left", 2.0)]
+    assert desk.take(breakout.change(C=3.0)) == []
+    assert desk.take(roster(breakout="disabled")) == []
+    assert desk.views.names() == ["breakout"]
+    assert desk.take(breakout.restart(A=1.0)) == [("A", "entered", 1.0)]
+    assert desk.take(roster("breakout")) == []
+    assert desk.synced()
+
+
+def test_a_new_trader_is_not_told_as_restarted(desk: Desk) -> None:
+    """Though its first word is a heartbeat, with its snapshot still to come."""
+    trader = FakeTrader("breakout")
+    desk.take(trader.heartbeat())
+    assert [change.what for change in desk.views.take_changes()] == ["new", "live"]
+    assert desk.token > 0
+    desk.take(trader.restart(A=1.0))
+    desk.take(trader.restart(A=1.0))
+    assert "restarted" not in [change.what for change in desk.views.take_changes()]
+    desk.take(trader.snapshot())
+    trader.restart(A=1.0)
+    desk.take(trader.heartbeat())
+    assert [change.what for change in desk.views.take_changes()] == ["restarted"]
+
+
 def test_trader_that_reports_before_its_roster_is_not_retired(desk: Desk, breakout: FakeTrader) -> None:
     """Worker and supervisor speak over different sockets: an older roster may come between."""
     assert desk.take(roster("other")) == []

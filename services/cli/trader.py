@@ -1,0 +1,81 @@
+"""`tickflag trader`: what operators do with one trader. Each command waits for its effect and says what happened."""
+
+import time
+from typing import Any
+
+import click
+
+from common import settings as configuration
+from common.errors import TickflagError
+from common.requests import Client
+
+WAIT_S = 60.0  # a trader may take long to load
+_LOOK_S = 0.05
+
+
+@click.group()
+def trader() -> None:
+    """Start, stop, restart, enable or disable a trader, by its name."""
+
+
+@trader.command()
+@click.argument("name")
+def start(name: str) -> None:
+    """Run NAME again after `stop`, or at once instead of after a wait."""
+    _run("start", name)
+
+
+@trader.command()
+@click.argument("name")
+def stop(name: str) -> None:
+    """Stop NAME until it is started, or the engine is. Its matches are stale meanwhile."""
+    _end("stop", name, "stopped")
+
+
+@trader.command()
+@click.argument("name")
+def restart(name: str) -> None:
+    """Load NAME anew, with its code and settings as they are now. The old process runs until the new one can."""
+    _run("restart", name)
+
+
+@trader.command()
+@click.argument("name")
+def enable(name: str) -> None:
+    """Run NAME, now and after every start of the engine."""
+    _run("enable", name)
+
+
+@trader.command()
+@click.argument("name")
+def disable(name: str) -> None:
+    """Do not run NAME until it is enabled, not after a start of the engine either. Its matches leave."""
+    _end("disable", name, "disabled")
+
+
+def _run(what: str, name: str) -> None:
+    found = _ordered(what, name)
+    if found["state"] != "running" or found["reason"]:
+        raise TickflagError(f"trader {found['name']!r} is {found['state']}: {found['reason']}")
+    version = f", version {found['trader_version']}" if found["trader_version"] else ""
+    click.echo(f"{found['name']} runs (pid {found['pid']}{version})")
+
+
+def _end(what: str, name: str, state: str) -> None:
+    found = _ordered(what, name)
+    if found["state"] != state:
+        raise TickflagError(f"trader {found['name']!r} is {found['state']}: {found['reason']}")
+    click.echo(f"{found['name']} is {state}")
+
+
+def _ordered(what: str, name: str) -> dict[str, Any]:
+    """The trader once what was asked for has come about."""
+    with Client(configuration.load().runtime_folder(), "trader") as supervisor:
+        found: dict[str, Any] = supervisor.ask(what, trader=name)
+        deadline = time.monotonic() + WAIT_S
+        while found["busy"]:
+            if time.monotonic() > deadline:
+                raise TickflagError(f"trader {found['name']!r} is not ready after {WAIT_S:g} s: see `tickflag traders`")
+            time.sleep(_LOOK_S)
+            found = supervisor.ask("trader", trader=found["label"])  # its name may be another now
+        return found

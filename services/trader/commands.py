@@ -1,0 +1,102 @@
+"""Commands: what operators ask of the supervisor, and the answers.
+
+supervisor                 pid, and whether it is in safe mode
+traders                    every trader, sorted by name
+trader    trader           one of them
+start, stop                run a trader, or not, until the service is started anew
+enable, disable            the same, for good
+restart   trader           load its code anew; the old process runs until then
+
+All but the first two name a trader, or its label as `rsi.py`. They answer at once; `busy` of the answer, and of
+`trader` later, tells whether it has come about.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+from common import sockets
+from common.codec import decode_as, encode
+from common.errors import MessageError, TickflagError
+from common.messages import Reply, Request
+from common.runtime import Runtime
+from services.trader.child import Child
+from services.trader.fleet import Fleet
+
+REQUESTS_PER_TURN = 16
+MAX_ERROR_CHARACTERS = 4_000
+
+
+class Commands:
+    """Takes requests from its socket, which it owns."""
+
+    def __init__(self, context: sockets.Context, runtime: Runtime, fleet: Fleet, safe: bool) -> None:
+        self._socket = sockets.open_socket(context, runtime, sockets.TRADER_COMMANDS_SERVER)
+        self._path = runtime.folder / sockets.TRADER_COMMANDS_SERVER.endpoint
+        self._fleet, self._safe = fleet, safe
+        self._orders: dict[str, Callable[[Child], None]] = {
+            "trader": lambda child: None,
+            "start": fleet.start,
+            "stop": fleet.stop,
+            "restart": fleet.restart,
+            "enable": fleet.enable,
+            "disable": fleet.disable,
+        }
+
+    @property
+    def socket(self) -> sockets.Socket:
+        """To poll."""
+        return self._socket
+
+    def step(self) -> int:
+        """Answer what has come; gives how many requests that were. Never waits."""
+        for taken in range(REQUESTS_PER_TURN):
+            try:
+                *route, frame = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return taken
+            try:
+                request = decode_as(Request, frame)
+            except MessageError:
+                continue
+            try:
+                self._socket.send_multipart([*route, encode(self._answer(request))], zmq.NOBLOCK)
+            except zmq.ZMQError:  # the client has gone: its answer is its own business
+                continue
+        return REQUESTS_PER_TURN
+
+    def close(self) -> None:
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def _answer(self, request: Request) -> Reply:
+        try:
+            return Reply(id=request.id, result=self._result(request.what, dict(request.arguments)))
+        except TickflagError as error:
+            return Reply(id=request.id, error=str(error)[:MAX_ERROR_CHARACTERS])
+
+    def _result(self, what: str, arguments: dict[str, Any]) -> Any:
+        wanted = {"trader"} if what in self._orders else set()
+        if what not in (*self._orders, "supervisor", "traders"):
+            raise TickflagError(f"no command {what!r}: use one of supervisor, traders, {', '.join(self._orders)}")
+        if arguments.keys() != wanted:
+            raise TickflagError(f"{what!r} takes {'the argument `trader`' if wanted else 'no argument'} and no other")
+        if what == "supervisor":
+            return {"pid": os.getpid(), "safe": self._safe}
+        shown = self._fleet.shown()
+        if what == "traders":
+            return [_described(name, child) for name, child in sorted(shown.items())]
+        wanted_name = str(arguments["trader"])
+        found = [(name, child) for name, child in shown.items() if wanted_name in (name, child.assignment.label)]
+        if not found:
+            why = "safe mode loads none" if self._safe else f"known are {', '.join(sorted(shown)) or 'none so far'}"
+            raise TickflagError(f"no trader {wanted_name[:80]!r}: {why}")
+        name, child = found[0]
+        self._orders[what](child)
+        return _described(name, child)
+
+
+def _described(name: str, child: Child) -> dict[str, Any]:
+    return {**child.entry(name).model_dump(), "label": child.assignment.label, "busy": child.busy}

@@ -1,0 +1,206 @@
+"""Trader files that come, change and go while the engine runs concern their own trader only."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import TickflagError
+from common.requests import Unreachable
+from tests.support.engine import Engine, write_trader
+from tests.support.ledger import (
+    BY_ARRAY,
+    TRADERS,
+    Ledger,
+    apply_signal,
+    check_signals,
+    ledger_env,
+    played,
+    settled,
+    write_ledger,
+    write_ledger_traders,
+)
+
+pytestmark = pytest.mark.timeout(180)
+
+NEVER = "@hookimpl\ndef evaluate(market):\n    return np.zeros(len(market), bool)\n"
+
+
+def _line(engine: Engine, name: str) -> dict[str, Any]:
+    """The supervisor's word on a trader, which is newer than the collector's; Unreachable while it knows none."""
+    try:
+        found: dict[str, Any] = engine.request("trader", "trader", trader=name)
+    except TickflagError as error:
+        raise Unreachable(str(error)) from None
+    return found
+
+
+def _runs(engine: Engine, name: str, but: str = "") -> dict[str, Any] | None:
+    """Its line once it runs at another version than `but`."""
+    line = _line(engine, name)
+    return line if line["state"] == "running" and not line["busy"] and line["trader_version"] != but else None
+
+
+def _pids(engine: Engine) -> dict[str, int]:
+    return {name: _line(engine, name)["pid"] for name in TRADERS}
+
+
+def _holds(engine: Engine, matches: dict[str, float], last: Ledger) -> bool:
+    """At the end of the recording `last`, with these matches."""
+    found = engine.matches("by-array") if played(engine, last) else {}
+    if not last.matches():
+        matches = {symbol: score for symbol, score in matches.items() if symbol not in last.last}
+    return found == matches
+
+
+def _replace(path: Path, text: str) -> None:
+    """As editors write: another file, renamed."""
+    fresh = path.with_name(f".{path.name}.swp")
+    fresh.write_text(text)
+    os.replace(fresh, path)
+
+
+@pytest.mark.parametrize("watched", [True, False], ids=["hints", "looks-only"])
+def test_a_file_comes_changes_and_goes_under_load(tmp_path: Path, watched: bool) -> None:
+    """Only its own worker starts, is replaced and ends; the others miss nothing and keep their processes."""
+    ledger = write_ledger(tmp_path, ticks=12_000, seconds=8.0)
+    folder = write_ledger_traders(tmp_path / "traders")
+    env = ledger_env(ledger)
+    if not watched:
+        (tmp_path / "without" / "watchfiles").mkdir(parents=True)
+        (tmp_path / "without" / "watchfiles" / "__init__.py").write_text("raise ImportError\n")
+        env["PYTHONPATH"] = str(tmp_path / "without")
+    with Engine(tmp_path, env, folder) as engine:
+        engine.start()
+        engine.wait_ready()
+        before = _pids(engine)
+        path = write_trader(folder, "late", BY_ARRAY)
+        first = engine.wait(lambda: _runs(engine, "late"), what="the new file runs")
+        engine.wait(lambda: engine.matches("late"), what="it has matches")
+
+        path.write_text(path.read_text() + "# edited\n")
+        second = engine.wait(lambda: _runs(engine, "late", first["trader_version"]), what="the edit runs")
+        assert second["pid"] != first["pid"]
+
+        _replace(path, path.read_text() + "1 / 0\n")
+        engine.wait(lambda: _line(engine, "late")["reason"], what="the broken edit is refused")
+        line = _line(engine, "late")
+        assert line["reason"] == "new version refused: late.py: does not import: ZeroDivisionError: division by zero"
+        assert (line["state"], line["pid"]) == ("running", second["pid"])
+        engine.wait(lambda: engine.trader("late")["reason"], what="the collector knows")
+        assert "new version refused: late.py" in engine.cli("traders").stdout
+
+        path.unlink()
+        engine.wait(lambda: "late" not in {one["name"] for one in engine.request("collector", "traders")}, what="gone")
+        engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
+        check_signals(engine, ledger)
+        assert _pids(engine) == before
+        for name in TRADERS:
+            assert (engine.trader(name)["restarts"], engine.trader(name)["failures"]) == (0, 0)
+        held: dict[str, float] = {}
+        for signal in engine.signals():
+            if signal["trader"] == "late":
+                apply_signal(held, signal)
+        assert held == {}
+        assert engine.stop("trader") == 0
+
+
+def test_what_still_matches_gives_no_signal(engine: Engine, ledger: Ledger) -> None:
+    """An edit that changes nothing of the rule changes nothing for those who follow; with a feed that is away, too."""
+    engine.start()
+    engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
+    signals = engine.signals()
+    path = engine.plugins / "by_array.py"
+    for away in (False, True):
+        if away:
+            engine.stop("feed")
+        was = _line(engine, "by-array")
+        path.write_text(path.read_text() + "# edited\n")
+        now = engine.wait(lambda was=was: _runs(engine, "by-array", was["trader_version"]), what="the edit runs")  # type: ignore[misc] # a lambda's default
+        assert now["pid"] != was["pid"]
+        engine.wait(lambda pid=now["pid"]: engine.trader("by-array")["pid"] == pid, what="it reports")  # type: ignore[misc] # as above
+        assert engine.matches("by-array") == ledger.matches()
+        assert engine.signals() == signals
+    # A market of one symbol: the other matches have no data there. Had the new version not begun with those of the old
+    # one, they would leave with its first snapshot.
+    (engine.folder / "other").mkdir()
+    other = write_ledger(engine.folder / "other", symbols=1, ticks=50, seconds=0.5)
+    engine.start("feed", env={"TICKFLAG_REPLAY__RECORDINGS": f'["{other.path}"]'})
+    engine.wait(lambda: _holds(engine, ledger.matches() | other.matches(), other), what="the old matches and one")
+
+
+def test_another_rule_and_another_name(engine: Engine, ledger: Ledger) -> None:
+    """Another rule gives the difference; another name is another trader: the matches of the former one leave."""
+    engine.start()
+    engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
+    path = write_trader(engine.plugins, "by_symbol", NEVER, name="by-symbol")
+    engine.wait(lambda: engine.matches("by-symbol") == {}, what="the other rule's matches")
+    path.write_text(path.read_text().replace("'by-symbol'", "'renamed'"))
+    engine.wait(lambda: _runs(engine, "renamed"), what="the other name runs")
+    engine.wait(
+        lambda: {one["name"] for one in engine.request("collector", "traders")} == {"by-array", "renamed"},
+        what="only the other name is left",
+    )
+    path.write_text(path.read_text().replace("'renamed'", "'by-array'"))
+    engine.wait(lambda: _line(engine, "renamed")["reason"], what="a name that is taken is refused")
+    assert _line(engine, "renamed")["reason"] == (
+        "new version refused: by_symbol.py: the name 'by-array' is already that of by_array.py"
+    )
+    assert engine.matches("by-array") == ledger.matches()
+
+
+def test_a_second_file_of_a_name_waits_for_the_first_to_go(engine: Engine) -> None:
+    """Dropped in later it takes nobody's name, though it is first in order; it runs once the name is free."""
+    engine.start()
+    engine.wait_ready()
+    write_trader(engine.plugins, "a_copy", BY_ARRAY, name="by-array")
+    engine.wait(lambda: _line(engine, "a_copy.py")["state"] == "skipped", what="the second is refused")
+    assert "already that of by_array.py" in _line(engine, "a_copy.py")["reason"]
+    assert _line(engine, "by-array")["source"].endswith("/by_array.py")
+    (engine.plugins / "by_array.py").unlink()
+    engine.wait(lambda: (_runs(engine, "by-array") or {}).get("label") == "a_copy.py", what="the second runs")
+
+
+def test_a_helper_changes(engine: Engine) -> None:
+    """Those that import it are loaded anew, the others are not."""
+    helper = engine.plugins / "_levels.py"
+    helper.write_text("LEVEL = 1000.0\n")
+    body = "import _levels\n@hookimpl\ndef evaluate(market):\n    return market.last > _levels.LEVEL\n"
+    write_trader(engine.plugins, "level", body)
+    engine.start()
+    engine.wait_ready()
+    before = _pids(engine)
+    assert engine.matches("level") == {}
+    helper.write_text("LEVEL = 0.0\n")
+    engine.wait(lambda: engine.matches("level"), what="matches by the helper's new level")
+    assert _pids(engine) == before
+
+
+def test_broken_files_do_not_keep_removed_traders(engine: Engine, ledger: Ledger) -> None:
+    """A trader that was removed while nothing ran leaves, though another file does not load; that one's stay."""
+    engine.start()
+    engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
+    engine.stop("trader")
+    (engine.plugins / "by_array.py").unlink()
+    (engine.plugins / "by_symbol.py").write_text("1 / 0\n")
+    (engine.plugins / "never_loaded.py").write_text("1 / 0\n")
+    engine.start("trader")
+    engine.wait(
+        lambda: {one["name"] for one in engine.request("collector", "traders")} == {"by-symbol", "never_loaded"},
+        what="the removed one is gone",
+    )
+    assert (engine.trader("by-symbol")["state"], engine.trader("by-symbol")["stale"]) == (
+        "skipped",
+        len(ledger.matches()),
+    )
+
+
+def test_a_plugin_folder_that_comes_later(engine: Engine, ledger: Ledger) -> None:
+    """No folder at the start is no fault."""
+    kept = engine.plugins.rename(engine.folder / "kept")
+    engine.start()
+    engine.wait(lambda: played(engine, ledger), what="the recording's end")
+    assert engine.request("trader", "traders") == []
+    kept.rename(engine.plugins)
+    engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
