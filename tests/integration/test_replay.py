@@ -199,3 +199,17 @@ def test_what_people_see(small: Path) -> None:
 def test_the_pace_changes_nothing(small: Path) -> None:
     """At ten times real speed the same bytes are printed as at once."""
     assert replay("--speed", "10", small).stdout == replay(small).stdout
+
+
+@pytest.mark.parametrize("name", ["generated ticks", "binance futures capture"])
+def test_the_pace_of_a_recording_changes_nothing(name: str, traders: Path, request: pytest.FixtureRequest) -> None:
+    """Half a minute of a market at ten times real speed, every trader in it."""
+    if name in REAL:
+        path = _real(name, request.getfixturevalue("test_data"), traders)
+        part: list[str | Path] = [path]
+    else:
+        part = ["--from", "2024-03-04T14:10:00", "--to", "2024-03-04T14:10:25", TICKS]
+    slow, fast = (replay("--speed", speed, "--traders", traders, *part) for speed in ("10", "max"))
+    assert slow.status == 0
+    assert slow.stdout == fast.stdout
+    assert len(fast.signals) > 10
