@@ -1,5 +1,7 @@
 """Symbols: slot <-> name, O(1) both ways. Slots are append-only within a generation."""
 
+import difflib
+
 import numpy as np
 import numpy.typing as npt
 
@@ -85,3 +87,12 @@ class SymbolDirectory:
 
     def slot(self, name: str) -> int | None:
         return self._slots.get(name)
+
+    def find(self, name: str) -> int:
+        """The slot of a symbol that a user named. Raises TickflagError with the names that are near."""
+        slot = self._slots.get(name)
+        if slot is None:
+            near = difflib.get_close_matches(name, self.names, 3, 0.4)
+            hint = f": did you mean {', '.join(near)}?" if near else ""
+            raise TickflagError(f"no symbol {name!r} among the {len(self):,} of the segment{hint}")
+        return slot

@@ -1,6 +1,5 @@
 """Dump: the contents of the current segment, as a document and on the screen."""
 
-import difflib
 import time
 from typing import Any
 
@@ -8,7 +7,6 @@ import click
 import numpy as np
 
 from common import layout
-from common.errors import TickflagError
 from common.layout import CLOSED, CONTROL_WORDS, OPEN, STAMP, STATUS_TRADING, TICKER
 from common.rows import RowReader
 from common.runtime import Runtime
@@ -41,15 +39,7 @@ def dumped(runtime: Runtime, symbols: tuple[str, ...], everything: bool, debug: 
 def _slots(directory: SymbolDirectory, symbols: tuple[str, ...], everything: bool) -> list[int]:
     if not symbols:
         return list(range(len(directory) if everything else min(FIRST, len(directory))))
-    slots = []
-    for name in symbols:
-        slot = directory.slot(name)
-        if slot is None:
-            near = difflib.get_close_matches(name, directory.names, 3, 0.4)
-            hint = f": did you mean {', '.join(near)}?" if near else ""
-            raise TickflagError(f"no symbol {name!r} among the {len(directory):,} of the segment{hint}")
-        slots.append(slot)
-    return slots
+    return [directory.find(name) for name in symbols]
 
 
 def _header(segment: Segment) -> dict[str, Any]:

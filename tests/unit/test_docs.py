@@ -14,7 +14,7 @@ from typing import Any, get_args
 import click
 import pytest
 
-from common.client import save_recording
+from common.client import Live, save_recording
 from common.layout import TICKER, plan
 from common.lifecycle import EXIT_ALREADY_RUNNING, EXIT_FAILED
 from common.messages import Heartbeat, RosterEntry
@@ -207,6 +207,12 @@ def _signature(function: Any) -> str:
 
 
 # --- notebooks
+
+
+def test_every_call_of_a_notebook_is_documented() -> None:
+    """The table has `attach` and all it gives."""
+    rows = [row for row in section(page("notebook.md"), "The running engine").rows if "Call" in row]
+    assert {plain(row["Call"]).partition("(")[0] for row in rows} == _public(Live) | {"attach"}
 
 
 def test_the_arguments_of_saving_are_documented() -> None:

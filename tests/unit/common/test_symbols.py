@@ -77,3 +77,15 @@ def test_a_table_finds_what_the_segment_holds(segment: Segment) -> None:
     SymbolTable(segment).slot("BTC")
     table = SymbolTable(segment)
     assert [table.slot(name) for name in ("ETH", "BTC")] == [1, 0]
+
+
+def test_a_symbol_is_found_or_those_near_it_are_named(segment: Segment) -> None:
+    """What a user mistyped is told with what was probably meant, where anything is near."""
+    table, directory = SymbolTable(segment), SymbolDirectory(segment)
+    table.slot("BTCUSDT")
+    directory.refresh()
+    assert directory.find("BTCUSDT") == 0
+    with pytest.raises(TickflagError, match=r"no symbol 'BTCUSD' among the 1 of the segment: did you mean BTCUSDT\?"):
+        directory.find("BTCUSD")
+    with pytest.raises(TickflagError, match="no symbol 'xyz' among the 1 of the segment$"):
+        directory.find("xyz")
