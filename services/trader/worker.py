@@ -171,7 +171,7 @@ class Worker:
             if now_ns >= self._look_due_ns:
                 self._look(now_ns)
             runner = self._runner
-            if runner is not None and now_ns >= self._step_from_ns and runner.pending():
+            if runner is not None and now_ns >= self._step_from_ns and runner.pending(now_ns):
                 self._step(runner, now_ns)
                 continue  # a cycle may have been closed meanwhile, and its event lost
             self._await_event(self._wait_ns(now_ns))
@@ -206,7 +206,7 @@ class Worker:
     def _step(self, runner: Runner, now_ns: int) -> None:
         self._watchdog.value = now_ns
         try:
-            runner.step(time.time_ns(), self._between_chunks)
+            runner.step(time.time_ns(), now_ns, self._between_chunks)
         except PluginError as error:
             runner.fail()
             if str(error) != self._error:  # the same fault again and again is one line in the log
@@ -236,9 +236,10 @@ class Worker:
     def _wait_ns(self, now_ns: int) -> int:
         """Until the next thing that no event tells of. Whole looks where nothing presses: setting another time at
         each wake-up costs more than to be late by a part of a look."""
+        due_ns: int | None = self._step_from_ns
         if self._step_from_ns <= now_ns:
-            return self._look_ns
-        return min(self._step_from_ns - now_ns, self._look_ns)
+            due_ns = None if self._runner is None else self._runner.due_ns()
+        return self._look_ns if due_ns is None else max(0, min(due_ns - now_ns, self._look_ns))
 
     def _attach(self, now_ns: int) -> None:
         """Take the current generation, if there is one."""
@@ -265,8 +266,8 @@ class Worker:
         self._step_from_ns = 0
 
     def _await_event(self, wait_ns: int) -> None:
-        """Wait for an event. It is a hint, and has done its work by waking us. Only where the segment shows nothing
-        new and the event names another one is it worth reading: it may speak of another generation."""
+        """Wait for an event. It is a hint, and has done its work by waking us. Only one that names another segment is
+        worth reading: it may speak of another generation."""
         wait_ms = -(-wait_ns // MS)
         if wait_ms != self._wait_ms:
             self._events.rcvtimeo = self._wait_ms = wait_ms
@@ -275,7 +276,7 @@ class Worker:
         except zmq.Again:
             return
         runner = self._runner
-        if runner is None or runner.pending() or self._segment_name in frame:
+        if runner is None or self._segment_name in frame:
             return
         try:
             event = decode_event(frame)
