@@ -82,7 +82,7 @@ class Commands:
         if what not in (*self._orders, "supervisor", "traders"):
             raise TickflagError(f"no command {what!r}: use one of supervisor, traders, {', '.join(self._orders)}")
         if arguments.keys() != wanted:
-            raise TickflagError(f"{what!r} takes {'the argument `trader`' if wanted else 'no argument'} and no other")
+            raise TickflagError(f"{what!r} takes {'the argument `trader` and no other' if wanted else 'no argument'}")
         if what == "supervisor":
             return {"pid": os.getpid(), "safe": self._safe}
         shown = self._fleet.shown()
