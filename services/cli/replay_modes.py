@@ -1,7 +1,7 @@
 """The three things a replay can be for: to see the signals, to compare with tracking off, to sweep settings."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -11,6 +11,7 @@ import click
 from common.errors import PluginError, TickflagError
 from common.settings import Settings
 from services.cli import replay_output as output
+from services.cli.progress import Progress
 from services.cli.replay_traders import load_traders
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from services.replay.period import Period
     from services.replay.study import Horizon
     from services.replay.sweep import Combination
+    from services.trader.plugin import Plugin
 
 
 def complain(text: str) -> None:
@@ -37,8 +39,9 @@ class Job:
     as_json: bool
     out: TextIO
 
-    def progress(self, quiet: bool) -> output.Progress:
-        return output.Progress(sum(recording.rows for recording in self.recordings), self.out, quiet)
+    def progress(self, quiet: bool) -> Progress:
+        """`quiet`: no signals run through the terminal."""
+        return Progress("replay", sum(recording.rows for recording in self.recordings), quiet or not self.out.isatty())
 
 
 def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None) -> Callable[[], None]:
@@ -59,12 +62,12 @@ def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None)
             )
         )  # fmt: skip
         written = None if report is None else stack.enter_context(Report(report))
-        advance = stack.enter_context(job.progress(quiet=False))
+        progress = stack.enter_context(job.progress(quiet=False))
         for signal in engine.run():
             write(signal, job.out)
             if written is not None:
                 written.add(signal)
-            advance(engine.player.applied)
+            progress.reach(engine.player.applied)
         summary, study = engine.summary().plain(), engine.study
         assert study is not None  # it was asked for
         names = list(summary["traders"])
@@ -83,15 +86,17 @@ def compare(job: Job, only: Sequence[str]) -> Callable[[], None]:
     from services.replay.player import Player
     from services.replay.seats import Seats
 
-    plugins = [plugin for _, plugin in load_traders(job.files, only, complain).values()]
-    again = [plugin for _, plugin in load_traders(job.files, only, _unsaid).values()]
+    plugins = _comparable(load_traders(job.files, only, complain), complain)
+    again = _comparable(load_traders(job.files, only, _unsaid), _unsaid)
+    if not plugins:
+        raise TickflagError("no trader to compare")
     with Player(job.settings, job.recordings, complain, job.pace, job.period) as player:
         flagged = Seats(job.settings, player.segment, plugins, complain)
         full = Seats(without_tracking(job.settings), player.segment, again, lambda fault: complain(f"full: {fault}"))
         comparison = Comparison(player, flagged, full)
-        with job.progress(quiet=True) as advance:
+        with job.progress(quiet=True) as progress:
             for _ in comparison.run():
-                advance(player.applied)
+                progress.reach(player.applied)
     return lambda: output.show_comparison(comparison, job.as_json)
 
 
@@ -111,11 +116,19 @@ def sweep(job: Job, combinations: "Sequence[Combination]") -> Callable[[], None]
             raise TickflagError(f"{combination}: {error}") from None
     with Player(job.settings, job.recordings, complain, job.pace, job.period) as player:
         swept = Sweep(job.settings, player, plugins, job.horizons, complain)
-        with job.progress(quiet=True) as advance:
+        with job.progress(quiet=True) as progress:
             for _ in swept.run():
-                advance(player.applied)
+                progress.reach(player.applied)
         digests = swept.digests()
     return lambda: output.show_sweep(digests, job.as_json)
+
+
+def _comparable(traders: "Mapping[str, tuple[Path, Plugin]]", complain: Callable[[str], None]) -> "list[Plugin]":
+    """Those that are asked at the same moments with tracking and without."""
+    for name, (_, plugin) in traders.items():
+        if plugin.trader.every:
+            complain(f"trader {name!r} is not compared: without tracking `every` asks it at other moments")
+    return [plugin for _, plugin in traders.values() if not plugin.trader.every]
 
 
 def _title(job: Job) -> str:

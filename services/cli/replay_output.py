@@ -1,8 +1,7 @@
-"""What a replay shows: signals as they come, then tables, or the same as lines of JSON; a progress bar."""
+"""What a replay shows: signals as they come, then tables, or the same as lines of JSON."""
 
 import json
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -125,32 +124,6 @@ def _sweep_row(combination: "Combination", digest: Mapping[str, Any]) -> list[An
 def show_json_result(key: str, content: Any) -> None:
     """One line `{key: content}`; what JSON cannot say is null."""
     click.echo(json.dumps({key: finite(content)}))
-
-
-class Progress:
-    """A bar on standard error where that is a terminal; `quiet`: no signals run through the terminal."""
-
-    def __init__(self, total: int, out: TextIO, quiet: bool) -> None:
-        self._bar: Any = None
-        if sys.stderr.isatty() and (quiet or not out.isatty()):
-            from rich.console import Console
-            from rich.progress import Progress as Bar
-
-            self._bar = Bar(console=Console(stderr=True))
-            self._task = self._bar.add_task("replay", total=total)
-
-    def __enter__(self) -> Callable[[int], None]:
-        if self._bar is not None:
-            self._bar.start()
-        return self._advance
-
-    def _advance(self, applied: int) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, completed=applied)
-
-    def __exit__(self, *_exception: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
 
 def _duration(ms: float | None) -> str:

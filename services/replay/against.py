@@ -39,6 +39,7 @@ class Comparison:
 
     def __init__(self, player: Player, flagged: Seats, full: Seats) -> None:
         self._player, self._flagged, self._full = player, flagged, full
+        player.alarms += [flagged.due_ns, full.due_ns]
         self.difference: Difference | None = None
         self.signals = 0
         self.cycles = 0
@@ -52,7 +53,7 @@ class Comparison:
             if self.difference is not None:
                 return
             self.signals += len(told)
-            self.cycles += not self._player.opening
+            self.cycles = self._player.cycles
             yield
 
     def _of_matches(self, now_ns: int) -> Difference | None:

@@ -61,6 +61,7 @@ class Replay:
     ) -> None:
         self.player = Player(settings, recordings, on_fault, pace, period)
         self.seats = Seats(settings, self.player.segment, plugins, on_fault)
+        self.player.alarms.append(self.seats.due_ns)
         traders = self.seats.traders
         track = Track(*self.player.span, self.player.segment.layout.capacity) if tracked else None
         self.study = None if horizons is None else Study(self.player.segment, traders, horizons, track)

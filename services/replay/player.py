@@ -71,6 +71,9 @@ class Player:
         """Rows taken so far, history included."""
         self.opening = False
         """The traders look at the history, before anything of the period was applied."""
+        self.alarms: list[Callable[[int], int | None]] = []
+        """Each tells when, after a given time, its traders have something to do without a cycle; None for never."""
+        self._turned_ns: int | None = None
 
     def play(self) -> Iterator[None]:
         """Play everything; each time it yields, the traders have their turn.
@@ -95,6 +98,7 @@ class Player:
                 if next_ns >= period.from_ns and not origin_ns:
                     began, origin_ns = time.monotonic_ns(), next_ns
                     yield from self._open()
+                    continue  # it may have set alarms
                 if timer_ns <= first_ns:
                     yield from self._turn(timer_ns)
                     continue
@@ -154,7 +158,15 @@ class Player:
             due.append(self.market.next_due_ns())
         if self.market.dirty:
             due.append(self._swapped_ns + self._min_swap_ns)
+        due += self._alarms_ns()
         return max(min(due), self.now_ns)
+
+    def _alarms_ns(self) -> list[int]:
+        """What is due for traders. One that their last turn did not settle, as it failed, waits for the next cycle."""
+        if self._turned_ns is None:
+            return []
+        found = [alarm(self._turned_ns) for alarm in self.alarms]
+        return [due_ns for due_ns in found if due_ns is not None]
 
     def _turn(self, now_ns: int) -> Iterator[None]:
         """What the feed does in a turn, then what the traders do."""
@@ -167,6 +179,8 @@ class Player:
             self._watermark_due_ns = market.next_watermark_ns(now_ns)
         if market.dirty and now_ns - self._swapped_ns >= self._min_swap_ns:
             yield from self._swap()
+        if any(due_ns <= now_ns for due_ns in self._alarms_ns()):
+            yield from self._traders()
 
     def _swap(self) -> Iterator[None]:
         if not self.market.swap(_unheard, self.now_ns):
@@ -174,7 +188,12 @@ class Player:
         self._swapped_ns = self.now_ns
         if self.now_ns >= self._period.from_ns:
             self.cycles += 1
-            yield
+            yield from self._traders()
+
+    def _traders(self) -> Iterator[None]:
+        """The traders' turn."""
+        self._turned_ns = self.now_ns
+        yield
 
     def _open(self) -> Iterator[None]:
         """The period begins: where there is history, the traders see what it came to."""
@@ -183,7 +202,7 @@ class Player:
         self._history_updates = self._writable.counters()["updates"]
         self.now_ns = self._period.from_ns
         self.opening = True
-        yield
+        yield from self._traders()
         self.opening = False
 
     def _end(self) -> Iterator[None]:

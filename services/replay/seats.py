@@ -52,6 +52,7 @@ class Seats:
                 self._seats.append(_Seat(plugin, settings, segment, self._take))
             except (SegmentError, ValueError) as error:
                 on_fault(f"trader {plugin.trader.name!r} does not run: {error}")
+        self._paced = [seat for seat in self._seats if seat.trader.min_interval or seat.trader.every]
 
     @property
     def traders(self) -> list[Trader]:
@@ -66,9 +67,9 @@ class Seats:
     def step(self, now_ns: int) -> list[Signal]:
         """A step of every trader for which something was announced; gives the signals in their order."""
         for seat in self._seats:
-            if seat.runner.pending():
+            if seat.runner.pending(now_ns):
                 try:
-                    seat.runner.step(now_ns)
+                    seat.runner.step(now_ns, now_ns)
                 except PluginError as error:
                     seat.runner.fail()
                     if str(error) != seat.fault:  # the same fault again and again is told once
@@ -77,6 +78,11 @@ class Seats:
                 else:
                     seat.fault = ""
         return self._signals(now_ns)
+
+    def due_ns(self, after_ns: int) -> int | None:
+        """When, after that time, a trader has something to do without any cycle; None for never."""
+        due = (seat.runner.due_ns() for seat in self._paced)
+        return min((due_ns for due_ns in due if due_ns is not None and due_ns > after_ns), default=None)
 
     def matches(self, trader: str) -> Mapping[str, float]:
         """Symbol -> score, as the collector sees them now. Not to be changed."""

@@ -82,6 +82,7 @@ class Sweep:
             raise TickflagError("no combination of the sweep runs")
         self._combinations = [combination for combination, _ in seated]
         self._seats = [seats for _, seats in seated]
+        player.alarms += [seats.due_ns for seats in self._seats]
         self._study = Study(player.segment, [seats.traders[0] for seats in self._seats], horizons)
 
     def run(self) -> Iterator[None]:
