@@ -25,6 +25,9 @@ NOT_SETTINGS = {"TICKFLAG_CONFIG", "TICKFLAG_TEST_DATA"}
 
 TRADERS_FILE = "traders.toml"
 
+LAST = "last"
+"""The entry of `feed.history` that is no file."""
+
 Milliseconds = Annotated[float, Field(ge=0, le=86_400_000)]
 TraderName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 
@@ -97,6 +100,10 @@ class FeedBlock(Block):
     """Time between signs of life. Readers call a feed stale after three."""
     watermark_ms: Milliseconds = 2_000.0
     """How long after its end a candle waits for late trades."""
+    history: list[str] = []
+    """Candles at the start: recordings, and `last` for those saved at the last stop."""
+    history_age_s: Annotated[float, Field(ge=0, le=31_622_400)] = 3_600.0
+    """How long ago that stop may be."""
 
 
 class TraderBlock(Block):

@@ -82,12 +82,20 @@ class Market:
         else:
             self._apply_klines(batch, self._base_s, now_ns)
 
-    def apply_past(self, batch: Batch, now_ns: int) -> None:
-        """Apply a batch of the time before the start. Of candles, those of an hour count into the 24 h figures."""
+    def apply_past(
+        self, batch: Batch, now_ns: int, base_s: int = HOUR_S, brought_s: frozenset[int] = frozenset()
+    ) -> None:
+        """Apply a batch of the time before the start. Of candles, those of `base_s` count into the 24 h figures.
+
+        Intervals of `brought_s` come with the batch: they are not built from its trades and shorter candles.
+        """
+        built = self.state.built.copy()
+        self.state.built[np.isin(self._intervals_s, list(brought_s))] = 0
         if batch.is_ticks:
             self.apply(batch, now_ns)
         else:
-            self._apply_klines(batch, HOUR_S, now_ns)
+            self._apply_klines(batch, base_s, now_ns)
+        self.state.built[:] = built
 
     def _apply_klines(self, batch: Batch, base_s: int, now_ns: int) -> None:
         rows = batch.rows

@@ -15,6 +15,7 @@ from common.segment import Segment
 from common.settings import Settings
 from common.sockets import EVENTS_OUT, FEED_COMMANDS_SERVER, Context, open_socket
 from services.feed.growth import grown
+from services.feed.history import History
 from services.feed.market import Market
 from services.feed.publisher import Publisher
 from services.feed.sources.base import Source, Venue
@@ -32,6 +33,7 @@ class Feed:
         self._min_swap_ns = int(feed.min_swap_interval_ms * MS)
         self._heartbeat_ns = int(feed.heartbeat_ms * MS)
         self._source = source
+        self._history = History(feed, runtime, log)
         self._remove_remains()
         plan = layout.plan(settings.segment.capacity, settings.segment.depth, settings.intervals_s)
         self.market = Market(
@@ -44,8 +46,10 @@ class Feed:
         self._events = open_socket(context, runtime, EVENTS_OUT)
         self._commands = open_socket(context, runtime, FEED_COMMANDS_SERVER)
         self._publisher = Publisher(self._events)
-        now_ns = time.monotonic_ns()
-        for batch in source.open(Venue(self.slot, plan.intervals_s, now_ns, time.time_ns(), log)):
+        now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
+        for past in self._history.batches(self.slot, wall_ns):
+            self.market.apply_past(past.batch, now_ns, past.base_s, past.brought_s)
+        for batch in source.open(Venue(self.slot, plan.intervals_s, now_ns, wall_ns, log)):
             self.market.apply_past(batch, now_ns)
         self.market.beat(time.monotonic_ns())
         self.market.segment.publish(runtime)
@@ -124,6 +128,7 @@ class Feed:
         self.market.segment.path.unlink(missing_ok=True)
         for role in (EVENTS_OUT, FEED_COMMANDS_SERVER):
             (self._runtime.folder / role.endpoint).unlink(missing_ok=True)
+        self._history.keep(self.market, time.time_ns())
         self._log.info("feed stopped", **self.market.segment.counters())
         self.market.segment.close()
 
