@@ -87,5 +87,5 @@ def test_a_symbol_is_found_or_those_near_it_are_named(segment: Segment) -> None:
     assert directory.find("BTCUSDT") == 0
     with pytest.raises(TickflagError, match=r"no symbol 'BTCUSD' among the 1 of the segment: did you mean BTCUSDT\?"):
         directory.find("BTCUSD")
-    with pytest.raises(TickflagError, match="no symbol 'xyz' among the 1 of the segment$"):
+    with pytest.raises(TickflagError, match=r"no symbol 'xyz' among the 1 of the segment$"):
         directory.find("xyz")
