@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +44,10 @@ def read_catalog(folder: Path, tables: Mapping[str, TraderTable]) -> list[Assign
 
     A file stands in the place of a package's trader of the same name.
     """
-    sources: dict[str, Path | EntryPoint] = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+    entries, found = _entry_points()
+    sources: dict[str, Path | EntryPoint] = {entry.name: entry for entry in entries}
     sources |= {path.stem: path for path in trader_files(folder)}
-    found, named = [], set()
+    named = set()
     for name, table in tables.items():
         stem = table.source or name
         named.add(stem)
@@ -62,3 +63,17 @@ def read_catalog(folder: Path, tables: Mapping[str, TraderTable]) -> list[Assign
 def _unknown(name: str, stem: str, sources: Mapping[str, object]) -> str:
     there = ", ".join(sorted(sources)) or "none"
     return f"traders.{name}.source: no trader file or entry point {stem!r}; there are {there}"
+def _entry_points() -> tuple[list[EntryPoint], list[Assignment]]:
+    """Those of all packages, and one assignment at fault for each package that names some and cannot be read."""
+    found: list[EntryPoint] = []
+    faults: list[Assignment] = []
+    for package in distributions():
+        try:
+            found += package.entry_points.select(group=ENTRY_POINTS)
+        except Exception as error:  # noqa: BLE001 - what is malformed fails in ways of its own
+            if ENTRY_POINTS in (package.read_text("entry_points.txt") or ""):
+                fault = f"package {package.name}: its entry points cannot be read: {error}"
+                faults.append(Assignment(f"package {package.name}", package.name, None, fault=fault))
+    return found, faults
+
+

@@ -94,15 +94,15 @@ class Fleet:
 
     def enable(self, child: Child) -> None:
         """Run it, now and after every start of the service."""
-        self._memory.switch(child.assignment.label, True)
         child.start(time.monotonic_ns())
 
     def disable(self, child: Child) -> None:
+        self._memory.switch(child.assignment.label, True)
         """Do not run it until it is enabled; its matches leave."""
-        self._memory.switch(child.assignment.label, False)
         child.stop(State.DISABLED, BY_OPERATOR)
 
     # What happens.
+        self._memory.switch(child.assignment.label, False)
 
     def turn(self, now_ns: int) -> bool:
         """Take in what happened; True where something changed."""

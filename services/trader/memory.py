@@ -1,7 +1,10 @@
 """Memory: what the trader service keeps over its restarts, in a small file of the runtime folder."""
 
+import contextlib
 import json
 from pathlib import Path
+
+from common.errors import TickflagError
 
 FILE = "traders.json"
 
@@ -29,21 +32,26 @@ class Memory:
             self.fault = f"{path}: {error!r}"
 
     def switch(self, label: str, on: bool) -> None:
-        """An operator's word, until the next one."""
+        """An operator's word, until the next one. Raises TickflagError where it cannot be kept."""
         if self.switched.get(label) != on:
             self.switched[label] = on
-            self._save()
+            try:
+                self._save()
+            except OSError as error:
+                raise TickflagError(f"done, but not kept over a restart: {self._path}: {error.strerror}") from None
 
     def learn(self, label: str, name: str) -> None:
         """A trader told its name."""
         if self.names.get(label) != name:
             self.names[label] = name
-            self._save()
+            with contextlib.suppress(OSError):  # no space: the next start may have to learn it again
+                self._save()
 
     def forget(self, label: str) -> None:
         """Its file is gone: were there another of that label, it would be another trader."""
         if self.names.pop(label, None) is not None:
-            self._save()
+            with contextlib.suppress(OSError):  # as above
+                self._save()
 
     def _save(self) -> None:
         fresh = self._path.with_suffix(".new")

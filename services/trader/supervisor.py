@@ -47,9 +47,10 @@ class Supervisor:
             log.warning("memory of the traders is damaged", fault=memory.fault, do="disable again what must not run")
         self._fleet = Fleet(settings, runtime, spawner, memory, log)
         self._tables: Mapping[str, TraderTable] = settings.traders
+        self._config = config_folder()
         self._follows = settings.trader.reload and not self._safe
         self._changes = Changes(self._files if self._follows else list)
-        self._hints = Hints((self._folder, config_folder()) if self._follows else ())
+        self._hints = Hints((self._folder, self._config) if self._follows else ())
         self._results = open_socket(context, runtime, RESULTS_OUT)
         self._commands = Commands(context, runtime, self._fleet, self._safe)
         self._look_due_ns = 0
@@ -88,7 +89,7 @@ class Supervisor:
     def _files(self) -> Iterable[Path]:
         """Traders, what they may import beside them, and the settings."""
         yield from (path.resolve() for path in self._folder.glob("*.py"))
-        yield from config_folder().glob("*.toml")
+        yield from self._config.glob("*.toml")
 
     def _follow_files(self, now_ns: int) -> None:
         changed = self._changes.look(now_ns)

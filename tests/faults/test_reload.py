@@ -36,10 +36,10 @@ def _line(engine: Engine, name: str) -> dict[str, Any]:
     return found
 
 
-def _runs(engine: Engine, name: str, but: str = "") -> dict[str, Any] | None:
-    """Its line once it runs at another version than `but`."""
+def _runs(engine: Engine, name: str, but: str = "") -> dict[str, Any]:
+    """Its line once it runs at another version than `but`; empty until then."""
     line = _line(engine, name)
-    return line if line["state"] == "running" and not line["busy"] and line["trader_version"] != but else None
+    return line if line["state"] == "running" and not line["busy"] and line["trader_version"] != but else {}
 
 
 def _pids(engine: Engine) -> dict[str, int]:
@@ -159,7 +159,7 @@ def test_a_second_file_of_a_name_waits_for_the_first_to_go(engine: Engine) -> No
     assert "already that of by_array.py" in _line(engine, "a_copy.py")["reason"]
     assert _line(engine, "by-array")["source"].endswith("/by_array.py")
     (engine.plugins / "by_array.py").unlink()
-    engine.wait(lambda: (_runs(engine, "by-array") or {}).get("label") == "a_copy.py", what="the second runs")
+    engine.wait(lambda: _runs(engine, "by-array").get("label") == "a_copy.py", what="the second runs")
 
 
 def test_a_helper_changes(engine: Engine) -> None:

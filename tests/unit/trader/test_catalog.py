@@ -49,6 +49,19 @@ def test_packages_come_after_files(folder: Path, packages: None) -> None:
     assert _labels(read_catalog(folder, {}))[2:] == ["extra (mine.extra)", "pack (mine.pack)"]
 
 
+def test_a_package_that_cannot_be_read_is_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others are; one that names no traders is nobody's business here."""
+    for name, text in {"bad": "[tickflag.traders]\nno value\n", "other": "[console_scripts]\nno value\n"}.items():
+        info = tmp_path / "site" / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(text)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "site")])
+    found = read_catalog(folder, {})
+    assert _labels(found) == ["package bad", "a.py", "b.py", "pack.py"]
+    assert found[0].fault.startswith("package bad: its entry points cannot be read: ")
+
+
 def test_tables_are_instances(folder: Path, packages: None) -> None:
     """One for each table, under its name, and none beside; a table without a source is of its own name."""
     tables = {

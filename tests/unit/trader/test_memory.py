@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import TickflagError
 from services.trader.memory import Memory
 
 
@@ -32,6 +33,16 @@ def test_what_does_not_change_is_not_written(tmp_path: Path) -> None:
     memory.learn("a.py", "alpha")
     memory.switch("a.py", True)
     assert not (tmp_path / "traders.json").exists()
+
+
+def test_without_room_nothing_ends(tmp_path: Path) -> None:
+    """What is only learnt is learnt again; an operator is told."""
+    memory = Memory(tmp_path / "missing" / "traders.json")
+    memory.learn("a.py", "alpha")
+    memory.forget("a.py")
+    with pytest.raises(TickflagError, match=r"done, but not kept over a restart: .*traders\.json: No such file"):
+        memory.switch("a.py", False)
+    assert memory.switched == {"a.py": False}
 
 
 @pytest.mark.parametrize(
