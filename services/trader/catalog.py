@@ -60,9 +60,6 @@ def read_catalog(folder: Path, tables: Mapping[str, TraderTable]) -> list[Assign
     return found
 
 
-def _unknown(name: str, stem: str, sources: Mapping[str, object]) -> str:
-    there = ", ".join(sorted(sources)) or "none"
-    return f"traders.{name}.source: no trader file or entry point {stem!r}; there are {there}"
 def _entry_points() -> tuple[list[EntryPoint], list[Assignment]]:
     """Those of all packages, and one assignment at fault for each package that names some and cannot be read."""
     found: list[EntryPoint] = []
@@ -77,3 +74,6 @@ def _entry_points() -> tuple[list[EntryPoint], list[Assignment]]:
     return found, faults
 
 
+def _unknown(name: str, stem: str, sources: Mapping[str, object]) -> str:
+    there = ", ".join(sorted(sources)) or "none"
+    return f"traders.{name}.source: no trader file or entry point {stem!r}; there are {there}"

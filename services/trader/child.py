@@ -305,6 +305,9 @@ class Child:
 
     def _refuse_successor(self, reason: str) -> None:
         self._dismiss()
+        if self._yields:  # it died when all was ready: the old one ends all the same, and is started again
+            self._yields = False
+            self.due_ns = 0
         self._reason = f"new version refused: {reason}"
         self._log.warning("new version refused", trader=self.name, reason=reason)
 
@@ -314,9 +317,6 @@ class Child:
             self._successor.close()
             self._successor = None
 
-        if self._yields:  # it died when all was ready: the old one ends all the same, and is started again
-            self._yields = False
-            self.due_ns = 0
     def _drop(self) -> None:
         """End all workers now, and forget what was due."""
         self._dismiss()

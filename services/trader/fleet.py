@@ -95,14 +95,14 @@ class Fleet:
     def enable(self, child: Child) -> None:
         """Run it, now and after every start of the service."""
         child.start(time.monotonic_ns())
+        self._memory.switch(child.assignment.label, True)
 
     def disable(self, child: Child) -> None:
-        self._memory.switch(child.assignment.label, True)
         """Do not run it until it is enabled; its matches leave."""
         child.stop(State.DISABLED, BY_OPERATOR)
+        self._memory.switch(child.assignment.label, False)
 
     # What happens.
-        self._memory.switch(child.assignment.label, False)
 
     def turn(self, now_ns: int) -> bool:
         """Take in what happened; True where something changed."""
