@@ -10,7 +10,8 @@ from common.layout import CANDLE_FIELDS
 CANDLE_COLUMNS = CANDLE_FIELDS
 API_VERSION = 1
 
-_Number = bool | int | Annotated[float, Field(allow_inf_nan=True)]
+_Whole = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
+_Number = Annotated[bool, Field(strict=True)] | _Whole | Annotated[float, Field(strict=True, allow_inf_nan=True)]
 
 
 class Trader(BaseModel):
@@ -59,7 +60,6 @@ class Trader(BaseModel):
     """Score changes up to this much are no signals."""
     version: Annotated[str, Field(max_length=64)] = ""
     """Shown in the list of traders; else a short hash of the file, or the package's version."""
-
     api: int = API_VERSION
     """Version of this interface that the trader is written for."""
 

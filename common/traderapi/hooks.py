@@ -42,8 +42,8 @@ def evaluate(market: Market, settings: Any) -> Any:
 
 @hookspec(firstresult=True)
 def evaluate_symbol(symbol: Symbol, settings: Any) -> Any:
-    """Does this one symbol match: False or None, or True, or its score, or (score, note) with a short text on the match.
+    """Does this one symbol match: False or None, or True, or its score.
 
-    Simplest to write; `evaluate` is faster.
+    With a short text on the match, (score, note). Simplest to write; `evaluate` is faster.
     """
     raise NotImplementedError

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 TYPES = {bool: "?", int: "<i8", float: "<f8"}
+NAMES = {"b": "true or false", "i": "a whole number", "f": "a number with a fraction"}
 
 
 def record(declared: Mapping[str, bool | int | float]) -> npt.NDArray[np.void]:
@@ -31,11 +32,10 @@ class State:
         return self._values[self._known(name)]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._values[self._known(name)] = value
-
-    def of(self, i: int) -> "State":
-        """The numbers of the i-th symbol alone."""
-        return State(self._values[i])
+        kind, given = self._values.dtype[self._known(name)], np.asarray(value).dtype
+        if not np.can_cast(given, kind, "same_kind"):  # numpy would cut off what the declared kind cannot hold
+            raise TypeError(f"state {name!r} is {NAMES[kind.kind]} as declared, and was set to {given}")
+        self._values[name] = value
 
     def _known(self, name: str) -> str:
         names = self._values.dtype.names

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.layout import STATUS_TRADING
+from common.layout import STATUS_TRADING, TICKER
 from common.traderapi.candles import Candles, Floats
 from common.traderapi.declaration import Trader
 from common.traderapi.state import State
 
 Integers = npt.NDArray[np.int64]
 
-HIDDEN = ("status", "spare")  # of a ticker row: what the engine itself looks at
+# Of a ticker row; the rest is what the engine itself looks at.
+COLUMNS = tuple(name for name in TICKER.names or () if name not in ("status", "spare"))
 
 
 class Market:
@@ -137,9 +138,7 @@ class Market:
     @property
     def state(self) -> State:
         """The declared numbers of these symbols. Raises where the trader declared none."""
-        if self._state is None:
-            raise AttributeError("no state declared: set `state` in the Trader, as in `state={'seen': 0}`")
-        return State(self._state)
+        return State(self._numbers)
 
     def reference(self, name: str) -> "Symbol | None":
         """A symbol of `references`, None while it has no data. Raises where it is none of them."""
@@ -163,8 +162,16 @@ class Market:
 
         return pl.DataFrame({"symbol": self.symbols, **self._columns()})
 
+    @property
+    def _numbers(self) -> npt.NDArray[np.void]:
+        if self._state is None:
+            raise AttributeError(
+                "no state: declare it in the Trader, as in `state={'seen': 0}`; symbols of `references` have none"
+            )
+        return self._state
+
     def _columns(self) -> dict[str, npt.NDArray[Any]]:
-        return {name: np.array(self._tickers[name]) for name in self._tickers.dtype.names or () if name not in HIDDEN}
+        return {name: np.array(self._tickers[name]) for name in COLUMNS}
 
 
 class Symbol:
@@ -178,9 +185,11 @@ class Symbol:
         self._row: Any = market._tickers[i]
 
     def __getattr__(self, column: str) -> float:
-        names = [name for name in self._row.dtype.names if name not in HIDDEN]
-        if column not in names:
-            raise AttributeError(f"a symbol has no {column!r}; it has name, candles, state, age_ns, {', '.join(names)}")
+        if column in ("candles", "state"):
+            getattr(self._market, column)  # raises, and tells what to declare
+        if column not in COLUMNS:
+            others = "name, trading, age_ns, candles, state"
+            raise AttributeError(f"a symbol has no {column!r}; it has {others}, {', '.join(COLUMNS)}")
         return self._row[column].item()  # type: ignore[no-any-return] # the dtype's fields are numbers
 
     @property
@@ -192,6 +201,10 @@ class Symbol:
         return self._market.time_ns
 
     @property
+    def trading(self) -> bool:
+        return bool(self._row["status"] == STATUS_TRADING)
+
+    @property
     def age_ns(self) -> int:
         return self._market.time_ns - int(self._row["event_ns"])
 
@@ -201,7 +214,7 @@ class Symbol:
 
     @property
     def state(self) -> State:
-        return self._market.state.of(self._i)
+        return State(self._market._numbers[self._i])
 
     def reference(self, name: str) -> "Symbol | None":
         return self._market.reference(name)

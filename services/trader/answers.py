@@ -1,4 +1,4 @@
-"""Answers: what a trader's hooks gave, checked, as scores and notes. NaN is the score of a symbol that does not match."""
+"""Answers: what a trader's hooks gave, checked, as scores and notes. The score is NaN where a symbol does not match."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ Notes = dict[int, str]
 NOTE_CHARACTERS = 200
 
 
-class Wrong(Exception):
+class AnswerError(Exception):
     """The answer is none of those asked for; the text says what it is."""
 
 
@@ -30,15 +30,18 @@ class Answers:
         self._of_pair = direct(scores_of_pair, mask, floats, status, floats)
 
     def take(self, answer: Any, status: npt.NDArray[np.int64], out: Floats) -> Notes:
-        """The scores of an `evaluate` to `out`; gives the notes by place. Raises Wrong; `out` is then undefined."""
+        """The scores of an `evaluate` to `out`; gives the notes by place.
+
+        Raises AnswerError; `out` is then undefined.
+        """
         n = len(out)
         notes: Notes = {}
         if isinstance(answer, tuple) and len(answer) in (2, 3):
             mask, scores = (_array(part, answer) for part in answer[:2])
             if mask.dtype.kind != "b" or scores.dtype.kind not in "fiu":
-                raise Wrong(f"gave a pair of {mask.dtype} and {scores.dtype}; wanted (bool, float)")
+                raise AnswerError(f"gave a pair of {mask.dtype} and {scores.dtype}; wanted (bool, float)")
             if mask.shape != (n,) or scores.shape != (n,):
-                raise Wrong(f"gave shapes {mask.shape} and {scores.shape}; wanted ({n},) twice")
+                raise AnswerError(f"gave shapes {mask.shape} and {scores.shape}; wanted ({n},) twice")
             fault = self._of_pair(_plain(mask, np.bool_), _plain(scores, np.float64), status, out)
             if len(answer) == 3:
                 notes = _notes(answer[2], n)
@@ -47,15 +50,15 @@ class Answers:
             if array.dtype.kind not in "bf":
                 raise _no_array(answer)
             if array.shape != (n,):
-                raise Wrong(f"gave the shape {array.shape}; wanted ({n},), one entry a symbol")
+                raise AnswerError(f"gave the shape {array.shape}; wanted ({n},), one entry a symbol")
             if array.dtype.kind == "b":
                 self._of_mask(_plain(array, np.bool_), status, out)
                 return notes
             fault = self._of_floats(_plain(array, np.float64), status, out)
         if fault == INFINITE:
-            raise Wrong("gave an infinite score")
+            raise AnswerError("gave an infinite score")
         if fault == MISSING:
-            raise Wrong("gave NaN as the score of a match")
+            raise AnswerError("gave NaN as the score of a match")
         return notes
 
     def take_floats(self, scores: Floats, status: npt.NDArray[np.int64], out: Floats) -> None:
@@ -64,31 +67,31 @@ class Answers:
 
 
 def score_of(answer: Any) -> tuple[float, str]:
-    """Score and note of an `evaluate_symbol`. Raises Wrong."""
+    """Score and note of an `evaluate_symbol`. Raises AnswerError."""
     note = ""
     if isinstance(answer, tuple) and len(answer) == 2:
         answer, note = answer
         if not isinstance(note, str):
-            raise Wrong(f"gave a {type(note).__name__} as a note; wanted a text")
+            raise AnswerError(f"gave a {type(note).__name__} as a note; wanted a text")
     if answer is None or answer is False or (isinstance(answer, np.bool_) and not answer):
         return math.nan, ""
     if answer is not True and not isinstance(answer, int | float | np.integer | np.floating | np.bool_):
-        raise Wrong(f"gave a {type(answer).__name__}; wanted a bool, a number, None or (score, note)")
+        raise AnswerError(f"gave a {type(answer).__name__}; wanted a bool, a number, None or (score, note)")
     try:
         score = float(answer)
     except OverflowError:  # a whole number beyond all floats
         score = math.inf
     if not math.isfinite(score):
-        raise Wrong(f"gave the score {score}")
+        raise AnswerError(f"gave the score {score}")
     return score, note[:NOTE_CHARACTERS]
 
 
 def _notes(given: Any, n: int) -> Notes:
     if not isinstance(given, Mapping):
-        raise Wrong(f"gave {_described(given)} as notes; wanted a dict of place and text")
+        raise AnswerError(f"gave {_described(given)} as notes; wanted a dict of place and text")
     for place, note in given.items():
         if not isinstance(place, int | np.integer) or not 0 <= place < n or not isinstance(note, str):
-            raise Wrong(f"gave the note {place!r}: {note!r}; wanted a place below {n} and a text")
+            raise AnswerError(f"gave the note {place!r}: {note!r}; wanted a place below {n} and a text")
     return {int(place): note[:NOTE_CHARACTERS] for place, note in given.items()}
 
 
@@ -100,8 +103,10 @@ def _array(part: Any, answer: Any) -> npt.NDArray[Any]:
         raise _no_array(answer) from error
 
 
-def _no_array(answer: Any) -> Wrong:
-    return Wrong(f"gave {_described(answer)}; wanted a bool or float array, (mask, scores) or (mask, scores, notes)")
+def _no_array(answer: Any) -> AnswerError:
+    return AnswerError(
+        f"gave {_described(answer)}; wanted a bool or float array, (mask, scores) or (mask, scores, notes)"
+    )
 
 
 def _plain(array: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:

@@ -22,30 +22,44 @@ class Closes:
 
     @staticmethod
     def missed(rows: Rows, seen: Versions) -> bool:
-        """A symbol of `rows` closed more than one candle since the version seen. The first time only the latest counts."""
-        before = seen[rows.slots]
-        return bool(np.any((rows.versions > before + 1) & (before > 0)))
+        """A symbol of `rows` closed more than one candle since the version seen. The first time only the latest
+        counts."""
+        return bool(np.any(_closed(rows, seen) > 1))
 
     def read(self, slots: Slots) -> Rows:
-        """Rows with the whole ring, for `windows`."""
+        """Rows with the whole ring, for `lost` and `windows`."""
         return self._rows.read(slots)
 
-    def windows(self, rows: Rows, seen: Versions) -> Iterator[tuple[npt.NDArray[np.intp], Rows]]:
-        """Oldest first, the places of symbols in `rows` and their rows with the candles as of one close.
+    def lost(self, rows: Rows, seen: Versions) -> int:
+        """How many closes the ring does not hold with a whole look-back any more."""
+        return int(np.maximum(_closed(rows, seen) - self._whole(rows), 0).sum())
+
+    def windows(self, rows: Rows, seen: Versions) -> Iterator[Rows]:
+        """Oldest first, `rows` with their candles as of one close. Those that closed less often join later; the last
+        window is of all.
 
         A window that the ring does not hold whole any more is left out: its answer would be another than in time.
         """
         assert rows.candles is not None
         assert rows.valid is not None
-        before = seen[rows.slots]
-        steps = np.where(before > 0, np.maximum(rows.versions - before, 1), 1)
-        whole = np.where(rows.versions > self._depth, self._depth - self._look_back + 1, rows.versions)
-        steps = np.minimum(steps, whole)
+        closes = np.minimum(_closed(rows, seen), self._whole(rows))
         wide = np.pad(rows.candles, ((0, 0), (0, 0), (self._look_back, 0)), constant_values=np.nan)
-        for back in range(int(steps.max(initial=0)) - 1, -1, -1):
-            places = np.flatnonzero(steps > back)
+        for back in range(int(closes.max(initial=0)) - 1, -1, -1):
+            places = np.flatnonzero(closes > back)
+            tickers = rows.tickers[places]
             end = wide.shape[2] - back
             candles = wide[:, places, end - self._look_back : end]
-            candles.flags.writeable = False
             valid = np.minimum(rows.valid[places] - back, self._look_back).astype(np.int32)
-            yield places, Rows(rows.slots[places], rows.versions[places], rows.tickers[places], candles, valid, 0)
+            for array in (tickers, candles, valid):
+                array.flags.writeable = False
+            yield Rows(rows.slots[places], rows.versions[places], tickers, candles, valid, 0)
+
+    def _whole(self, rows: Rows) -> Versions:
+        """How many of the newest closes have their look-back in the ring, NaN where the symbol was young."""
+        return np.where(rows.versions > self._depth, self._depth - self._look_back + 1, rows.versions)
+
+
+def _closed(rows: Rows, seen: Versions) -> Versions:
+    """How many candles closed since the version seen, at least one."""
+    before = seen[rows.slots]
+    return np.where(before > 0, np.maximum(rows.versions - before, 1), 1)

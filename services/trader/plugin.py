@@ -11,7 +11,7 @@ import numpy.typing as npt
 from common.errors import PluginError
 from common.rows import UNKNOWN, Rows
 from common.traderapi import Market, Symbol, Trader
-from services.trader.answers import Answers, Floats, Notes, Wrong, score_of
+from services.trader.answers import AnswerError, Answers, Floats, Notes, score_of
 from services.trader.loading import load_code, own_settings
 
 References = Mapping[str, Symbol | None]
@@ -64,8 +64,8 @@ class Plugin:
         answer = self._called("evaluate", self._evaluate, market)
         try:
             return self._answers.take(answer, status, out)
-        except Wrong as wrong:
-            raise self._wrong("evaluate", str(wrong)) from wrong.__cause__
+        except AnswerError as error:
+            raise self._wrong("evaluate", str(error)) from error.__cause__
 
     def _one_by_one(
         self, function: Callable[..., Any], market: Market, status: npt.NDArray[np.int64], out: Floats
@@ -75,8 +75,8 @@ class Plugin:
             answer = self._called("evaluate_symbol", function, market.symbol(i))
             try:
                 scores[i], note = score_of(answer)
-            except Wrong as wrong:
-                raise self._wrong("evaluate_symbol", f"{wrong} for {market.symbols[i]}") from None
+            except AnswerError as error:
+                raise self._wrong("evaluate_symbol", f"{error} for {market.symbols[i]}") from None
             if note:
                 notes[i] = note
         self._answers.take_floats(scores, status, out)

@@ -4,7 +4,7 @@ Nothing moves before the last chunk succeeded: a step that raises leaves match s
 were, and the next one takes the exact path. The runner knows no socket and no clock, so a replay runs the same code.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -79,6 +79,8 @@ class Runner:
         self._versions: Versions = np.zeros(capacity, np.int64)
         self._held = np.zeros(capacity, np.bool_)  # of a market's mirror: has data
         self._notes: dict[int, str] = {}  # of the step, by slot
+        self._lost = 0  # closes in the step that came too late
+        self._owed = self._slots[:0]  # could not be read in a pass over everything
 
     @property
     def done(self) -> int:
@@ -133,7 +135,11 @@ class Runner:
         self._reader.committed(take, change.fresh, retry)
         if self._references is not None:
             self._references.commit()
-        self._pace.evaluated(now_ns, everything=take.route is Route.ALL)
+        everything = take.route is Route.ALL
+        # An exact pass finds those that changed; these may be owed an evaluation without a change.
+        self._owed = np.setdiff1d(take.slots, slots) if retry and (everything or len(self._owed)) else self._slots[:0]
+        if n or everything:
+            self._pace.evaluated(now_ns, everything)
         self._count(take, n, retry)
         if change.woken:
             self._results.owes_snapshot = True
@@ -163,6 +169,8 @@ class Runner:
                 return None
             everything = everything or self._references.changed
         take = self._reader.take(closed, count, everything)
+        if len(self._owed):
+            take = take._replace(slots=np.union1d(take.slots, self._owed))
         return None if take.route is Route.NOTHING else (take, None)
 
     def _processed(
@@ -173,7 +181,7 @@ class Runner:
         `first` are the rows of the first chunk where they are read already. Scores and notes are in the fields of that
         name.
         """
-        self._notes = {}
+        self._notes, self._lost = {}, 0
         if len(take.slots) <= self._chunk:
             rows = self._judged(first or self._rows.read(take.slots), self._scores, time_ns)
             slots, versions = rows.slots, rows.versions
@@ -203,29 +211,28 @@ class Runner:
         if self._market or not len(rows.slots):
             return rows
         seen = self._reader.seen
+        windows: Iterable[Rows] = (rows,)
+        if self._closes is not None and self._closes.missed(rows, seen):
+            rows = self._closes.read(rows.slots)
+            windows = self._closes.windows(rows, seen)
+            self._lost += self._closes.lost(rows, seen)
         if self._state is not None:
             self._state.begin(rows.slots, rows.versions, seen)
-        if self._closes is None or not self._closes.missed(rows, seen):
-            self._evaluate(rows, out[: len(rows.slots)], time_ns)
-            return rows
-        rows = self._closes.read(rows.slots)
-        if self._state is not None:
-            self._state.begin(rows.slots, rows.versions, seen)
-        for places, part in self._closes.windows(rows, seen):
-            scores = np.empty(len(places))
-            self._evaluate(part, scores, time_ns)
-            out[places] = scores
+        notes: dict[int, str] = {}
+        for window in windows:  # the last one is of all rows, and stands
+            notes = self._evaluate(window, out[: len(window.slots)], time_ns)
+        self._notes |= notes
         return rows
 
-    def _evaluate(self, rows: Rows, out: Floats, time_ns: int) -> None:
+    def _evaluate(self, rows: Rows, out: Floats, time_ns: int) -> dict[int, str]:
+        """The scores of `rows` to `out`; gives the notes by slot."""
         names = self.directory.names
         state = None if self._state is None else self._state.lend(rows.slots)
         symbols = None if self._references is None else self._references.symbols
         notes = self._plugin.evaluate(rows, lambda: [names[slot] for slot in rows.slots], time_ns, out, state, symbols)
         if state is not None and self._state is not None:
             self._state.take_back(rows.slots, state)
-        if notes:
-            self._notes |= {int(rows.slots[place]): note for place, note in notes.items()}
+        return {int(rows.slots[place]): note for place, note in notes.items()}
 
     def _ranked(self, count: int) -> tuple[Slots, Floats]:
         """Of the first `count` slots those that hold data, and their scores in the market-wide evaluation just made;
@@ -244,4 +251,5 @@ class Runner:
         tally.skipped += max(covered - evaluated, 0)
         tally.fast += take.route is Route.FAST
         tally.retried += retry
+        tally.gaps += self._lost
         tally.bytes_full += self._results.full_bytes()

@@ -8,7 +8,7 @@ from common.traderapi import hooks
 
 @pytest.mark.parametrize("hook", [hooks.trader, hooks.evaluate, hooks.evaluate_symbol])
 def test_a_hook_is_described_and_does_nothing(hook: Any) -> None:
-    """What stands here is the contract; only plugins implement it, with an argument for what they look at and one for settings."""
+    """What stands here is the contract; only plugins implement it, with what they look at and their settings."""
     parameters = inspect.signature(hook).parameters
     assert inspect.getdoc(hook)
     assert set(parameters) <= {"market", "symbol", "settings"}

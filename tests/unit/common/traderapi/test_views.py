@@ -91,8 +91,8 @@ def test_what_was_not_declared_is_named(market: Market, traded: feed.Market) -> 
     none = _shown(traded.segment, Trader(name="x"), None)
     with pytest.raises(AttributeError, match="set `candles` and `look_back`"):
         _ = none.candles
-    for name in ("price", "spare"):
-        with pytest.raises(AttributeError, match=f"no '{name}'; it has name, candles, state, age_ns, last, bid"):
+    for name in ("price", "spare", "status"):
+        with pytest.raises(AttributeError, match=f"no '{name}'; it has name, trading, age_ns, candles, state, last,"):
             getattr(market.symbol(0), name)
 
 
