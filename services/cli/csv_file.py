@@ -25,9 +25,9 @@ class CsvFile:
 
     def __init__(self, path: Path, delimiter: str, header: Sequence[str], malformed: Malformed) -> None:
         """Raises TickflagError where the file cannot be opened or has no line."""
-        import pyarrow.csv as csv
-
         self._pa, self._path, self._malformed = arrow(), path, malformed
+        from pyarrow import csv
+
         self._first_line = 1 if header else 2
         self._left_out: list[int] = []  # lines of malformed rows, in order
         try:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,16 @@ def test_what_cannot_be_imported(
     assert result.stderr.count("\n") == 1, result.stderr
     assert message in result.stderr
     assert {path.name for path in tmp_path.iterdir()} <= {"t.csv"}
+
+
+def test_without_pyarrow(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line says what to install."""
+    source = tmp_path / "t.csv"
+    source.write_text(TRADES)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = run("import", str(source), "--out", str(tmp_path / "t.parquet"))
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "pip install 'tickflag[data]'" in result.stderr
 
 
 @pytest.mark.parametrize("option", [("--column", "price"), ("--column", "=x"), ("--delimiter", "ab"), ("--kind", "x")])

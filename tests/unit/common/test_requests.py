@@ -12,7 +12,7 @@ from common.errors import TickflagError
 from common.messages import Reply, Request
 from common.requests import Client, Unreachable
 from common.runtime import Role, Runtime
-from common.sockets import COMMANDS_SERVER, Context, open_socket
+from common.sockets import COMMANDS_CLIENT, COMMANDS_SERVER, Context, open_socket
 
 Answer = Callable[[Request], list[Reply]]
 
@@ -111,3 +111,13 @@ def test_the_service_ends_before_it_answers(runtime: Runtime) -> None:
         with pytest.raises(Unreachable, match="no collector is running"):
             client.ask("status")
         ender.join()
+
+
+def test_a_service_that_takes_nothing_any_more(runtime: Runtime) -> None:
+    """Requests wait for one that is about to bind; where too many do, that is told at once."""
+    with Role(runtime, "collector"), Client(runtime, "collector", timeout_s=0.001) as client:
+        for _ in range(COMMANDS_CLIENT.high_water):
+            with pytest.raises(Unreachable, match=r"did not answer within 0\.001 s"):
+                client.ask("status")
+        with pytest.raises(Unreachable, match="the collector takes no requests"):
+            client.ask("status")
