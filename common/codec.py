@@ -13,7 +13,7 @@ import zstandard
 from pydantic import ValidationError
 
 from common.errors import MessageError
-from common.messages import NAME_LIMIT, AnyMessage, Delta, Message, Signals, SwapEvent
+from common.messages import NAME_LIMIT, NOTE_LIMIT, AnyMessage, Delta, Message, Signals, SwapEvent
 
 MAX_FRAME_BYTES = 16 << 20  # a snapshot of 100,000 matches takes about 2 MB
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -146,7 +146,7 @@ def _plain_delta(plain: list[Any]) -> Delta | None:
     if len(plain) != len(_DELTA):
         return None
     version, trader, *counts = plain[1:_DELTA_COUNTS_END]
-    entered, left, scores = plain[_DELTA_COUNTS_END:]
+    entered, left, scores, notes = plain[_DELTA_COUNTS_END:]
     if version.__class__ is not int or version != 1:
         return None
     for count in counts:
@@ -154,10 +154,15 @@ def _plain_delta(plain: list[Any]) -> Delta | None:
             return None
     if entered.__class__ is not dict or left.__class__ is not list or scores.__class__ is not dict:
         return None
+    if notes.__class__ is not dict:
+        return None
     for score in (*entered.values(), *scores.values()):
         if score.__class__ is not float or not isfinite(score):
             return None
-    for name in (trader, *entered, *left, *scores):
+    for note in notes.values():
+        if note.__class__ is not str or len(note) > NOTE_LIMIT:
+            return None
+    for name in (trader, *entered, *left, *scores, *notes):
         if name.__class__ is not str or not 0 < len(name) <= NAME_LIMIT:
             return None
     delta = Delta.__new__(Delta)

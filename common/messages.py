@@ -11,11 +11,14 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 NAME_LIMIT = 128
+NOTE_LIMIT = 200
 
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT)]
 Text = Annotated[str, Field(max_length=4096)]
+Note = Annotated[str, Field(max_length=NOTE_LIMIT)]
 Count = Annotated[int, Field(ge=0)]
 Scores = dict[Name, float]
+Notes = dict[Name, Note]
 
 
 class Record(BaseModel):
@@ -108,6 +111,8 @@ class Snapshot(Progress):
     """The resync request that this answers; 0 for none."""
     score_step: float = 0.0
     """Score changes up to this much are no signals."""
+    notes: Notes = Field(default_factory=dict)
+    """What the trader says of its matches; many have none."""
 
 
 class Delta(Progress):
@@ -117,6 +122,8 @@ class Delta(Progress):
     entered: Scores = Field(default_factory=dict)
     left: list[Name] = Field(default_factory=list)
     scores: Scores = Field(default_factory=dict)
+    notes: Notes = Field(default_factory=dict)
+    """On those that entered or have a new score; one of them that is not here has no note any more."""
 
 
 class Heartbeat(Progress):
@@ -190,6 +197,8 @@ class Signal(Record):
     score: float
     time_ms: Count
     cycle: Count
+    note: Note = ""
+    """What the trader says of the match; a symbol that left has none."""
 
 
 class Signals(Message):

@@ -19,7 +19,7 @@ from tests.support.messages import MESSAGES, any_message, messages
 EVENT = SwapEvent(
     channel="ticker", generation=1, cycle=2, buffer="A", segment="1.seg", flagged=3, symbols=4, oldest_ns=5, time_ns=6
 )
-DELTA = Delta(trader="t", incarnation=1, seq=2, cycle=3, time_ms=4, entered={"BTC": 1.5}, left=["ETH"])
+DELTA = Delta(trader="t", incarnation=1, seq=2, cycle=3, time_ms=4, entered={"BTC": 1.5}, left=["ETH"], notes={"BTC": "up"})
 
 
 def _refused(frame: bytes, decoder: Callable[[bytes], Any] = decode) -> str:
@@ -146,6 +146,22 @@ def test_names_have_a_length(name: str) -> None:
     assert _refused(_packed(DELTA, left=[name])).startswith("left.0")
 
 
+def test_notes_have_a_length() -> None:
+    """A short text may stand on a match, an endless one may not; the place of the fault is named."""
+    longest = "ä" * 200
+    assert decode(_packed(DELTA, notes={"BTC": longest})) == DELTA.model_copy(update={"notes": {"BTC": longest}})
+    assert _refused(_packed(DELTA, notes={"BTC": longest + "x"})).startswith("notes.BTC")
+
+
+def test_results_without_notes_have_none() -> None:
+    """Frames of a program that knew none decode as they did."""
+    snapshot = Snapshot(trader="t", incarnation=1, seq=2, cycle=3, time_ms=4, matches={"BTC": 1.5})
+    bare = DELTA.model_copy(update={"notes": {}})
+    for message in (bare, snapshot):
+        assert message.wire_fields[-1] == "notes"
+        assert decode(msgpack.packb(message.to_array()[:-1])) == message
+
+
 def test_missing_fields_at_the_end_have_their_defaults() -> None:
     """A frame of an older program, with fewer fields, decodes; one that lacks what always was there does not."""
     older = DELTA.to_array()[:7]
@@ -159,7 +175,9 @@ def test_deltas_are_judged_as_all_messages_are(delta: Delta, data: st.DataObject
     """The short way that deltas take accepts nothing that the model refuses, and gives the same message."""
     content = delta.to_array()
     for _ in range(data.draw(st.integers(0, 2))):
-        odd = st.sampled_from([True, -1, 2, 1.0, "", "x" * 129, {"A": 1}, {"A": float("nan")}, {"": 1.0}, ["A", 1]])
+        odd = st.sampled_from(
+            [True, -1, 2, 1.0, "", "x" * 129, {"A": 1}, {"A": float("nan")}, {"": 1.0}, {"A": "x" * 201}, ["A", 1]]
+        )
         content[data.draw(st.integers(1, len(content) - 1))] = data.draw(odd | _ANYTHING)
     frame = msgpack.packb(content)
     try:
@@ -175,6 +193,7 @@ def test_deltas_are_judged_as_all_messages_are(delta: Delta, data: st.DataObject
 
 
 _ODD: list[Any] = [None, True, -1, 2, 1.5, "", "x" * 129, {}, [], {"A": 1}, {"A": True}, {"": 1.0}, ["A", ""], [1]]
+_ODD += [{"A": "a"}, {"A": "x" * 201}, {"": "a"}]
 
 
 @pytest.mark.parametrize("field", DELTA.wire_fields[1:])
