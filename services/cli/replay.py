@@ -9,7 +9,6 @@ import click
 
 from common import settings as configuration
 from common.errors import TickflagError
-from services.cli.replay_traders import trader_files
 
 if TYPE_CHECKING:
     from services.replay.study import Horizon
@@ -62,7 +61,7 @@ def _axes(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]
     "--traders",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Folder of trader files, or one file; may be repeated. Else `trader.plugins`.",
+    help="Folder of trader files, or one file; may be repeated. Else what the engine would run.",
 )
 @click.option("--only", multiple=True, metavar="NAME", help="Only this trader; may be repeated.")
 @click.option(
@@ -118,6 +117,7 @@ def replay(
     from services.cli.replay_modes import Job, compare, complain, play, sweep
     from services.feed.recordings import RecordingError, open_recording
     from services.replay.period import EVER, Period
+    from services.replay.traders import configured, placed
 
     _refuse("--against", against, {"--sweep": sweeps, "--full": full, "--report": report, "--chart": chart})
     _refuse("--sweep", sweeps, {"--only": only, "--report": report, "--chart": chart})
@@ -126,10 +126,10 @@ def replay(
     period = Period(from_ns or 0, EVER if to_ns is None else to_ns)
     out = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
-        files = trader_files(traders or [Path(settings.trader.plugins)])
+        cast = placed(traders) if traders else configured(settings)
         try:
             opened = [open_recording(path, lambda fault: complain(f"row refused: {fault}")) for path in recordings]
-            job = Job(settings, opened, files, period, speed, horizons, as_json, out)
+            job = Job(settings, opened, cast, period, speed, horizons, as_json, out)
             if against:
                 show = compare(job, only)
             elif sweeps:

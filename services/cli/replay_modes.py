@@ -1,7 +1,7 @@
 """The three things a replay can be for: to see the signals, to compare with tracking off, to sweep settings."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -12,14 +12,13 @@ from common.errors import PluginError, TickflagError
 from common.settings import Settings
 from services.cli import replay_output as output
 from services.cli.progress import Progress
-from services.cli.replay_traders import load_traders
 
 if TYPE_CHECKING:
     from services.feed.recordings import Recording
     from services.replay.period import Period
     from services.replay.study import Horizon
     from services.replay.sweep import Combination
-    from services.trader.plugin import Plugin
+    from services.replay.traders import Cast
 
 
 def complain(text: str) -> None:
@@ -32,7 +31,7 @@ class Job:
 
     settings: Settings
     recordings: "Sequence[Recording]"
-    files: Sequence[Path]
+    cast: "Cast"
     period: "Period"
     pace: float
     horizons: "Sequence[Horizon]"
@@ -49,8 +48,9 @@ def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None)
     from services.replay.chart import check_chart, write_chart
     from services.replay.engine import Replay
     from services.replay.report import Report
+    from services.replay.traders import load_traders
 
-    plugins = [plugin for _, plugin in load_traders(job.files, only, complain).values()]
+    plugins = [one.plugin for one in load_traders(job.cast, only, complain).values()]
     if chart is not None:
         check_chart(chart)
     write = output.write_json if job.as_json else output.write_text
@@ -85,9 +85,14 @@ def compare(job: Job, only: Sequence[str]) -> Callable[[], None]:
     from services.replay.against import Comparison, without_tracking
     from services.replay.player import Player
     from services.replay.seats import Seats
+    from services.replay.traders import load_traders
 
-    plugins = _comparable(load_traders(job.files, only, complain), complain)
-    again = _comparable(load_traders(job.files, only, _unsaid), _unsaid)
+    traders = load_traders(job.cast, only, complain)
+    for name, one in traders.items():
+        if one.plugin.trader.every:
+            complain(f"trader {name!r} is not compared: without tracking `every` asks it at other moments")
+    compared = [one for one in traders.values() if not one.plugin.trader.every]
+    plugins, again = [one.plugin for one in compared], [one.again() for one in compared]
     if not plugins:
         raise TickflagError("no trader to compare")
     with Player(job.settings, job.recordings, complain, job.pace, job.period) as player:
@@ -104,14 +109,14 @@ def sweep(job: Job, combinations: "Sequence[Combination]") -> Callable[[], None]
     """Each combination's own run, all in one pass; gives what shows their rows."""
     from services.replay.player import Player
     from services.replay.sweep import Sweep
-    from services.trader.plugin import load_plugin
+    from services.replay.traders import load_traders
 
     names = list(dict.fromkeys(one.trader for one in combinations))
-    found = load_traders(job.files, names, complain)
+    found = load_traders(job.cast, names, complain)
     plugins = []
     for combination in combinations:
         try:
-            plugins.append((combination, load_plugin(found[combination.trader][0], settings=combination.settings)))
+            plugins.append((combination, found[combination.trader].again(combination.settings)))
         except PluginError as error:
             raise TickflagError(f"{combination}: {error}") from None
     with Player(job.settings, job.recordings, complain, job.pace, job.period) as player:
@@ -123,21 +128,9 @@ def sweep(job: Job, combinations: "Sequence[Combination]") -> Callable[[], None]
     return lambda: output.show_sweep(digests, job.as_json)
 
 
-def _comparable(traders: "Mapping[str, tuple[Path, Plugin]]", complain: Callable[[str], None]) -> "list[Plugin]":
-    """Those that are asked at the same moments with tracking and without."""
-    for name, (_, plugin) in traders.items():
-        if plugin.trader.every:
-            complain(f"trader {name!r} is not compared: without tracking `every` asks it at other moments")
-    return [plugin for _, plugin in traders.values() if not plugin.trader.every]
-
-
 def _title(job: Job) -> str:
     from services.replay.period import utc
 
     names = ", ".join(Path(recording.name).name for recording in job.recordings)
     start_ns, end_ns = job.period.span(job.recordings)
     return f"Replay of {names}, {utc(start_ns)[:-4]} to {utc(end_ns)[:-4]} UTC"
-
-
-def _unsaid(_fault: str) -> None:
-    """The same was said when the traders were loaded the first time."""

@@ -164,3 +164,24 @@ class TestChoice:
         outcome = replay("--traders", shipped, "--only", "rsy", steps)
         assert outcome.status == 1
         assert outcome.stderr == "tickflag: no trader 'rsy' to replay with; there is rsi, spread\n"
+
+    def test_instances_as_the_engine_runs_them(self, shipped: Path, tmp_path: Path) -> None:
+        """Without a place: those of `traders.toml` with their settings, and what it does not name; no disabled one."""
+        (tmp_path / "traders.toml").write_text(
+            '[rsi_fast]\nsource = "rsi"\nsettings.period = 7\n'
+            '[rsi_slow]\nsource = "rsi"\nsettings.period = 21\n'
+            '[rsi_off]\nsource = "rsi"\nenabled = false\n'
+            '[lost]\nsource = "gone"\n'
+        )
+        settings = {"TICKFLAG_CONFIG": str(tmp_path), "TICKFLAG_TRADER__PLUGINS": str(shipped)}
+        outcome = replay("--horizons", "1m", KLINES, TICKS, settings=settings)
+        told = outcome.summary["traders"]
+        assert set(told) == {"rsi_fast", "rsi_slow", "spread"}
+        [line] = outcome.stderr.splitlines()
+        assert line.startswith("trader skipped: traders.lost.source: no trader file or entry point 'gone'")
+        swept = replay("--horizons", "1m", "--sweep", "rsi_slow.oversold=30,20", KLINES, TICKS, settings=settings)
+        first, second = (line["combination"] for line in swept.lines)
+        assert first == {"trader": "rsi_slow", "settings": {"oversold": 30}, **told["rsi_slow"]}
+        assert 0 < second["entered"] < first["entered"] < told["rsi_fast"]["entered"]
+        same = run("replay", "--against", "full", KLINES, TICKS, settings=settings)
+        assert same.stdout == f"identical: {len(outcome.signals):,} signals, {outcome.summary['cycles']:,} cycles\n"

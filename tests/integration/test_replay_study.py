@@ -1,6 +1,7 @@
 """What a replay tells of its signals' worth, against pandas; and the files it writes."""
 
 import fnmatch
+import gzip
 import json
 import math
 import re
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet
 import pytest
 
 from common.traderapi import Trader
+from services.replay import chart, report
 from services.trader.plugin import load_plugin
 from tests.support.engine import write_trader
 from tests.support.generated import START_MS, TICKS
@@ -51,9 +54,9 @@ def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     if request.param == "us equity ticks":
         frame = pd.read_parquet(folder / "ticks_us_equity_20131007.parquet")
         begin = pd.Timestamp("2013-10-07 13:30").value
-        frame = frame[(frame.ts_ns >= begin) & (frame.ts_ns < begin + 3_600 * SECOND)].iloc[::150]
+        frame = frame[(frame.ts_ns >= begin) & (frame.ts_ns < begin + 3_600 * SECOND)].iloc[::300]
     else:
-        frame = pd.read_parquet(folder / "ticks_fx_20140505.parquet").iloc[:3_000]
+        frame = pd.read_parquet(folder / "ticks_fx_20140505.parquet").iloc[:2_000]
     frame.to_parquet(path)
     return path
 
@@ -287,13 +290,13 @@ def test_names_on_the_chart_are_harmless(tmp_path: Path) -> None:
     outcome = replay("--traders", tmp_path / "traders", "--chart", tmp_path / "chart.html", path)
     assert outcome.status == 0
     text = (tmp_path / "chart.html").read_text()
-    chart = Page(text)
-    assert [symbol["name"] for symbol in chart.data["symbols"]] == [name]
-    assert file in chart.texts["title"]
-    assert file in chart.texts["h1"]
+    shown = Page(text)
+    assert [symbol["name"] for symbol in shown.data["symbols"]] == [name]
+    assert file in shown.texts["title"]
+    assert file in shown.texts["h1"]
     assert "<img" not in text
     assert "<b>" not in text
-    assert not {"src", "href", "onerror"} & {attribute for attribute, _ in chart.attributes}
+    assert not {"src", "href", "onerror"} & {attribute for attribute, _ in shown.attributes}
     assert set(re.findall(r"https?://[^\"' ]+", text)) == {"http://www.w3.org/2000/svg"}
 
 
@@ -313,3 +316,40 @@ def test_where_nothing_can_be_written(option: str, to: str, words: str, steps: P
     [line] = outcome.stderr.splitlines()
     assert line.startswith("tickflag: cannot write the ")
     assert words in line
+
+
+def test_a_page_has_its_limits(traders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The symbols with the most entries, as many as fit; the page knows how many it leaves out."""
+    arguments = ("--traders", traders, "--report", tmp_path, "--chart", tmp_path / "chart.html", TICKS)
+    _studied(*arguments)
+    counts = pd.read_parquet(tmp_path / "entries.parquet").symbol.value_counts()
+    for limit, kept in (("SYMBOLS", 2), ("ENTRIES", int(counts.iloc[:2].sum()))):
+        with monkeypatch.context() as patch:
+            patch.setattr(chart, limit, kept)
+            _studied(*arguments)
+        data = Page((tmp_path / "chart.html").read_text()).data
+        shown = [symbol["name"] for symbol in data["symbols"]]
+        assert len(shown) == 2
+        assert counts[shown].tolist() == counts.iloc[:2].tolist()
+        assert data["left_out"] == len(counts) - 2
+
+
+def test_signals_are_written_as_they_come(steps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only at the end: a few at a time, and those before a recording breaks off."""
+    monkeypatch.setattr(report, "SIGNAL_ROWS", 2)
+    write_trader(steps.parent / "traders", "all", "@hookimpl\ndef evaluate(market):\n    return market.last\n")
+    arguments = ("--traders", steps.parent / "traders", "--report", steps.parent / "report")
+    outcome = replay(*arguments, steps)
+    written = pyarrow.parquet.ParquetFile(steps.parent / "report" / "signals.parquet")
+    assert written.read().to_pylist() == outcome.signals
+    assert written.num_row_groups == -(-len(outcome.signals) // 2) > 3
+    capture = steps.parent / "cut.jsonl.gz"
+    trades = ({"e": "trade", "E": START_MS, "s": "A", "p": str(n + 1), "q": "1"} for n in range(2_000))
+    lines = [json.dumps({"recv_ns": START_NS + n * SECOND, "msg": trade}) + "\n" for n, trade in enumerate(trades)]
+    packed = gzip.compress("".join(lines).encode())
+    capture.write_bytes(packed[: len(packed) // 2])
+    broken = replay(*arguments, capture)
+    assert broken.status == 1
+    rows = pyarrow.parquet.read_table(steps.parent / "report" / "signals.parquet").to_pylist()
+    assert rows == broken.lines
+    assert len(rows) > 100
