@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from common.jit import direct
+from common.messages import NOTE_LIMIT
 from services.trader.kernels import INFINITE, MISSING, scores_of_floats, scores_of_mask, scores_of_pair
 
 Floats = npt.NDArray[np.float64]
 Notes = dict[int, str]
-
-NOTE_CHARACTERS = 200
 
 
 class AnswerError(Exception):
@@ -83,7 +82,7 @@ def score_of(answer: Any) -> tuple[float, str]:
         score = math.inf
     if not math.isfinite(score):
         raise AnswerError(f"gave the score {score}")
-    return score, note[:NOTE_CHARACTERS]
+    return score, _sendable(note)
 
 
 def _notes(given: Any, n: int) -> Notes:
@@ -92,7 +91,12 @@ def _notes(given: Any, n: int) -> Notes:
     for place, note in given.items():
         if not isinstance(place, int | np.integer) or not 0 <= place < n or not isinstance(note, str):
             raise AnswerError(f"gave the note {place!r}: {note!r}; wanted a place below {n} and a text")
-    return {int(place): note[:NOTE_CHARACTERS] for place, note in given.items()}
+    return {int(place): _sendable(note) for place, note in given.items() if note}
+
+
+def _sendable(note: str) -> str:
+    """Cut, and without the halves of characters, which no message can hold."""
+    return note[:NOTE_LIMIT].encode(errors="replace").decode()
 
 
 def _array(part: Any, answer: Any) -> npt.NDArray[Any]:

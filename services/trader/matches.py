@@ -41,8 +41,17 @@ class Change(NamedTuple):
 
 def entry_bytes(name: str) -> int:
     """Bytes of one match in a msgpack map: name and float."""
-    length = len(name.encode())
-    return length + (1 if length < 32 else 2) + 9
+    return _text_bytes(name) + 9
+
+
+def note_bytes(name: str, note: str) -> int:
+    """The same of a note: name and text."""
+    return _text_bytes(name) + _text_bytes(note)
+
+
+def _text_bytes(text: str) -> int:
+    length = len(text.encode())
+    return length + (1 if length < 32 else 2 if length < 256 else 3)
 
 
 class MatchSet:
@@ -60,7 +69,7 @@ class MatchSet:
         """On the matches that have one, as of their last change."""
         self.count = 0
         self.entries_bytes = 0
-        """Bytes that the entries of all matches take in a full result."""
+        """Bytes that the entries of all matches and notes take in a full result."""
 
     def begin_generation(self, capacity: int, names: list[str]) -> None:
         """Slots mean something else from now on; `names` is the new directory's list, which grows."""
@@ -111,14 +120,21 @@ class MatchSet:
             if notes
             else {},
         )
-        if e or x or m:
-            for name in (*change.entered, *change.left, *change.moved):
-                self.notes.pop(name, None)
-            self.notes.update(change.notes)
+        if (self.notes or notes) and (e or x or m):
+            self._annotate(change)
         if e or x:
             self.count += e - x
             self.entries_bytes += sum(map(entry_bytes, change.entered)) - sum(map(entry_bytes, change.left))
         return change
+
+    def _annotate(self, change: Change) -> None:
+        """A note lasts until its match changes."""
+        for name in (*change.entered, *change.left, *change.moved):
+            note = self.notes.pop(name, None)
+            if note is not None:
+                self.entries_bytes -= note_bytes(name, note)
+        self.notes.update(change.notes)
+        self.entries_bytes += sum(note_bytes(*item) for item in change.notes.items())
 
     def _wake(self, evaluated: set[str]) -> bool:
         """Of the stale matches those evaluated are live; True where there was one."""

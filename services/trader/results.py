@@ -79,6 +79,7 @@ class Results:
             entered=change.entered,
             left=change.left,
             scores=change.moved,
+            notes=change.notes,
         )
         self._push(delta)
         return delta
@@ -100,6 +101,7 @@ class Results:
             stale=stale,
             token=self._token,
             score_step=self._score_step,
+            notes=dict(self._matches.notes),
         )
 
     def _progress(self, cycle: int, time_ms: int, oldest_ns: int) -> dict[str, Any]:

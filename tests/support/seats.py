@@ -51,11 +51,11 @@ def per_symbol(rule: Callable[..., Any], **declaration: Any) -> Plugin:
     return Plugin(Trader(**{"name": "test", **declaration}), None, rule)
 
 
-def settled(matches: MatchSet, scores: dict[int, float]) -> Change:
-    """Commit scores by slot; gives what they changed."""
+def settled(matches: MatchSet, scores: dict[int, float], notes: dict[int, str] | None = None) -> Change:
+    """Commit scores and notes by slot; gives what they changed."""
     slots, versions = np.array(list(scores), np.int32), np.ones(len(scores), np.int64)
     seen = np.zeros(1 + max(scores, default=0), np.int64)
-    return matches.settle(slots, np.array(list(scores.values()), np.float64), slots, versions, seen)
+    return matches.settle(slots, np.array(list(scores.values()), np.float64), slots, versions, seen, notes or {})
 
 
 class Seat:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.trader.matches import MatchSet, entry_bytes
+from services.trader.matches import MatchSet, entry_bytes, note_bytes
 from tests.support.seats import settled
 
 NAN = float("nan")
@@ -46,45 +46,73 @@ def test_the_bytes_of_an_entry(name: str) -> None:
     assert entry_bytes(name) == len(msgpack.packb({name: 1.5})) - 1
 
 
+@pytest.mark.parametrize("note", ["n", "x" * 31, "x" * 32, "ä" * 127, "ä" * 128, "€" * 200])
+def test_the_bytes_of_a_note(note: str) -> None:
+    """They are those of two texts in a msgpack map."""
+    assert note_bytes("BTC", note) == len(msgpack.packb({"BTC": note})) - 1
+
+
+def test_a_note_lasts_until_its_match_changes(matches: MatchSet) -> None:
+    """It comes with a symbol that enters or moves, and goes where that leaves or moves without one."""
+    change = settled(matches, {0: 1.0, 1: 2.5, 2: NAN, 3: 4.0}, {0: "new", 1: "moved", 2: "none", 3: "same"})
+    assert change.notes == matches.notes == {"A": "new", "B": "moved"}
+    assert settled(matches, {0: 1.0, 1: 2.5}).notes == {}
+    assert matches.notes == {"A": "new", "B": "moved"}
+    matches.begin_generation(8, list(NAMES))
+    matches.place(0)
+    assert settled(matches, {0: NAN, 1: 3.0, 2: 1.0}, {2: "here"}).notes == {"C": "here"}
+    assert matches.notes == {"C": "here"}
+
+
 _scores = st.dictionaries(st.integers(0, 19), st.sampled_from([NAN, 1.0, 2.0, 0.25]), max_size=8)
-_steps = st.lists(st.tuples(st.sampled_from(["commit", "commit", "generation"]), _scores), max_size=12)
+_notes = st.dictionaries(st.integers(0, 19), st.text("aä", min_size=1, max_size=40), max_size=8)
+_steps = st.lists(st.tuples(st.sampled_from(["commit", "commit", "generation"]), _scores, _notes), max_size=12)
 
 
 @settings(deadline=None)
 @given(steps=_steps, random=st.randoms(use_true_random=False))
-def test_a_match_set_is_a_dict_by_name(steps: list[tuple[str, dict[int, float]]], random: Any) -> None:
-    """Through commits and generations with other slots, the set is what a dict would hold.
+def test_a_match_set_is_a_dict_by_name(
+    steps: list[tuple[str, dict[int, float], dict[int, str]]], random: Any
+) -> None:
+    """Through commits and generations with other slots, the set is what a dict would hold, as are its notes.
 
     Its count and bytes are those of that dict, and the changes told add up to it.
     """
     names = [f"N{number:02d}" * (1 + number % 12) for number in range(20)]
     matches, model, told = MatchSet(), dict[str, float](), dict[str, float]()
+    said: dict[str, str] = {}
     stale: set[str] = set()
     matches.begin_generation(20, names)
-    for step, scores in steps:
+    for step, scores, notes in steps:
         if step == "generation":
             names = random.sample(names, 20)
             matches.begin_generation(20, names)
             matches.place(0)
             stale = set(model)
         else:
-            change = settled(matches, scores)
+            change = settled(matches, scores, notes)
             evaluated = {names[slot] for slot in scores}
             assert change.woken == bool(stale & evaluated)
             assert change.fresh == len(scores)
             stale -= evaluated
             for slot, score in scores.items():
+                if score == model.get(names[slot]):
+                    continue
                 model.pop(names[slot], None)
+                said.pop(names[slot], None)
                 if score == score:
                     model[names[slot]] = score
+                    if slot in notes:
+                        said[names[slot]] = notes[slot]
             told.update(change.entered)
             told.update(change.moved)
             for name in change.left:
                 del told[name]
         assert matches.scores() == model == told
         assert matches.count == len(model)
-        head = 1 if len(model) < 16 else 3
-        assert matches.entries_bytes == len(msgpack.packb(model)) - head
+        assert matches.notes == said
+        heads = sum(1 if len(held) < 16 else 3 for held in (model, said))
+        assert matches.entries_bytes == len(msgpack.packb(model)) + len(msgpack.packb(said)) - heads
         assert matches.stale == stale
 
 

@@ -196,3 +196,16 @@ def test_single_symbols_are_asked_in_order() -> None:
 
     _scores(per_symbol(rule))
     assert seen == [("A", 1.0, 5), ("B", 2.0, 5), ("C", 3.0, 5)]
+
+
+def _notes(plugin: Plugin) -> dict[int, str]:
+    return plugin.evaluate(_rows(), lambda: NAMES, 5, np.full(3, -1.0))
+
+
+@pytest.mark.parametrize(("given", "note"), [("x" * 201, "x" * 200), ("a\ud800b", "a?b"), ("", None), ("up", "up")])
+def test_a_note_can_be_sent(given: str, note: str | None) -> None:
+    """It is cut at 200 characters, half a character is replaced, an empty text is none."""
+    expected = {} if note is None else {1: note}
+    everything = np.array([True, True, True]), np.array([1.0, 2.0, 3.0])
+    assert _notes(vectorised(lambda _market: (*everything, {1: given}))) == expected
+    assert _notes(per_symbol(lambda symbol: (1.0, given if symbol.name == "B" else ""))) == expected

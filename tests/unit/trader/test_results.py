@@ -26,10 +26,10 @@ class Sender:
         self.results = Results("rsi", 3, self.matches, self.tally, self._send, deltas, compress_from, 0.5)
         self.cycle = 0
 
-    def publish(self, scores: dict[int, float]) -> Any:
-        """Commit scores by slot and publish them, as a runner does."""
+    def publish(self, scores: dict[int, float], notes: dict[int, str] | None = None) -> Any:
+        """Commit scores and notes by slot and publish them, as a runner does."""
         self.cycle += 1
-        change = settled(self.matches, scores)
+        change = settled(self.matches, scores, notes)
         self.tally.bytes_full += self.results.full_bytes()
         return self.results.publish(change, self.cycle, 1_000 * self.cycle, 7)
 
@@ -76,6 +76,22 @@ def test_then_deltas(sender: Sender) -> None:
     assert isinstance(first, Delta)
     assert (first.seq, first.entered, first.left, first.scores) == (2, {"S0": 5.0}, [], {"S1": 1.5})
     assert (second.seq, second.entered, second.left, second.scores) == (3, {}, ["S0"], {})
+
+
+def test_notes_go_with_their_matches(sender: Sender) -> None:
+    """A delta has those that came, a snapshot all that stand."""
+    sender.publish({0: 5.0, 1: 1.5, 2: NAN}, {0: "low", 2: "nothing"})
+    sender.publish({0: 5.0, 1: 2.0}, {0: "lower", 1: "high"})
+    sender.results.ask_snapshot(7)
+    sender.publish({})
+    first, second, snapshot = sender.taken()
+    assert (first.notes, second.notes) == ({"S0": "low"}, {"S1": "high"})
+    assert snapshot.notes == {"S0": "low", "S1": "high"}
+    sender.publish({0: NAN, 1: 3.0})
+    sender.results.ask_snapshot(8)
+    sender.publish({})
+    delta, snapshot = sender.taken()
+    assert delta.notes == snapshot.notes == {}
 
 
 def test_nothing_changed_nothing_sent(sender: Sender) -> None:
@@ -173,14 +189,14 @@ def test_bytes_are_those_of_the_frames(sender: Sender) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 400])
 def test_the_size_of_a_full_result(count: int) -> None:
-    """It is the size of the snapshot that would be sent, but for the length of its numbers and of the map's head."""
+    """It is the size of the snapshot that would be sent, but for the length of its numbers and of the maps' heads."""
     sender = Sender()
-    sender.publish(dict.fromkeys(range(count), 1.5))
+    sender.publish(dict.fromkeys(range(count), 1.5), dict.fromkeys(range(0, count, 2), "a note"))
     [snapshot] = sender.taken()
     plain = snapshot.model_copy(
         update=dict.fromkeys(("seq", "cycle", "time_ms", "bytes_full", "bytes_sent", "oldest_ns"), 0)
     )
-    assert len(encode(plain)) - 2 <= sender.results.full_bytes() <= len(encode(snapshot))
+    assert len(encode(plain)) - 4 <= sender.results.full_bytes() <= len(encode(snapshot))
 
 
 def test_large_results_are_compressed() -> None:
