@@ -140,6 +140,8 @@ class TraderTable(Block):
     """File of the plugin folder without `.py`, or entry point; else the table's own name."""
     enabled: bool = True
     """Whether it runs."""
+    group: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9_.-]{0,63})?$")] = ""
+    """Traders of one group share a process, and its fate; else it has one of its own."""
     settings: dict[str, Any] = {}
     """The trader's own settings, as its model has them."""
 
@@ -151,6 +153,25 @@ class CollectorBlock(Block):
     """Time between repetitions of the control state."""
     stale_after_ms: Annotated[float, Field(ge=50, le=3_600_000)] = 5_000.0
     """A trader that reports nothing for so long is stale."""
+
+
+class RecoveryBlock(Block):
+    errors: int = Field(5, ge=1, le=10_000)
+    """Failed cycles of a trader, of one class, that open a circuit."""
+    window_s: float = Field(60.0, gt=0, le=86_400)
+    """Within what time."""
+    clean_cycles: int = Field(20, ge=1, le=1_000_000)
+    """Clean cycles after which it closes."""
+    least_s: float = Field(5.0, gt=0, le=86_400)
+    """Least time of a probe that its clean cycles end."""
+    backoff_s: float = Field(30.0, gt=0, le=86_400)
+    """First quarantine, and least time of processing all; doubled with each opening that follows soon."""
+    backoff_limit_s: float = Field(1_800.0, gt=0, le=86_400)
+    """Longest of these."""
+    probe_s: float = Field(60.0, gt=0, le=86_400)
+    """Longest time of a probe."""
+    calm_s: float = Field(600.0, gt=0, le=86_400)
+    """Time without an error after which the next backoff is halved."""
 
 
 class Settings(BaseSettings):
@@ -176,6 +197,7 @@ class Settings(BaseSettings):
     traders: dict[TraderName, TraderTable] = {}
     """Instances of traders by name, each with settings of its own."""
     collector: CollectorBlock = CollectorBlock()  # type: ignore[call-arg] # as above
+    recovery: RecoveryBlock = RecoveryBlock()  # type: ignore[call-arg] # as above
 
     @classmethod
     def settings_customise_sources(

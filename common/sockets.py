@@ -45,8 +45,8 @@ COMMANDS_SERVER = Role("collector-commands", zmq.ROUTER, True, 1_000, LINGER_MS)
 COMMANDS_CLIENT = Role("collector-commands", zmq.DEALER, False, 10, 0)
 
 
-def open_socket(context: Context, runtime: Runtime, role: Role, subscribe: bytes | None = None) -> Socket:
-    """A socket as `role` asks, bound or connected. `subscribe` is a SUB socket's topic."""
+def open_socket(context: Context, runtime: Runtime, role: Role, subscribe: bytes | None = b"") -> Socket:
+    """A socket as `role` asks, bound or connected. `subscribe` is a SUB socket's topic; None is none so far."""
     socket: Any = context.socket(role.kind)
     socket.linger = role.linger_ms
     if role.conflate:
@@ -57,8 +57,8 @@ def open_socket(context: Context, runtime: Runtime, role: Role, subscribe: bytes
         socket.set(zmq.IMMEDIATE, 1)
     socket.set(zmq.RECONNECT_IVL, 50)
     socket.set(zmq.RECONNECT_IVL_MAX, 1_000)
-    if role.kind == zmq.SUB:
-        socket.subscribe(b"" if subscribe is None else subscribe)
+    if role.kind == zmq.SUB and subscribe is not None:
+        socket.subscribe(subscribe)
     endpoint = runtime.socket(role.endpoint)
     if role.binds:
         # A crashed owner leaves its socket file; whoever binds holds the role's lock, so it is nobody's.

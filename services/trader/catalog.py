@@ -25,6 +25,8 @@ class Assignment:
     settings: Mapping[str, Any] = field(default_factory=dict)
     enabled: bool = True
     fault: str = ""
+    group: str = ""
+    """Of those that share a process; empty: it has one of its own."""
 
     @property
     def shown_source(self) -> str:
@@ -35,8 +37,8 @@ class Assignment:
 
 
 def trader_files(folder: Path) -> list[Path]:
-    """The files of a plugin folder that are traders: `*.py` not beginning with `_` or `.`."""
-    return sorted(path.resolve() for path in folder.glob("*.py") if not path.name.startswith(("_", ".")))
+    """The files of a plugin folder that are traders: `*.py` not beginning with `_`, `.` or `test_`."""
+    return sorted(path.resolve() for path in folder.glob("*.py") if not path.name.startswith(("_", ".", "test_")))
 
 
 def read_catalog(folder: Path, tables: Mapping[str, TraderTable]) -> list[Assignment]:
@@ -52,7 +54,11 @@ def read_catalog(folder: Path, tables: Mapping[str, TraderTable]) -> list[Assign
         stem = table.source or name
         named.add(stem)
         fault = "" if stem in sources else _unknown(name, stem, sources)
-        found.append(Assignment(f"traders.{name}", stem, sources.get(stem), name, table.settings, table.enabled, fault))
+        found.append(
+            Assignment(
+                f"traders.{name}", stem, sources.get(stem), name, table.settings, table.enabled, fault, table.group
+            )
+        )
     rest = [(isinstance(source, EntryPoint), stem, source) for stem, source in sources.items() if stem not in named]
     for _, stem, source in sorted(rest, key=lambda one: one[:2]):
         label = source.name if isinstance(source, Path) else f"{stem} ({source.value})"

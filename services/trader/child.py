@@ -5,7 +5,6 @@ import enum
 import os
 import signal
 import time
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from common.log import Logger
@@ -13,9 +12,9 @@ from common.messages import RosterEntry
 from common.runtime import Runtime
 from common.settings import Settings
 from services.trader.catalog import Assignment
+from services.trader.order import Order
 from services.trader.pace import Backoff
-from services.trader.process import WorkerProcess
-from services.trader.worker import Order
+from services.trader.process import Hosts, Place
 
 MS = 1_000_000
 HEALTHY_NS = 60_000 * MS  # a worker that ran so long starts its backoff over
@@ -46,7 +45,7 @@ class Child:
         name: str,
         settings: Settings,
         runtime: Runtime,
-        spawner: ForkServerContext,
+        hosts: Hosts,
         log: Logger,
     ) -> None:
         """`name` is what it was called last, empty where nobody knows."""
@@ -62,16 +61,22 @@ class Child:
         """The name that it was refused because another has it."""
         self.due_ns = 0
         """Monotonic time of the next restart, or at which patience ends; 0 where none is due."""
-        self._settings, self._spawner, self._log = settings, spawner, log
-        self._log_path = runtime.logs / f"{assignment.name or assignment.stem}.log"
-        self._current: WorkerProcess | None = None
-        self._successor: WorkerProcess | None = None
+        self._settings, self._hosts, self._log = settings, hosts, log
+        self._logs = runtime.logs
+        self._current: Place | None = None
+        self._successor: Place | None = None
         self._yields = False  # the current worker was asked to make room
         self._restarts = 0
         self._reason = ""
         self._incarnation = 0
         trader = settings.trader
         self._backoff = Backoff(int(trader.restart_ms * MS), int(trader.restart_limit_ms * MS))
+
+    @property
+    def _log_path(self) -> Path:
+        """Where its process writes: one file for a group."""
+        group = self.assignment.group
+        return self._logs / f"{f'group-{group}' if group else self.assignment.name or self.assignment.stem}.log"
 
     @property
     def alive(self) -> bool:
@@ -101,11 +106,11 @@ class Child:
         return frozenset().union(*(worker.helpers for worker in self._workers))
 
     @property
-    def _newest(self) -> WorkerProcess | None:
+    def _newest(self) -> Place | None:
         return self._successor or self._current
 
     @property
-    def _workers(self) -> list[WorkerProcess]:
+    def _workers(self) -> list[Place]:
         return [worker for worker in (self._current, self._successor) if worker is not None]
 
     # What it is told.
@@ -133,7 +138,7 @@ class Child:
             return
         self._dismiss()
         try:
-            self._successor = self._spawn(now_ns)
+            self._successor = self._spawn()
         except (EOFError, OSError):
             self._refuse_successor("no process could be started")
 
@@ -144,7 +149,7 @@ class Child:
         self.state, self._reason = state, reason
         self.due_ns = time.monotonic_ns() + PATIENCE_NS if self.alive else 0
         if self._current is not None:
-            self._current.tell(word="stop")
+            self._current.stop()
         if reason:
             self._log.info("trader stopped", trader=self.name or self.assignment.label, reason=reason)
 
@@ -159,7 +164,10 @@ class Child:
         self._yields = True
         self.due_ns = time.monotonic_ns() + PATIENCE_NS
         self._current.order.legacy_path.unlink(missing_ok=True)  # what nobody took in is too old
-        self._current.tell(replaced=self._successor.name == self.name)
+        if self._successor.name == self.name:
+            self._current.replace()
+        else:
+            self._current.stop()
 
     def refuse(self, reason: str, rival: str) -> None:
         """The name it asks for, or has, is another's."""
@@ -226,7 +234,7 @@ class Child:
         """End a worker whose cycle is over its deadline; cut a log that is too long."""
         limit_s = self._settings.trader.deadline_s
         for worker in self._workers:
-            worker.abort_if_overdue(now_ns, limit_s)
+            worker.abort_if_overdue(limit_s)
         with contextlib.suppress(OSError):
             if self._log_path.stat().st_size > self._settings.trader.log_limit_bytes:
                 os.truncate(self._log_path, 0)  # it is opened for appending, so the next line starts at 0
@@ -237,17 +245,18 @@ class Child:
             return
         self.state = State.RUNNING
         try:
-            self._current = self._spawn(now_ns)
+            self._current = self._spawn()
         except (EOFError, OSError):  # by the signal that is to end us too, or for want of memory
             self._again("the fork server ended before the worker was there", 0, now_ns)
 
-    def _spawn(self, now_ns: int) -> WorkerProcess:
+    def _spawn(self) -> Place:
         assignment = self.assignment
         assert assignment.source is not None
-        order = Order(assignment.source, assignment.name, assignment.settings, self._settings, self._log_path)
-        return WorkerProcess(order, self._spawner, now_ns)
+        legacy = self._logs / f"{assignment.name or assignment.stem}.handover"
+        order = Order(assignment.source, assignment.name, assignment.settings, legacy)
+        return self._hosts.place(order, assignment.group, self._log_path)
 
-    def _go(self, worker: WorkerProcess, inherits: bool) -> None:
+    def _go(self, worker: Place, inherits: bool) -> None:
         self.name, self.version, self.granted = worker.name, worker.version, True
         self.due_ns = 0
         self._reason = ""
@@ -267,7 +276,7 @@ class Child:
         self._current, self._successor, self._yields = self._successor, None, False
         self._go(self._current, inherits)
 
-    def _ended(self, worker: WorkerProcess, now_ns: int) -> None:
+    def _ended(self, worker: Place, now_ns: int) -> None:
         if self._yields:
             self._promote()
             return
@@ -327,8 +336,10 @@ class Child:
         self.due_ns = 0
 
 
-def _how(worker: WorkerProcess, deadline_s: float) -> str:
+def _how(worker: Place, deadline_s: float) -> str:
     """How a worker that is no more ended."""
+    if worker.fault:
+        return worker.fault
     if worker.overdue:
         return f"a cycle took longer than {deadline_s:g} s (`trader.deadline_s`); its stack is in the log"
     status = worker.exit_status or 0

@@ -13,6 +13,7 @@ from common.settings import Settings
 from services.trader.catalog import Assignment
 from services.trader.child import Child, State
 from services.trader.memory import Memory
+from services.trader.process import Hosts
 
 BY_SETTINGS = "`enabled` is false"
 BY_OPERATOR = "by an operator"
@@ -24,7 +25,8 @@ class Fleet:
     def __init__(
         self, settings: Settings, runtime: Runtime, spawner: ForkServerContext, memory: Memory, log: Logger
     ) -> None:
-        self._settings, self._runtime, self._spawner, self._memory, self._log = settings, runtime, spawner, memory, log
+        self._settings, self._runtime, self._memory, self._log = settings, runtime, memory, log
+        self._hosts = Hosts(settings, spawner)
         self._children: dict[str, Child] = {}
         self._leaving: list[Child] = []  # theirs are not on the roster any more
 
@@ -55,7 +57,7 @@ class Fleet:
 
     def _new(self, assignment: Assignment) -> Child:
         name = self._memory.names.get(assignment.label, "")
-        return Child(assignment, name, self._settings, self._runtime, self._spawner, self._log)
+        return Child(assignment, name, self._settings, self._runtime, self._hosts, self._log)
 
     def _switch(self, child: Child, now_ns: int) -> None:
         """On or off, as operators and settings want it. One that was stopped until further notice stays so."""

@@ -80,11 +80,12 @@ class MatchSet:
         self._scores = np.full(capacity, np.nan)
         self._work = tuple(np.zeros(capacity, np.int64) for _ in range(3))
 
-    def restore(self, matches: dict[str, float]) -> None:
+    def restore(self, matches: Mapping[str, float], notes: Mapping[str, str]) -> None:
         """Hold what a predecessor held, stale until evaluated. Before the first generation."""
         self._carried = dict(matches)
+        self.notes = {symbol: note for symbol, note in notes.items() if symbol in matches}
         self.count = len(matches)
-        self.entries_bytes = sum(map(entry_bytes, matches))
+        self.entries_bytes = sum(map(entry_bytes, matches)) + sum(note_bytes(*item) for item in self.notes.items())
 
     def place(self, first: int) -> None:
         """Symbols from slot `first` on are new in the directory: matches carried over get their slot."""

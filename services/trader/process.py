@@ -1,8 +1,9 @@
-"""WorkerProcess: one forked worker as the supervisor sees it: what it told, whether it lives, how to end it."""
+"""Worker processes as the supervisor sees them: a host, the places in it, and which host a trader gets."""
 
 import contextlib
 import os
 import signal
+import time
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -10,30 +11,26 @@ from typing import Any
 
 import msgpack
 
-from services.trader.worker import Order, run_worker, tell
+from common.settings import Settings
+from services.trader.order import Order
+from services.trader.watch import Watch
+from services.trader.worker import run_worker, tell
 
 
-class WorkerProcess:
-    """Forks at once. Raises OSError or EOFError where that fails. `close` when it has ended or is to end now."""
+class Host:
+    """One forked process. Raises OSError or EOFError where forking fails."""
 
-    def __init__(self, order: Order, spawner: ForkServerContext, now_ns: int) -> None:
-        self.order = order
-        self.started_ns = now_ns
-        self.ready = False
-        """It loaded its trader and told what follows."""
-        self.name = ""
-        self.version = ""
-        self.helpers: frozenset[Path] = frozenset()
-        self.refusal = ""
-        """Why it did not load."""
-        self.going = False
-        """It was given the word to go."""
+    def __init__(self, settings: Settings, log_path: Path, spawner: ForkServerContext) -> None:
+        self.places: dict[int, Place] = {}
         self.overdue = False
         """It was ended because a cycle took too long."""
-        self._watchdog: Any = spawner.RawValue("q", 0)
+        self._number = 0
+        self._culprit: Place | None = None
+        words: Any = spawner.RawArray("q", 2)
+        self._watch = Watch(words)
         ours, theirs = spawner.Pipe()
-        arguments = (order, theirs, self._watchdog)
-        process = spawner.Process(target=run_worker, args=arguments, name=f"trader-{order.log_path.stem}", daemon=True)
+        arguments = (settings, log_path, theirs, words)
+        process = spawner.Process(target=run_worker, args=arguments, name=f"trader-{log_path.stem}", daemon=True)
         try:
             process.start()
         except BaseException:
@@ -41,41 +38,57 @@ class WorkerProcess:
             raise
         finally:
             theirs.close()
-        self._process: ForkServerProcess = process
+        self._process: ForkServerProcess | None = process
         self._pipe: Connection | None = ours
+        self._pid, self._status = process.pid or 0, 0
 
     @property
     def pid(self) -> int:
-        return self._process.pid or 0
+        return self._pid
 
     @property
     def exit_status(self) -> int | None:
         """None while it lives; negative for a signal."""
-        return self._process.exitcode
+        return self._status if self._process is None else self._process.exitcode
+
+    @property
+    def culprit(self) -> "Place | None":
+        """Whose work it was at when it ended."""
+        if self._culprit is None and self._watch.began_ns:
+            self._culprit = self.places.get(self._watch.member)  # looked up while it still has its place
+        return self._culprit
+
+    def admit(self, place: "Place") -> int:
+        """A number for one more."""
+        self._number += 1
+        self.places[self._number] = place
+        return self._number
+
+    def release(self, number: int) -> None:
+        """One has gone; with the last, the process."""
+        self.places.pop(number, None)
+        if not self.places:
+            self._close()
 
     def descriptors(self) -> list[int]:
         """Readable when it ended or said something."""
+        if self._process is None:
+            return []
         pipe = [self._pipe.fileno()] if self._pipe is not None else []
         return [self._process.sentinel, *pipe]
 
-    def listen(self) -> bool:
-        """Take what it said; True where it said something."""
-        heard = False
+    def listen(self) -> None:
+        """Take what it said, for whichever place."""
         while self._pipe is not None and self._pipe.poll():
             try:
                 words = msgpack.unpackb(self._pipe.recv_bytes())
             except (EOFError, OSError, ValueError):
                 self._pipe.close()
                 self._pipe = None
-                break
-            heard = True
-            if words.get("state") == "refused":
-                self.refusal = str(words.get("reason"))
-            elif words.get("state") == "ready":
-                self.name, self.version = str(words.get("name")), str(words.get("version"))
-                self.helpers = frozenset(map(Path, words.get("helpers", ())))
-                self.ready = True
-        return heard
+                return
+            place = self.places.get(words.get("member"))
+            if place is not None:
+                place.hear(words)
 
     def tell(self, **words: Any) -> None:
         """A word to it; nothing where it has gone."""
@@ -83,27 +96,144 @@ class WorkerProcess:
             with contextlib.suppress(OSError):
                 tell(self._pipe, **words)
 
-    def go(self, incarnation: int, inherits: bool) -> None:
-        """Let it run, with what its predecessor left where it `inherits`."""
-        self.going = True
-        self.tell(incarnation=incarnation, inherits=inherits)
-
-    def abort_if_overdue(self, now_ns: int, limit_s: float) -> None:
-        """End it where its present cycle, or its loading, takes longer; faulthandler writes its stack."""
-        began_ns = int(self._watchdog.value)
-        if began_ns and now_ns - began_ns > limit_s * 1e9:
-            self._watchdog.value = 0
+    def abort_if_overdue(self, limit_s: float) -> None:
+        """End it where its present cycle, or a loading, takes longer; faulthandler writes its stack."""
+        began_ns = self._watch.began_ns
+        if began_ns and not self.overdue and time.monotonic_ns() - began_ns > limit_s * 1e9:
             self.overdue = True
-            if self.pid and self.exit_status is None:
+            if self.exit_status is None:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(self.pid, signal.SIGABRT)
+                    os.kill(self._pid, signal.SIGABRT)
 
-    def close(self) -> None:
-        """End it now, if it still runs, and release what belongs to it."""
-        if self.exit_status is None:
-            self._process.kill()
-        self._process.join()
-        self._process.close()
+    def _close(self) -> None:
+        """End it now, if it still runs."""
+        if self._process is not None:
+            if self._process.exitcode is None:
+                self._process.kill()
+            self._process.join()
+            self._status = self._process.exitcode or 0
+            self._process.close()
+            self._process = None
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
+
+
+class Place:
+    """One trader's place in a host. `close` it when it has ended or is to end now."""
+
+    def __init__(self, host: Host, order: Order, group: str) -> None:
+        self.order, self.group = order, group
+        """The group's name; empty where it has the host for itself."""
+        self.started_ns = time.monotonic_ns()
+        self.ready = False
+        """Its trader is loaded, and what follows is known."""
+        self.name = ""
+        self.version = ""
+        self.helpers: frozenset[Path] = frozenset()
+        self.refusal = ""
+        """Why it did not load."""
+        self.going = False
+        """It was given the word to go."""
+        self._host = host
+        self._ended = self._leaving = self._closed = False
+        self._heard = 0
+        self._number = host.admit(self)
+        host.tell(member=self._number, word="load", order=order.to_words())
+
+    @property
+    def pid(self) -> int:
+        return self._host.pid
+
+    @property
+    def leaving(self) -> bool:
+        """It was told to end."""
+        return self._leaving or self._closed
+
+    @property
+    def exit_status(self) -> int | None:
+        """None while it is there; negative for the signal that ended its process."""
+        if self._ended and len(self._host.places) > 1:
+            return 0
+        return self._host.exit_status  # with its last trader the process ends, once its last messages are out
+
+    @property
+    def fault(self) -> str:
+        """How its group ended, where that was not its own doing; else empty."""
+        culprit = self._host.culprit
+        if not self.group or culprit is self or self._ended:
+            return ""
+        by = f" at work on trader {culprit.name or culprit.order.name!r}" if culprit is not None else ""
+        return f"its group {self.group!r} ended{by}"
+
+    @property
+    def overdue(self) -> bool:
+        """Its process was ended because a cycle of this one took too long."""
+        return self._host.overdue and self._host.culprit is self
+
+    def descriptors(self) -> list[int]:
+        """Readable when its host ended or said something."""
+        return self._host.descriptors()
+
+    def listen(self) -> bool:
+        """Take what its host said; True where something was for this one."""
+        self._host.listen()
+        heard, self._heard = self._heard, 0
+        return bool(heard)
+
+    def hear(self, words: dict[str, Any]) -> None:
+        """What the host said of it."""
+        self._heard += 1
+        match words.get("state"):
+            case "refused":
+                self.refusal = str(words.get("reason"))
+            case "ready":
+                self.name, self.version = str(words.get("name")), str(words.get("version"))
+                self.helpers = frozenset(map(Path, words.get("helpers", ())))
+                self.ready = True
+            case "ended":
+                self._ended = True
+
+    def go(self, incarnation: int, inherits: bool) -> None:
+        """Let it run, with what its predecessor left where it `inherits`."""
+        self.going = True
+        self._host.tell(member=self._number, word="go", incarnation=incarnation, inherits=inherits)
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self._leaving = True
+        self._host.tell(member=self._number, word="stop")
+
+    def replace(self) -> None:
+        """Ask it to end and to leave what it has to its successor."""
+        self._leaving = True
+        self._host.tell(member=self._number, word="replace")
+
+    def abort_if_overdue(self, limit_s: float) -> None:
+        """End its process where the present cycle takes longer."""
+        self._host.abort_if_overdue(limit_s)
+
+    def close(self) -> None:
+        """End it now, if it still is there, and release what belongs to it."""
+        if not self._closed:
+            self._closed = True
+            if not self._ended:
+                self._host.tell(member=self._number, word="drop")
+            self._host.release(self._number)
+
+
+class Hosts:
+    """Which process a trader gets: one of its own, or its group's."""
+
+    def __init__(self, settings: Settings, spawner: ForkServerContext) -> None:
+        self._settings, self._spawner = settings, spawner
+        self._groups: dict[str, Host] = {}
+
+    def place(self, order: Order, group: str, log_path: Path) -> Place:
+        """Raises OSError or EOFError where no process can be started."""
+        host = self._groups.get(group) if group else None
+        if host is None or host.exit_status is not None or all(place.leaving for place in host.places.values()):
+            host = Host(self._settings, log_path, self._spawner)
+            if group:
+                self._groups[group] = host
+        return Place(host, order, group)

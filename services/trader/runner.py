@@ -4,7 +4,7 @@ Nothing moves before the last chunk succeeded: a step that raises leaves match s
 were, and the next one takes the exact path. The runner knows no socket and no clock, so a replay runs the same code.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -81,11 +81,29 @@ class Runner:
         self._notes: dict[int, str] = {}  # of the step, by slot
         self._lost = 0  # closes in the step that came too late
         self._owed = self._slots[:0]  # could not be read in a pass over everything
+        self._afresh = False  # the next evaluation is one of everything
 
     @property
     def done(self) -> int:
         """Everything announced up to this cycle is covered."""
         return self._reader.done
+
+    @property
+    def seen(self) -> Versions:
+        """The version of each row that was evaluated last, by slot."""
+        return self._reader.seen
+
+    def resume(self, seen: Mapping[str, int]) -> None:
+        """Go on where a predecessor in this generation was, before the first step. Everything is evaluated once more,
+        as the code may be another, but nothing that a trader remembers advances by it."""
+        self.directory.refresh()
+        self._place(0)
+        for symbol, version in seen.items():
+            slot = self.directory.slot(symbol)
+            if slot is not None:
+                self._reader.seen[slot] = version
+        self._reader.covered = int(np.count_nonzero(self._reader.seen))
+        self._afresh = True
 
     @property
     def retrying(self) -> bool:
@@ -133,13 +151,13 @@ class Runner:
         change = self._matches.settle(*judged, slots, versions, self._reader.seen, self._notes)
         retry = n < len(take.slots)
         self._reader.committed(take, change.fresh, retry)
+        self._afresh = False
         if self._references is not None:
             self._references.commit()
-        everything = take.route is Route.ALL
-        # An exact pass finds those that changed; these may be owed an evaluation without a change.
-        self._owed = np.setdiff1d(take.slots, slots) if retry and (everything or len(self._owed)) else self._slots[:0]
-        if n or everything:
-            self._pace.evaluated(now_ns, everything)
+        # An exact pass finds those that changed. In one over everything a row may be owed its evaluation without that.
+        owes = retry and (take.route is Route.ALL or len(self._owed) > 0)
+        self._owed = np.setdiff1d(take.slots, slots) if owes else self._slots[:0]
+        self._pace.passed(now_ns)
         self._count(take, n, retry)
         if change.woken:
             self._results.owes_snapshot = True
@@ -149,7 +167,7 @@ class Runner:
         """What to process, with the rows of the first chunk where they are read already; None for nothing."""
         if not self._pace.allows(now_ns):
             return None
-        everything = not self.tracking or self._pace.wants_everything(now_ns)
+        everything = not self.tracking or self._afresh or self._pace.wants_everything(now_ns)
         if not everything and self._references is None:
             taken = self._intake.take(len(self.directory))
             if taken is not None:
@@ -158,10 +176,7 @@ class Runner:
         known = len(self.directory)
         if count > known:
             self.directory.refresh(count)
-            self._watch.extend(self.directory.names)
-            self._matches.place(known)
-            if self._state is not None:
-                self._state.place(known)
+            self._place(known)
         if self._references is not None:
             # Read after `closed`: a change of a reference that comes later is announced by a later cycle.
             if not self._references.read(self.directory, time_ns):
@@ -172,6 +187,13 @@ class Runner:
         if len(self._owed):
             take = take._replace(slots=np.union1d(take.slots, self._owed))
         return None if take.route is Route.NOTHING else (take, None)
+
+    def _place(self, known: int) -> None:
+        """The directory has more than the `known` symbols."""
+        self._watch.extend(self.directory.names)
+        self._matches.place(known)
+        if self._state is not None:
+            self._state.place(known)
 
     def _processed(
         self, take: Take, first: Rows | None, time_ns: int, between: Callable[[], None]

@@ -26,9 +26,15 @@ class StateStore:
         self._carried: dict[str, Any] = {}
         self._allocate(0)
 
+    @property
+    def kind(self) -> str:
+        """Names and types of the numbers."""
+        return str(self._initial.dtype.descr)
+
     def begin_generation(self, capacity: int, names: list[str]) -> None:
         """Slots mean something else from now on; `names` is the new directory's list, which grows."""
-        self._carried |= dict(zip(self._names, self._after.copy(), strict=False))
+        for slot, name in enumerate(self._names):
+            self._carried[name] = (self._before[slot], self._after[slot])
         self._names = names
         self._allocate(capacity)
 
@@ -38,7 +44,7 @@ class StateStore:
             for slot in range(first, len(self._names)):
                 numbers = self._carried.pop(self._names[slot], None)
                 if numbers is not None:
-                    self._before[slot] = self._after[slot] = numbers
+                    self._before[slot], self._after[slot] = numbers
 
     def begin(self, slots: Slots, versions: Versions, seen: Versions) -> None:
         """These rows are to be evaluated at `versions`; `seen` are the versions of the last commit, by slot."""
@@ -59,6 +65,20 @@ class StateStore:
         new = slots[versions != seen[slots]]
         self._before[new] = self._base[new]
         self._after[new] = self._work[new]
+
+    def saved(self, seen: Versions) -> dict[str, tuple[int, bytes, bytes]]:
+        """Symbol -> version seen last, numbers before and after it, for `restore` in a successor's store."""
+        slots = np.flatnonzero(seen[: len(self._names)])
+        return {
+            self._names[slot]: (int(seen[slot]), self._before[slot].tobytes(), self._after[slot].tobytes())
+            for slot in slots
+        }
+
+    def restore(self, numbers: Mapping[str, tuple[int, bytes, bytes]]) -> None:
+        """Begin with what a predecessor of the same `kind` saved. Before the first generation."""
+        for symbol, words in numbers.items():
+            before, after = (np.frombuffer(raw, self._initial.dtype)[0] for raw in words[1:])
+            self._carried[symbol] = (before, after)
 
     def _allocate(self, capacity: int) -> None:
         self._before, self._after, self._base, self._work = (np.repeat(self._initial, capacity) for _ in range(4))

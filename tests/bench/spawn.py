@@ -16,7 +16,8 @@ from common.messages import AnyMessage, Heartbeat
 from common.runtime import Runtime
 from common.settings import Settings
 from common.sockets import CONTROL_OUT, RESULTS_IN, Context, open_socket, receive
-from services.trader.worker import Order, run_worker, tell
+from services.trader.order import Order
+from services.trader.worker import run_worker, tell
 from tests.bench.processes import RunFailed, cpu_of_ns
 
 
@@ -27,14 +28,16 @@ class Worker:
         self._spawner = multiprocessing.get_context("forkserver")
         self._spawner.set_forkserver_preload(["services.trader.forkserver"])
         self.incarnation = incarnation
-        watchdog: Any = self._spawner.RawValue("q", 0)
+        words: Any = self._spawner.RawArray("q", 2)
         self._pipe: Connection
         self._pipe, theirs = self._spawner.Pipe()
-        order = Order(path.resolve(), settings, log_path)
-        self._process = self._spawner.Process(target=run_worker, args=(order, theirs, watchdog), daemon=True)
+        arguments = (settings, log_path, theirs, words)
+        self._process = self._spawner.Process(target=run_worker, args=arguments, daemon=True)
         self.started_ns = time.monotonic_ns()
         self._process.start()
         theirs.close()
+        order = Order(path.resolve(), "", {}, log_path.with_suffix(".handover"))
+        tell(self._pipe, member=1, word="load", order=order.to_words())
 
     @property
     def pid(self) -> int:
@@ -45,13 +48,13 @@ class Worker:
         if not self._pipe.poll(limit_s):
             raise RunFailed("a worker did not get ready")
         self._pipe.recv_bytes()
-        tell(self._pipe, incarnation=self.incarnation)
+        tell(self._pipe, member=1, word="go", incarnation=self.incarnation, inherits=False)
 
     def cpu_ns(self) -> int:
         return cpu_of_ns(self.pid)
 
     def stop(self) -> None:
-        tell(self._pipe, word="stop")
+        tell(self._pipe, member=1, word="stop")
         self._process.join(5)
         self._process.kill()
         self._process.join()

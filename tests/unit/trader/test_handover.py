@@ -17,8 +17,9 @@ from tests.support.seats import Rule, Seat, vectorised
 def test_it_is_found_once(tmp_path: Path) -> None:
     """Whole, and gone then."""
     path = tmp_path / "a.handover"
-    leave(path, Legacy({"A": 1.5}))
-    assert inherit(path) == Legacy({"A": 1.5})
+    legacy = Legacy({"A": 1.5}, {"A": "high"}, "v1", 7, {"A": (4, b"before", b"after")}, "[('n', '<i8')]")
+    leave(path, legacy)
+    assert inherit(path) == legacy
     assert list(tmp_path.iterdir()) == []
     assert inherit(path) == NOTHING
 
@@ -40,11 +41,12 @@ def test_matches_go_on_until_evaluated(market: Market, segment: Segment) -> None
     """Those without data stay, stale; those with data are judged by the rule; all are in the first snapshot."""
     seat = Seat(segment, vectorised(Rule(above=10.0)))
     matches = MatchSet()
-    matches.restore({"S0": 20.0, "S1": 20.0, "S2": 20.0, "GONE": 20.0})
+    matches.restore({"S0": 20.0, "S1": 20.0, "S2": 20.0, "GONE": 20.0}, {})
     assert matches.count == 4
     assert matches.entries_bytes == 3 * entry_bytes("S0") + entry_bytes("GONE")
     assert matches.scores() == {"S0": 20.0, "S1": 20.0, "S2": 20.0, "GONE": 20.0}
-    seat.matches.restore(matches.scores())
+    seat.matches.restore(matches.scores(), {"S2": "high", "OTHER": "x"})
+    assert seat.matches.notes == {"S2": "high"}
     seat.move(segment)
     market.apply(tick_batch((0, 1), (30.0, 5.0)), 1)
     swap(market)

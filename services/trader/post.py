@@ -1,0 +1,236 @@
+"""Post: one trader at work: attaches to the segment, steps its runner, reports. Its process gives it the turns."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from common.codec import decode_event, encode
+from common.errors import MessageError, PluginError, SegmentError
+from common.layout import HEARTBEAT
+from common.messages import Control, Heartbeat
+from common.runtime import Runtime
+from common.segment import AttachError, Segment
+from common.settings import Settings
+from services.trader.handover import Legacy, leave
+from services.trader.matches import MatchSet
+from services.trader.order import Order
+from services.trader.pace import Backoff
+from services.trader.plugin import Plugin
+from services.trader.results import Results, Tally
+from services.trader.runner import Runner
+from services.trader.state import StateStore
+from services.trader.watchlist import WatchList
+
+MS = 1_000_000
+RETRY_ROWS_NS = 1 * MS  # a locked row is written within a microsecond, unless its writer is not running
+FAILED_FIRST_NS = 100 * MS
+FAILED_LIMIT_NS = 5_000 * MS
+NO_SEGMENT_NS = 100 * MS
+REFUSED_NS = 100 * MS  # a collector that is away is asked this often
+STALE_BEATS = 3
+
+
+class Post:
+    """`send` gives False where a message cannot be taken. One thread."""
+
+    def __init__(
+        self,
+        order: Order,
+        plugin: Plugin,
+        incarnation: int,
+        settings: Settings,
+        runtime: Runtime,
+        send: Callable[[bytes], bool],
+    ) -> None:
+        trader = plugin.trader
+        self.name, self.channel = trader.name, trader.channel
+        self._order, self._plugin, self._incarnation, self._send = order, plugin, incarnation, send
+        self._settings, self._runtime = settings, runtime
+        self._tally = Tally()
+        self._matches = MatchSet()
+        self._state = StateStore(trader.state) if trader.state else None
+        self._results = Results(
+            trader.name, incarnation, self._matches, self._tally, send,
+            settings.trader.deltas, settings.trader.compress_from_bytes, trader.score_step,
+        )  # fmt: skip
+        self._runner: Runner | None = None
+        self._legacy: Legacy | None = None
+        self._segment_name = b""
+        self._backoff = Backoff(FAILED_FIRST_NS, FAILED_LIMIT_NS)
+        self._step_from_ns = 0  # not before; after a failure or a locked row
+        self._attach_from_ns = 0
+        self._unblock_ns = 0  # when a refused result is tried again; 0: none was refused
+        self._beat_due_ns = 0
+        self._error = ""
+        self._cpu_ns = 0
+        self._feed_beat_ns = int(settings.feed.heartbeat_ms * MS)
+        self._own_beat_ns = int(settings.trader.heartbeat_ms * MS)
+
+    def take_over(self, legacy: Legacy) -> None:
+        """Begin with what a predecessor left, before the first turn. A match that the watch list does not want any
+        more is dropped here, as it would never be evaluated again."""
+        trader = self._plugin.trader
+        watch = WatchList(trader.watch, trader.exclude, 0)
+        matches = {symbol: score for symbol, score in legacy.matches.items() if watch.wants(symbol)}
+        self._matches.restore(matches, legacy.notes)
+        if self._state is not None and (legacy.version, legacy.kind) == (self._plugin.version, self._state.kind):
+            self._state.restore(legacy.numbers)
+            self._legacy = legacy
+
+    def hand_over(self) -> None:
+        """Leave everything to a successor, in place of a last word: the trader goes on."""
+        runner, state = self._runner, self._state
+        legacy = Legacy(
+            self._matches.scores(),
+            self._matches.notes,
+            self._plugin.version,
+            runner.segment.generation if runner is not None else 0,
+            state.saved(runner.seen) if state is not None and runner is not None else {},
+            state.kind if state is not None else "",
+        )
+        leave(self._order.legacy_path, legacy)
+
+    def ready(self, now_ns: int) -> bool:
+        """A step has something to do."""
+        return self._runner is not None and now_ns >= self._step_from_ns and self._runner.pending(now_ns)
+
+    def step(self, now_ns: int, between: Callable[[], None]) -> None:
+        """One cycle of its runner. Faults of the plugin stay here."""
+        runner = self._runner
+        assert runner is not None
+        began_ns = time.thread_time_ns()
+        try:
+            runner.step(time.time_ns(), now_ns, between)
+        except PluginError as error:
+            runner.fail()
+            self._complain(str(error))
+            self._step_from_ns = now_ns + self._backoff.failed()
+        else:
+            if self._error:
+                self._error = ""
+                self._backoff.succeeded()
+            self._step_from_ns = now_ns + RETRY_ROWS_NS if runner.retrying else 0
+            if self._results.blocked and not self._unblock_ns:
+                self._unblock_ns = now_ns + REFUSED_NS
+        self._cpu_ns += time.thread_time_ns() - began_ns
+
+    def look(self, now_ns: int) -> None:
+        """Everything but steps: attach, try a refused result again, report when due."""
+        if self._runner is None and now_ns >= self._attach_from_ns:
+            self._attach(now_ns)
+        if self._unblock_ns and now_ns >= self._unblock_ns:
+            self._unblock_ns = 0
+            self._results.blocked = False
+        if now_ns >= self._beat_due_ns:
+            alive = self._feed_alive(now_ns)
+            if not alive:  # for three beats: it may have been replaced
+                self._move()
+            self.beat("failing" if self._error else "running" if alive else "waiting", now_ns)
+
+    def beat_if_due(self, now_ns: int) -> None:
+        """A sign of life out of a long step."""
+        if now_ns >= self._beat_due_ns:
+            self.beat("running", now_ns)
+
+    def due_ns(self, now_ns: int) -> int | None:
+        """When a step has something to do without any event; None where only an event brings it."""
+        if self._runner is None:
+            return None
+        if self._step_from_ns > now_ns:
+            return self._step_from_ns
+        return self._runner.due_ns()
+
+    def hear(self, control: Control) -> None:
+        """The collector's state: it may want a snapshot."""
+        token = control.resync.get(self.name, 0)
+        if token:
+            self._results.ask_snapshot(token)
+
+    def take_event(self, frame: bytes) -> None:
+        """An event is a hint, and has done its work by waking us. Only one that names another segment is worth reading:
+        it may speak of another generation."""
+        runner = self._runner
+        if runner is None or self._segment_name in frame:
+            return
+        try:
+            event = decode_event(frame)
+        except MessageError:
+            return
+        if event.generation != runner.segment.generation:
+            self._move()
+
+    def _complain(self, fault: str) -> None:
+        """The same fault again and again is one line in the log."""
+        if fault != self._error:
+            sys.stderr.write(f"{fault}\n")
+            sys.stderr.flush()
+        self._error = fault
+
+    def _attach(self, now_ns: int) -> None:
+        """Take the current generation, if there is one."""
+        try:
+            segment = Segment.attach_current(self._runtime)
+        except AttachError as error:
+            self._attach_from_ns = now_ns + NO_SEGMENT_NS
+            self._error = "" if error.state.name in ("MISSING", "NOT_READY") else str(error)
+            return
+        try:
+            self._runner = Runner(
+                segment, self._plugin, self._settings.trader, self._matches, self._results, self._tally, self._state
+            )
+        except (SegmentError, ValueError) as error:  # it asks for what this feed does not keep
+            segment.close()
+            self._attach_from_ns = now_ns + int(STALE_BEATS * self._feed_beat_ns)
+            self._complain(f"trader {self.name!r}: {error}")
+            return
+        if self._legacy is not None and self._legacy.generation == segment.generation:
+            self._runner.resume({symbol: numbers[0] for symbol, numbers in self._legacy.numbers.items()})
+        self._legacy = None
+        self._segment_name = segment.path.name.encode()
+        self._error = ""
+        self._step_from_ns = 0
+
+    def _feed_alive(self, now_ns: int) -> bool:
+        if self._runner is None:
+            return False
+        beat_ns = int(self._runner.segment.arrays.living[HEARTBEAT])
+        return now_ns - beat_ns <= STALE_BEATS * self._feed_beat_ns
+
+    def _move(self) -> None:
+        """Attach the current segment where it is another one (GenerationFence); else keep everything."""
+        runner = self._runner
+        name = self._runtime.read_pointer()
+        if runner is not None and name is not None and name != runner.segment.path.name:
+            self._runner = None
+            runner.segment.close()
+            self._attach_from_ns = 0
+
+    def beat(self, state: str, now_ns: int) -> None:
+        """Tell the collector how it is; `state` as in a heartbeat."""
+        self._beat_due_ns = now_ns + self._own_beat_ns
+        tally, results = self._tally, self._results
+        heartbeat = Heartbeat.model_construct(
+            trader=self.name,
+            owner=self._plugin.trader.owner,
+            incarnation=self._incarnation,
+            seq=results.seq,
+            cycle=self._runner.done if self._runner else 0,
+            time_ms=time.time_ns() // MS,
+            cycles=tally.cycles,
+            flagged=tally.flagged,
+            processed=tally.processed,
+            skipped=tally.skipped,
+            bytes_sent=tally.bytes_sent,
+            bytes_full=tally.bytes_full,
+            bytes_wire=tally.bytes_wire,
+            pid=os.getpid(),
+            state=state,
+            matches=self._matches.count,
+            failures=tally.failures,
+            error=self._error[:4096],
+            fast=tally.fast,
+            retried=tally.retried,
+            cpu_ns=self._cpu_ns,
+        )
+        self._send(encode(heartbeat))

@@ -1,0 +1,117 @@
+"""One trader at work beside a real market: what it hands over, and what its successor makes of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.codec import decode
+from common.messages import Delta, Heartbeat, Snapshot
+from common.runtime import Runtime
+from common.settings import Settings
+from common.traderapi import Market as View
+from common.traderapi import Trader
+from services.feed.market import Market
+from services.trader.handover import inherit
+from services.trader.order import Order
+from services.trader.plugin import Plugin
+from services.trader.post import MS, NO_SEGMENT_NS, Post
+from tests.support.markets import swap, tick_batch
+
+
+def _counting(version: str = "1", **declaration: object) -> Plugin:
+    """Matches what was updated, with how often as the score."""
+
+    def evaluate(market: View) -> np.ndarray:
+        market.state.updates += 1
+        return np.asarray(market.state.updates, float)
+
+    return Plugin(Trader(name="count", state={"updates": 0}, **declaration), evaluate, None, version)  # type: ignore[arg-type] # as given
+
+
+class Desk:
+    """A post, and what it sent."""
+
+    def __init__(self, runtime: Runtime, folder: Path, plugin: Plugin) -> None:
+        self.frames: list[bytes] = []
+        self.legacy_path = folder / "count.handover"
+        order = Order(folder / "count.py", "", {}, self.legacy_path)
+        settings = Settings(runtime={"root": runtime.folder.parent}, instance=runtime.folder.name)  # type: ignore[arg-type] # as the environment gives it
+        self.post = Post(order, plugin, 1, settings, runtime, self._send)
+
+    def work(self, now_ns: int = 1) -> dict[str, float]:
+        """Attach, step while there is something to do; gives the matches of the last snapshot or what entered since."""
+        self.post.look(now_ns)
+        while self.post.ready(now_ns):
+            self.post.step(now_ns, lambda: None)
+        found: dict[str, float] = {}
+        for message in map(decode, self.frames):
+            if isinstance(message, Snapshot):
+                found = dict(message.matches)
+            elif isinstance(message, Delta):
+                found |= {**message.entered, **message.scores}
+        self.frames.clear()
+        return found
+
+    def _send(self, frame: bytes) -> bool:
+        self.frames.append(frame)
+        return True
+
+
+def _trade(market: Market, *slots: int) -> None:
+    market.apply(tick_batch(slots, [10.0] * len(slots)), 1)
+    swap(market)
+
+
+def test_its_numbers_go_on_with_a_successor(runtime: Runtime, market: Market, tmp_path: Path) -> None:
+    """Of the same version: nothing counts twice, and what changed meanwhile counts once."""
+    first = Desk(runtime, tmp_path, _counting())
+    for _ in range(3):
+        _trade(market, 0, 1)
+        first.work()
+    first.post.hand_over()
+    _trade(market, 1)
+    second = Desk(runtime, tmp_path, _counting())
+    second.post.take_over(inherit(first.legacy_path))
+    assert second.work() == {"S0": 3.0, "S1": 4.0}
+    _trade(market, 0)
+    assert second.work() == {"S0": 4.0}
+
+
+@pytest.mark.parametrize(
+    "other", [_counting("2"), Plugin(Trader(name="count"), lambda market: market.last > 5, None, "1")]
+)
+def test_another_version_or_kind_begins_anew(runtime: Runtime, market: Market, tmp_path: Path, other: Plugin) -> None:
+    """Numbers mean what the code that wrote them says; the matches stay matches."""
+    first = Desk(runtime, tmp_path, _counting())
+    _trade(market, 0)
+    _trade(market, 0)
+    first.work()
+    _trade(market, 0)
+    first.work()
+    first.post.hand_over()
+    second = Desk(runtime, tmp_path, other)
+    second.post.take_over(inherit(first.legacy_path))
+    assert second.work() == {"S0": 1.0}
+
+
+def test_matches_off_the_watch_list_are_dropped(runtime: Runtime, market: Market, tmp_path: Path) -> None:
+    """They would never be evaluated again."""
+    first = Desk(runtime, tmp_path, _counting())
+    _trade(market, 0, 1)
+    first.work()
+    first.post.hand_over()
+    second = Desk(runtime, tmp_path, _counting(watch=["S1"]))
+    second.post.take_over(inherit(first.legacy_path))
+    assert second.work() == {"S1": 1.0}
+
+
+def test_it_waits_for_a_segment(runtime: Runtime, tmp_path: Path) -> None:
+    """Without a feed it has nothing to do, says so, and looks again from time to time."""
+    desk = Desk(runtime, tmp_path, _counting())
+    desk.post.look(1)
+    [beat] = map(decode, desk.frames)
+    assert isinstance(beat, Heartbeat)
+    assert (beat.state, beat.error) == ("waiting", "")
+    assert not desk.post.ready(1)
+    assert desk.post.due_ns(NO_SEGMENT_NS + MS) is None
