@@ -151,6 +151,7 @@ def _from_package(entry: EntryPoint, label: str) -> tuple[object, str]:
 
 
 def _helpers(folder: Path) -> tuple[Path, ...]:
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    paths = {Path(file).resolve() for file in files if file}
-    return tuple(sorted(path for path in paths if path.parent == folder and path.name.startswith("_")))
+    """Compared as texts: to ask the system for the paths of a thousand modules takes a tenth of a second."""
+    beginning = f"{folder / '_'}"
+    files = (getattr(module, "__dict__", {}).get("__file__") for module in list(sys.modules.values()))
+    return tuple(sorted(Path(file) for file in files if isinstance(file, str) and file.startswith(beginning)))
