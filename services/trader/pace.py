@@ -21,9 +21,10 @@ class Backoff:
 
 
 class Pace:
-    """At most one evaluation in `min_interval_ns`, and one of everything each `every_ns`; 0 is no limit, and never.
+    """At most one pass in `min_interval_ns`, and one over everything each `every_ns`; 0 is no limit, and never.
 
-    All times are of one clock that the caller has. The first evaluation is one of everything anyway.
+    All times are of one clock that the caller has. The first pass is one over everything anyway. Whether tracking is
+    on makes no difference to when passes are made.
     """
 
     def __init__(self, min_interval_ns: int, every_ns: int) -> None:
@@ -32,22 +33,22 @@ class Pace:
         self._everything_ns = 0
 
     def allows(self, now_ns: int) -> bool:
-        """The time since the last evaluation is over."""
+        """The time since the last pass is over."""
         return now_ns >= self._not_before_ns
 
     def wants_everything(self, now_ns: int) -> bool:
-        """An evaluation of everything is due."""
+        """A pass over everything is due."""
         return self._every_ns > 0 and now_ns >= self._everything_ns
 
-    def evaluated(self, now_ns: int, everything: bool) -> None:
-        """An evaluation succeeded."""
+    def passed(self, now_ns: int) -> None:
+        """A pass succeeded: over everything, if that was due."""
+        if self.wants_everything(now_ns):
+            self._everything_ns = now_ns + self._every_ns
         if self._min_interval_ns:
             self._not_before_ns = now_ns + self._min_interval_ns
-        if everything and self._every_ns:
-            self._everything_ns = now_ns + self._every_ns
 
     def due_ns(self, pending: Callable[[], bool]) -> int | None:
-        """When an evaluation is due without an event; `pending` tells whether something has changed. None for never."""
+        """When a pass is due without an event; `pending` tells whether something has changed. None for never."""
         due = [self._not_before_ns] if self._min_interval_ns and pending() else []
         if self._every_ns:
             due.append(max(self._everything_ns, self._not_before_ns))

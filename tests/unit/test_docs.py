@@ -183,8 +183,8 @@ def test_every_view_is_documented() -> None:
     rows = section(TRADERS, "What a trader sees").rows
     markets = {plain(row["Of `market`"]).partition("(")[0] for row in rows if row.get("Of `market`")}
     assert markets == _public(Market)
-    symbols = {plain(row["Of `symbol`"]) for row in rows if row.get("Of `symbol`")}
-    assert symbols == _public(Symbol) | set(TICKER.names or ()) - {"spare"}
+    symbols = {plain(row["Of `symbol`"]).partition("(")[0] for row in rows if row.get("Of `symbol`")}
+    assert symbols == _public(Symbol) | set(TICKER.names or ()) - {"status", "spare"}
     columns = [plain(row["Column"]) for row in rows if "Column" in row]
     assert columns == list(CANDLE_COLUMNS)
     assert all(f"`candles.{name}`" in TRADERS for name in _public(Candles) - {*columns, "column", "of"})

@@ -167,7 +167,19 @@ MISTAKES = {
     "this feed keeps no '...' candles; it keeps ...": _file(declared=", candles='2m', look_back=3"),
     "look-back must be 1 to ..., not ...": _file(declared=", candles='1m', look_back=101"),
     "gave the shape ...; wanted (...,), one entry a symbol": _file("np.zeros(100, bool)"),
-    "gave a ...; wanted a bool or float array, or (mask, scores)": _file("'all'"),
+    "`every_close` is for closed candles: set ...": _file(declared=", every_close=True"),
+    "`references` and the scope ... go together": _file(declared=", references=['A']"),
+    "the scope ... has neither `state` nor `every_close`": _file(declared=", scope='market', state={'n': 0}"),
+    "'...' is no name for a number": _file(declared=", state={'a b': 0}"),
+    "version ... is not known here: this tickflag has version ...": _file(declared=", api=2"),
+    "gave a ...; wanted a bool or float array, (mask, scores) or (mask, scores, notes)": _file("'all'"),
+    "gave a ... as notes; wanted a dict of place and text": _file("(market.last > 0, market.last, 'high')"),
+    "no state: declare it in the Trader, ...": _file("market.state.n"),
+    "state '...' is not declared: add it to ...": _file("market.state.m", ", state={'n': 0}"),
+    "state '...' is ... as declared, and was set to ...": _file(
+        "setattr(market.state, 'n', market.last)", ", state={'n': 0}"
+    ),
+    "'...' is not declared: add it to ...": _file("market.reference('A')"),
     "gave NaN as the score of a match": _file("(market.last > 0, market.last * np.nan)"),
     "gave an infinite score": _file("market.last * np.inf"),
     "candle column '...' is not declared: add it to ...": _file(

@@ -1,4 +1,4 @@
-from services.trader.pace import Backoff
+from services.trader.pace import Backoff, Pace
 
 
 def test_waits_double_up_to_the_limit() -> None:
@@ -22,3 +22,50 @@ def test_failures_without_end_do_no_harm() -> None:
     backoff = Backoff(1, 30_000_000_000)
     backoff.failures = 1_000_000
     assert backoff.failed() == 30_000_000_000
+
+
+def _changed() -> bool:
+    return True
+
+
+def _quiet() -> bool:
+    return False
+
+
+def test_without_a_pace_nothing_is_due() -> None:
+    """Any time is right, and only an event brings a pass."""
+    pace = Pace(0, 0)
+    pace.passed(100)
+    assert pace.allows(0)
+    assert not pace.wants_everything(10**18)
+    assert (pace.due_ns(_changed), pace.due_ns(_quiet)) == (None, None)
+
+
+def test_at_most_one_pass_in_an_interval() -> None:
+    """The first is free; what changed since the last one is due at the interval's end, and without a change nothing."""
+    pace = Pace(10, 0)
+    assert pace.allows(0)
+    pace.passed(100)
+    assert [pace.allows(now_ns) for now_ns in (100, 109, 110)] == [False, False, True]
+    assert (pace.due_ns(_changed), pace.due_ns(_quiet)) == (110, None)
+
+
+def test_everything_again_and_again() -> None:
+    """Counted from the last pass that was due; others in between put nothing off."""
+    pace = Pace(0, 10)
+    assert pace.wants_everything(0)
+    pace.passed(100)
+    pace.passed(105)
+    assert [pace.wants_everything(now_ns) for now_ns in (100, 109, 110)] == [False, False, True]
+    assert pace.due_ns(_quiet) == pace.due_ns(_changed) == 110
+    pace.passed(117)
+    assert pace.due_ns(_quiet) == 127
+
+
+def test_an_interval_holds_for_passes_over_everything_too() -> None:
+    """What is due earlier waits for the interval's end; what changed does not wait for everything."""
+    pace = Pace(10, 15)
+    pace.passed(100)
+    assert (pace.due_ns(_changed), pace.due_ns(_quiet)) == (110, 115)
+    pace.passed(112)
+    assert (pace.due_ns(_changed), pace.due_ns(_quiet)) == (122, 122)

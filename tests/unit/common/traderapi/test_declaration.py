@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from common.layout import CANDLE_FIELDS
-from common.traderapi import CANDLE_COLUMNS, Trader
+from common.traderapi import API_VERSION, CANDLE_COLUMNS, Trader
 
 
 def test_a_name_is_enough() -> None:
@@ -38,3 +38,66 @@ def test_a_declaration_is_final() -> None:
     """It cannot be changed while the trader runs."""
     with pytest.raises(ValidationError, match="frozen"):
         Trader(name="a").name = "b"
+
+
+@pytest.mark.parametrize(
+    ("declaration", "words"),
+    [
+        ({"look_back": 3}, "`candles` and `look_back` go together"),
+        ({"candles": "1m"}, "`candles` and `look_back` go together"),
+        ({"candles": "1m", "look_back": 3, "columns": ()}, "`columns` names no candle column"),
+        ({"every_close": True}, "`every_close` is for closed"),
+        ({"every_close": True, "channel": "1m"}, "`every_close` is for closed"),
+        (
+            {"every_close": True, "channel": "1m", "candles": "5m", "look_back": 1},
+            "`every_close` is for closed",
+        ),
+        (
+            {"every_close": True, "channel": "1m", "candles": "1m", "look_back": 1, "forming": True},
+            "`every_close` is for closed",
+        ),
+        ({"references": ["A"]}, 'the scope "references" go together'),
+        ({"scope": "references"}, 'the scope "references" go together'),
+        ({"scope": "market", "state": {"n": 0}}, 'the scope "market" has neither `state`'),
+        (
+            {"scope": "market", "every_close": True, "channel": "1m", "candles": "1m", "look_back": 1},
+            'the scope "market" has neither `state`',
+        ),
+        ({"min_interval": -1.0}, "min_interval"),
+        ({"every": 90_000.0}, "every"),
+        ({"api": API_VERSION + 1}, f"version {API_VERSION + 1} is not known here"),
+        ({"api": 0}, "version 0 is not known here"),
+        ({"state": {"a b": 0}}, "'a b' is no name for a number"),
+        ({"state": {"_a": 0}}, "'_a' is no name for a number"),
+        ({"state": {"class": 0}}, "'class' is no name for a number"),
+        ({"state": {"a": "0"}}, r"state\.a"),
+        ({"state": {"a": None}}, r"state\.a"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(declaration: dict[str, Any], words: str) -> None:
+    """With words that name the fields at fault."""
+    with pytest.raises(ValidationError, match=words):
+        Trader(name="a", **declaration)
+
+
+def test_the_version_of_the_interface() -> None:
+    """It may be named, so that another one is refused; see above."""
+    assert Trader(name="a", api=API_VERSION).api == Trader(name="a").api == API_VERSION
+
+
+def test_every_close_of_an_interval() -> None:
+    """Channel and candles of one interval, of any scope but the market's."""
+    declaration: dict[str, Any] = {"channel": "1m", "candles": "1m", "look_back": 2, "every_close": True}
+    assert Trader(name="a", **declaration).every_close
+    assert Trader(name="a", **declaration, scope="references", references=["B"], state={"n": 0}).every_close
+
+
+def test_numbers_keep_their_kind() -> None:
+    """True or false, whole, or with a fraction, of which there may be none: nothing becomes another kind."""
+    state = Trader(name="a", state={"yes": True, "count": 1, "mean": 0.0, "none": float("nan")}).state
+    assert {name: type(value) for name, value in state.items()} == {
+        "yes": bool,
+        "count": int,
+        "mean": float,
+        "none": float,
+    }

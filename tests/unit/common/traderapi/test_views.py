@@ -9,13 +9,13 @@ import pytest
 from common import layout
 from common.rows import CandleWish, RowReader
 from common.segment import Segment
-from common.traderapi import Candles, Market, Trader
+from common.traderapi import Candles, Market, Symbol, Trader
 from services.feed import market as feed
 from tests.support.folders import runtime_folder
 from tests.support.markets import MINUTE, NOON, open_market, swap, tick_batch
 
 COLUMNS = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume",
-           "open_24h", "high_24h", "low_24h", "volume_24h", "change_24h", "event_ns")  # fmt: skip
+           "open_24h", "high_24h", "low_24h", "volume_24h", "change_24h", "event_ns", "recv_ns")  # fmt: skip
 TRADER = Trader(
     name="test", candles="1m", look_back=3, columns=("time", "close", "open", "high", "low", "volume", "trades")
 )
@@ -77,6 +77,7 @@ def test_a_single_symbol(market: Market, traded: feed.Market) -> None:
     for column in COLUMNS:
         assert type(getattr(symbol, column)) in (float, int)
         np.testing.assert_equal(getattr(symbol, column), row[column])
+    assert (symbol.trading, symbol.age_ns) == (True, 3 * MINUTE)
     assert symbol.candles.close.tolist() == [1.0, 2.0, 3.0]
     assert symbol.candles.count.tolist() == [3]
 
@@ -89,11 +90,62 @@ def test_what_was_not_declared_is_named(market: Market, traded: feed.Market) -> 
     with pytest.raises(AttributeError, match=r"'close' is not declared: add it to `columns` \(now high\)"):
         _ = few.candles.close
     none = _shown(traded.segment, Trader(name="x"), None)
-    with pytest.raises(AttributeError, match="set `candles` and `look_back`"):
-        _ = none.candles
+    for shown in (none, none.symbol(0)):
+        with pytest.raises(AttributeError, match="set `candles` and `look_back`"):
+            _ = shown.candles
+        with pytest.raises(AttributeError, match="no state: declare it in the Trader"):
+            _ = shown.state
+        with pytest.raises(LookupError, match="'A' is not declared: add it to `references`"):
+            shown.reference("A")
     for name in ("price", "spare", "status"):
         with pytest.raises(AttributeError, match=f"no '{name}'; it has name, trading, age_ns, candles, state, last,"):
             getattr(market.symbol(0), name)
+
+
+def test_a_delisted_symbol_is_not_trading(traded: feed.Market) -> None:
+    """The market tells it of all, a symbol of itself."""
+    traded.apply(tick_batch([1], [9.0], NOON, status=layout.STATUS_DELISTED), 1)
+    shown = _shown(traded.segment, Trader(name="x"), None)
+    assert shown.trading.tolist() == [True, False]
+    assert [shown.symbol(i).trading for i in range(2)] == [True, False]
+
+
+def test_references(market: Market) -> None:
+    """Each by its name, also from a symbol; None without data; a name that was not declared is an error."""
+    leader = market.symbol(1)
+    trader = Trader(name="x", scope="references", references=["B", "C"])
+    shown = Market(trader, market._tickers, None, None, lambda: ["A", "B"], NOW, None, {"B": leader, "C": None})
+    for one in (shown, shown.symbol(0)):
+        found = one.reference("B")
+        assert isinstance(found, Symbol)
+        assert (found.name, found.last) == ("B", 9.0)
+        assert one.reference("C") is None
+        with pytest.raises(LookupError, match="'A' is not declared: add it to `references`"):
+            one.reference("A")
+    with pytest.raises(AttributeError, match="symbols of `references` have none"):
+        _ = leader.state
+
+
+def test_frames(market: Market) -> None:
+    """Of pandas with the symbol as index, of polars with it as a column; copies of all columns, in the rows' order."""
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = market.to_pandas()
+    assert (frame.index.name, frame.index.tolist(), tuple(frame.columns)) == ("symbol", ["A", "B"], COLUMNS)
+    for column in COLUMNS:
+        np.testing.assert_array_equal(frame[column], getattr(market, column))
+    frame.loc["A", "last"] = 5.0
+    assert market.last.tolist() == [3.0, 9.0]
+    assert isinstance(frame, pd.DataFrame)
+
+
+def test_polars_frames(market: Market) -> None:
+    """As those of pandas."""
+    pytest.importorskip("polars", reason="polars is not installed")
+    frame = market.to_polars()
+    assert tuple(frame.columns) == ("symbol", *COLUMNS)
+    assert frame["symbol"].to_list() == ["A", "B"]
+    for column in COLUMNS:
+        np.testing.assert_array_equal(frame[column].to_numpy(), getattr(market, column))
 
 
 @pytest.mark.parametrize("column", [*COLUMNS, "candles.close", "candles.time", "candles.count"])
