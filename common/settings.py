@@ -119,8 +119,12 @@ class TraderBlock(Block):
     """Send what changed; off: the whole match set in every cycle that changed it."""
     chunk: int = Field(1024, ge=1, le=1_000_000)
     """A cycle with more symbols than this is evaluated in chunks of so many (vectorised traders)."""
-    symbol_chunk: int = Field(64, ge=1, le=1_000_000)
-    """The same for per-symbol traders."""
+    batch_chunk: int = Field(20, ge=1, le=1_000_000)
+    """In batch mode a cycle is evaluated in chunks of so many symbols (per-symbol traders)."""
+    batch_symbols: int = Field(50, ge=1, le=1_000_000)
+    """Batch mode is for cycles with more symbols than this,"""
+    batch_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """and for those with more than this share of the watched symbols."""
     compress_from_bytes: int = Field(4096, ge=0)
     """Results of at least this size are compressed; 0 is never."""
     deadline_s: float = Field(30.0, gt=0, le=3_600)

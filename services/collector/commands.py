@@ -83,6 +83,7 @@ class Commands:
             "seq": view.seq,
             "cycle": view.cycle,
             "matches": view.matches,
+            "notes": view.notes,
             "stale_symbols": sorted(view.stale_symbols),
         }
 
@@ -188,6 +189,7 @@ def _trader(name: str, known: Known | None, entry: RosterEntry | None, now_ns: i
         "bytes_wire": heartbeat.bytes_wire if heartbeat else 0,
         "fast": heartbeat.fast if heartbeat else 0,
         "retried": heartbeat.retried if heartbeat else 0,
+        "batched": heartbeat.batched if heartbeat else 0,
         "failures": heartbeat.failures if heartbeat else 0,
         "error": heartbeat.error if heartbeat else "",
         "restarts": entry.restarts if entry else 0,

@@ -231,6 +231,7 @@ class Post:
             error=self._error[:4096],
             fast=tally.fast,
             retried=tally.retried,
+            batched=tally.batched,
             cpu_ns=self._cpu_ns,
         )
         self._send(encode(heartbeat))

@@ -19,6 +19,7 @@ class Tally:
     skipped: int = 0
     fast: int = 0
     retried: int = 0
+    batched: int = 0
     gaps: int = 0
     """Closed candles that a trader which wants each came too late for."""
     failures: int = 0

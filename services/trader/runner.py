@@ -16,6 +16,7 @@ from common.segment import Segment
 from common.settings import TraderBlock
 from common.swap import ChannelReader, Route, Take
 from common.symbols import SymbolDirectory
+from services.trader.batches import Batches
 from services.trader.closes import Closes
 from services.trader.matches import Floats, MatchSet, Slots, Versions
 from services.trader.pace import Pace
@@ -62,10 +63,11 @@ class Runner:
             interval = segment.interval(trader.candles)
             fields = tuple(CANDLE_FIELDS.index(column) for column in trader.columns)
             wish = CandleWish(interval, trader.look_back, fields, trader.forming)
-        self._chunk = min(settings.chunk if plugin.vectorised else settings.symbol_chunk, capacity)
-        self._rows = RowReader(segment, channel, wish, self._chunk, mirror=self._market)
+        self._batches = Batches(plugin.vectorised, settings)
+        most = min(self._batches.most, capacity)
+        self._rows = RowReader(segment, channel, wish, most, mirror=self._market)
         self._intake = Intake(self._reader, self._rows)
-        self._closes = Closes(segment, channel, wish, self._chunk) if wish is not None and trader.every_close else None
+        self._closes = Closes(segment, channel, wish, most) if wish is not None and trader.every_close else None
         self._references = References(segment, channel, wish, trader) if trader.references else None
         self._pace = Pace(round(trader.min_interval * 1e9), round(trader.every * 1e9))
         self._state = state
@@ -200,20 +202,25 @@ class Runner:
     ) -> tuple[Slots, Versions]:
         """Read and evaluate, in chunks where they are many; gives the slots that could be read, and their versions.
 
-        `first` are the rows of the first chunk where they are read already. Scores and notes are in the fields of that
-        name.
+        `first` are the rows that were read already: the first ones, at most as many as are read at once. Scores and
+        notes are in the fields of that name.
         """
         self._notes, self._lost = {}, 0
-        if len(take.slots) <= self._chunk:
+        # A mirror takes in all rows at once: only reading is per symbol.
+        chunk = self._rows.limit if self._market else self._batches.chunk(len(take.slots), self._reader.covered)
+        if len(take.slots) <= chunk:
             rows = self._judged(first or self._rows.read(take.slots), self._scores, time_ns)
             slots, versions = rows.slots, rows.versions
         else:
             n = 0
-            for start in range(0, len(take.slots), self._chunk):
+            self._tally.batched += 1
+            if chunk < self._rows.limit:
+                first = None  # the rows of another chunk
+            for start in range(0, len(take.slots), chunk):
                 if start:
                     between()
                     first = None
-                rows = first or self._rows.read(take.slots[start : start + self._chunk])
+                rows = first or self._rows.read(take.slots[start : start + chunk])
                 rows = self._judged(rows, self._scores[n:], time_ns)
                 size = len(rows.slots)
                 self._slots[n : n + size] = rows.slots

@@ -162,6 +162,9 @@ class Worker:
         """Long cycles stay responsive: control and heartbeats are served, and the deadline is for a chunk."""
         now_ns = time.monotonic_ns()
         self._watch.begin(self._watch.member)
+        if now_ns < self._look_due_ns:
+            return
+        self._look_due_ns = now_ns + self._look_ns
         self._take_control()
         for _, post in self._posts:
             post.beat_if_due(now_ns)

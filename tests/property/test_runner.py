@@ -191,7 +191,7 @@ class World:
         self.now_ns, self.event_ns = 1_000, NOON
         self.rules = [Flaky(rule) for _, rule, _ in TRADERS]
         self.seats = [
-            Seat(self.attached(), make(rule), chunk=chunk, symbol_chunk=chunk)
+            Seat(self.attached(), make(rule), chunk=chunk, batch_chunk=chunk, batch_symbols=chunk)
             for (make, _, _), rule, chunk in zip(TRADERS, self.rules, chunks, strict=True)
         ]
         self.followers = [Follower(seat, losses) for seat in self.seats]

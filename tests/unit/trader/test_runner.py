@@ -9,8 +9,10 @@ from common.errors import PluginError, SegmentError
 from common.layout import STATUS_DELISTED
 from common.messages import Delta, Snapshot
 from common.segment import Segment
+from common.settings import TraderBlock
 from common.traderapi import Symbol
 from services.feed.market import Market
+from services.trader.batches import Batches
 from tests.support.markets import MINUTE, NOON, SECOND, open_market, swap, tick_batch
 from tests.support.seats import Rule, Seat, per_symbol, vectorised
 
@@ -230,7 +232,7 @@ class TestFailures:
         def rule(symbol: Symbol) -> float | str | None:
             return "?" if symbol.name in bad else symbol.last
 
-        seat = Seat(segment, per_symbol(rule), symbol_chunk=8)
+        seat = Seat(segment, per_symbol(rule), batch_chunk=8)
         _trade(market, *range(70))
         swap(market)
         with pytest.raises(PluginError, match="gave a str"):
@@ -240,6 +242,34 @@ class TestFailures:
         bad.clear()
         seat.step()
         assert len(seat.view.matches) == 70
+
+
+@pytest.mark.parametrize(
+    ("slots", "calls"),
+    [(4, 0), (8, 0), (9, 3), (70, 18)],
+)
+def test_batch_mode(market: Market, segment: Segment, slots: int, calls: int) -> None:
+    """A large cycle is cut into chunks of four, with what must not wait served in between; a small one is whole."""
+    seat = Seat(segment, per_symbol(lambda s: s.last), batch_chunk=4, batch_symbols=8)
+    _trade(market, *range(70))
+    swap(market)
+    seat.step()
+    batched = seat.tally.batched
+    served: list[int] = []
+    _trade(market, *range(slots), price=30.0)
+    swap(market)
+    seat.step(between=lambda: served.append(1))
+    assert (len(served), seat.tally.batched - batched) == (max(calls - 1, 0), int(calls > 0))
+    assert [seat.view.matches[f"S{slot}"] for slot in range(70)] == [30.0] * slots + [HIGH] * (70 - slots)
+
+
+@pytest.mark.parametrize(("vectorised", "symbols", "of", "chunk"), [
+    (True, 5_000, 5_000, 1_024), (True, 10, 5_000, 1_024),
+    (False, 50, 5_000, 50), (False, 51, 5_000, 20), (False, 40, 80, 50), (False, 41, 80, 20), (False, 3, 4, 20),
+])  # fmt: skip
+def test_when_it_is_batch_mode(vectorised: bool, symbols: int, of: int, chunk: int) -> None:
+    """With more than 50 symbols, or more than half of them; a vectorised trader has one size of chunk."""
+    assert Batches(vectorised, TraderBlock()).chunk(symbols, of) == chunk
 
 
 @pytest.mark.parametrize("single", [False, True])
