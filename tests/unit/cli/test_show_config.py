@@ -16,7 +16,7 @@ def test_the_text_is_a_configuration_file(runtime: Runtime, run: Run, tmp_path: 
     """It parses as TOML and has every setting with its value."""
     (tmp_path / "traders.toml").write_text("['rsi.fast']\n['rsi.fast'.settings]\n'a key' = [1, 2]\n")
     parsed = tomllib.loads(run("show-config").stdout)
-    table = {"source": "", "enabled": True, "settings": {"a key": [1, 2]}}
+    table = {"source": "", "enabled": True, "group": "", "settings": {"a key": [1, 2]}}
     assert parsed == Settings().model_dump(mode="json") | {"traders": {"rsi.fast": table}}
 
 
