@@ -1,0 +1,207 @@
+"""Circuit: opens when a trader fails too often, and closes by itself once it does well again.
+
+    tracking    closed -> open (process all) -> closed
+    plugin      closed -> open (quarantine) -> half-open (a probe) -> closed, or open again
+
+Its state is a function of its inputs with their times (BreakerIsAFunctionOfTheErrorTimeline): how often anybody looks
+does not matter, because what time alone brings about happens at its own time. At one instant, what time brings about
+comes before the inputs. Times are nanoseconds of one clock that does not go back; an earlier one counts as the latest.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from common.settings import RecoveryBlock
+
+State = Literal["closed", "open", "half-open"]
+Kind = Literal["tracking", "plugin"]
+Failure = tuple[int, int]
+"""Incarnation and cycle of a failed cycle. A retry of the cycle is the same failure, and counts once."""
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a circuit opens and closes. See the settings `recovery`."""
+
+    errors: int
+    window_ns: int
+    clean_cycles: int
+    least_ns: int
+    backoff_ns: int
+    backoff_limit_ns: int
+    probe_ns: int
+    calm_ns: int
+
+    @classmethod
+    def of(cls, settings: RecoveryBlock) -> Self:
+        return cls(
+            errors=settings.errors,
+            window_ns=_ns(settings.window_s),
+            clean_cycles=settings.clean_cycles,
+            least_ns=_ns(settings.least_s),
+            backoff_ns=_ns(settings.backoff_s),
+            backoff_limit_ns=_ns(settings.backoff_limit_s),
+            probe_ns=_ns(settings.probe_s),
+            calm_ns=_ns(settings.calm_s),
+        )
+
+    def backoff(self, level: int) -> int:
+        """The wait after `level` openings in near succession: doubled with each, up to the limit."""
+        return min(self.backoff_ns << min(level, 40), self.backoff_limit_ns)
+
+
+class Circuit:
+    """One trader's circuit for one class of errors. Pure; one thread.
+
+    An error counts while it is younger than the window: one exactly as old as the window counts no more.
+
+    Open, a tracking circuit closes after the backoff and the clean cycles, both. A plugin circuit that opens for the
+    first time in long asks for a fresh start at once; later, or when that fails, it is a quarantine for the backoff.
+    Then comes a probe: an error ends it and opens again, for longer. It is passed by the clean cycles after the least
+    time, or when its time is over, with one clean cycle at least. With none nothing is known: the same wait again.
+
+    Each opening makes the next backoff longer. Each `calm_ns` without an error while closed takes one step back.
+    """
+
+    def __init__(self, kind: Kind, limits: Limits, now_ns: int) -> None:
+        self.kind = kind
+        self._limits = limits
+        self._now_ns = now_ns
+        self.state: State = "closed"
+        self.level = 0
+        """Openings that the next backoff remembers."""
+        self.opened = 0
+        """How often it left the closed state, or a probe failed."""
+        self.fresh_starts = 0
+        """Grows when the worker is to be started fresh: for a probe, and at a release."""
+        self._since_ns = now_ns  # of the state
+        self._calm_from_ns = now_ns
+        self._clean = 0  # cycles, since the state began or the last error
+        self._errors: deque[tuple[int, Failure]] = deque()  # times and failures of those in the window
+        self._last: Failure | None = None
+
+    def failed(self, now_ns: int, failure: Failure) -> None:
+        """A cycle failed. The same failure counts once while it is in the window or the latest."""
+        now_ns = self.advance(now_ns)
+        if self.state == "open" and self.kind == "plugin":
+            return  # a late word of a worker that does not run any more
+        if failure == self._last or any(failure == known for _, known in self._errors):
+            return
+        self._last = failure
+        self._errors.append((now_ns, failure))
+        self._clean = 0
+        self._calm_from_ns = now_ns
+        if self.state == "half-open" or (self.state == "closed" and len(self._errors) >= self._limits.errors):
+            self._open(now_ns)
+
+    def succeeded(self, now_ns: int) -> None:
+        """A cycle was clean."""
+        now_ns = self.advance(now_ns)
+        if not (self.state == "open" and self.kind == "plugin"):
+            self._clean += 1
+            self.advance(now_ns)
+
+    def release(self, now_ns: int) -> None:
+        """An operator says that all is well: closed, and nothing is held against it."""
+        now_ns = self.advance(now_ns)
+        if self.kind == "plugin" and self.state == "open":
+            self.fresh_starts += 1
+        self._close(now_ns)
+        self.level = 0
+
+    def advance(self, now_ns: int) -> int:
+        """Let time pass; gives the time it is."""
+        self._now_ns = now_ns = max(now_ns, self._now_ns)
+        while (due_ns := self.due_ns()) is not None and due_ns <= now_ns:
+            self._turn(due_ns)
+        while self._errors and now_ns - self._errors[0][0] >= self._limits.window_ns:
+            self._errors.popleft()
+        return now_ns
+
+    def due_ns(self) -> int | None:
+        """When the state or the level changes if nothing comes any more; None for never."""
+        limits = self._limits
+        if self.state == "closed":
+            return self._calm_from_ns + limits.calm_ns if self.level else None
+        enough = self._clean >= limits.clean_cycles
+        if self.kind == "tracking":
+            due_ns = self._since_ns + limits.backoff(self.level - 1)
+            return max(due_ns, self._now_ns) if enough else None
+        if self.state == "open":
+            return self._since_ns + self._wait_ns()
+        end_ns = self._since_ns + limits.probe_ns
+        return min(max(self._since_ns + limits.least_ns, self._now_ns), end_ns) if enough else end_ns
+
+    def to_dict(self, now_ns: int) -> dict[str, Any]:
+        """Plain values, from which `from_dict` makes a circuit with the same future. Times are ages."""
+        now_ns = self.advance(now_ns)
+        return {
+            "state": self.state,
+            "level": self.level,
+            "opened": self.opened,
+            "fresh_starts": self.fresh_starts,
+            "age_ns": now_ns - self._since_ns,
+            "calm_ns": now_ns - self._calm_from_ns,
+            "clean": self._clean,
+            "errors": [[now_ns - time_ns, *failure] for time_ns, failure in self._errors],
+            "last": None if self._last is None else list(self._last),
+        }
+
+    @classmethod
+    def from_dict(cls, kind: Kind, limits: Limits, saved: dict[str, Any], now_ns: int) -> Self:
+        """The circuit that `to_dict` described, as if no time had passed since: a new boot has a new clock."""
+        circuit = cls(kind, limits, now_ns)
+        circuit.state, circuit.level = saved["state"], saved["level"]
+        circuit.opened, circuit.fresh_starts = saved["opened"], saved["fresh_starts"]
+        circuit._since_ns = now_ns - saved["age_ns"]
+        circuit._calm_from_ns = now_ns - saved["calm_ns"]
+        circuit._clean = saved["clean"]
+        circuit._errors.extend((now_ns - age_ns, (life, cycle)) for age_ns, life, cycle in saved["errors"])
+        circuit._last = None if saved["last"] is None else (saved["last"][0], saved["last"][1])
+        return circuit
+
+    def _turn(self, due_ns: int) -> None:
+        """What time brings about at `due_ns`."""
+        if self.state == "closed":
+            self.level -= 1
+            self._calm_from_ns = due_ns
+        elif self.kind == "plugin" and self.state == "open":
+            self._probe(due_ns)
+        elif self._clean:
+            self._close(due_ns)
+        else:
+            self._enter("open", due_ns)
+
+    def _open(self, now_ns: int) -> None:
+        first = self.kind == "plugin" and self.state == "closed" and self.level == 0
+        self.opened += 1
+        self.level += 1
+        if first:
+            self._probe(now_ns)
+        else:
+            self._enter("open", now_ns)
+
+    def _probe(self, now_ns: int) -> None:
+        self.fresh_starts += 1
+        self._enter("half-open", now_ns)
+
+    def _close(self, now_ns: int) -> None:
+        self._enter("closed", now_ns)
+        self._calm_from_ns = now_ns
+
+    def _enter(self, state: State, now_ns: int) -> None:
+        self.state = state
+        self._since_ns = now_ns
+        self._clean = 0
+        self._errors.clear()
+
+    def _wait_ns(self) -> int:
+        # The first opening costs a fresh start and no wait; the backoff begins with what comes after it.
+        return self._limits.backoff(max(self.level - 2, 0))
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)

@@ -1,0 +1,102 @@
+"""What a circuit has to be, told from the whole timeline: tick by tick, with nothing carried over but plain lists."""
+
+from typing import NamedTuple
+
+from services.collector.circuit import Kind, Limits
+
+
+class Input(NamedTuple):
+    """`word` is `ok`, `release`, or `fail` with the number of the failed cycle."""
+
+    tick: int
+    word: str
+    cycle: int = 0
+
+
+class Picture(NamedTuple):
+    state: str
+    level: int
+    opened: int
+    fresh_starts: int
+
+
+def picture(kind: Kind, limits: Limits, timeline: list[Input], end: int) -> Picture:
+    """The circuit at the tick `end`, made at tick 0. Each duration in `limits` has at least one tick."""
+    story = _Story(kind, limits)
+    for tick in range(end + 1):
+        story.time_passes(tick)
+        for given in timeline:
+            if given.tick == tick:
+                getattr(story, given.word)(tick, given.cycle)
+                story.time_passes(tick)
+    return Picture(story.state, story.level, story.opened, story.fresh)
+
+
+class _Story:
+    def __init__(self, kind: Kind, limits: Limits) -> None:
+        self.plugin = kind == "plugin"
+        self.limits = limits
+        self.state, self.since = "closed", 0
+        self.level = self.opened = self.fresh = 0
+        self.quiet_since = 0
+        self.wait = 0  # of an open state
+        self.failures: list[tuple[int, int]] = []  # of the state
+        self.latest = -1
+        self.clean = 0
+
+    def time_passes(self, tick: int) -> None:
+        limits, age, good = self.limits, tick - self.since, self.clean >= self.limits.clean_cycles
+        if self.state == "closed" and self.level and tick - self.quiet_since >= limits.calm_ns:
+            self.level, self.quiet_since = self.level - 1, tick
+        elif self.state == "open" and not self.plugin and good and age >= self.wait:
+            self.become("closed", tick)
+        elif self.state == "open" and self.plugin and age >= self.wait:
+            self.probe(tick)
+        elif self.state == "half-open" and (
+            (good and age >= limits.least_ns) or (age >= limits.probe_ns and self.clean)
+        ):
+            self.become("closed", tick)
+        elif self.state == "half-open" and age >= limits.probe_ns:
+            self.become("open", tick)
+
+    def fail(self, tick: int, cycle: int) -> None:
+        if self.plugin and self.state == "open":
+            return
+        recent = [known for when, known in self.failures if when > tick - self.limits.window_ns]
+        if cycle in recent or cycle == self.latest:
+            return
+        self.failures.append((tick, cycle))
+        self.latest, self.clean, self.quiet_since = cycle, 0, tick
+        tripped = self.state == "closed" and len(recent) + 1 >= self.limits.errors
+        if not tripped and self.state != "half-open":
+            return
+        untouched = self.plugin and self.state == "closed" and self.level == 0
+        self.opened += 1
+        self.level += 1
+        if untouched:
+            self.probe(tick)
+        else:
+            self.become("open", tick)
+
+    def ok(self, tick: int, _cycle: int) -> None:
+        if not (self.plugin and self.state == "open"):
+            self.clean += 1
+
+    def release(self, tick: int, _cycle: int) -> None:
+        self.fresh += self.plugin and self.state == "open"
+        self.become("closed", tick)
+        self.level = 0
+
+    def probe(self, tick: int) -> None:
+        self.fresh += 1
+        self.become("half-open", tick)
+
+    def become(self, state: str, tick: int) -> None:
+        self.state, self.since, self.failures, self.clean = state, tick, [], 0
+        if state == "closed":
+            self.quiet_since = tick
+        doublings = self.level - (2 if self.plugin else 1)
+        wait = self.limits.backoff_ns
+        for _ in range(doublings):
+            wait = min(2 * wait, self.limits.backoff_limit_ns)
+        self.wait = min(wait, self.limits.backoff_limit_ns)
