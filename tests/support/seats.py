@@ -15,6 +15,7 @@ from services.trader.matches import Change, MatchSet
 from services.trader.plugin import Plugin
 from services.trader.results import Results, Tally
 from services.trader.runner import Runner
+from services.trader.state import StateStore
 from tests.support.markets import NOON
 
 
@@ -81,11 +82,12 @@ class Seat:
         )
         self.view = View(Position(plugin.trader.name))
         self.drafts: list[Draft] = []
-        self.runner = Runner(segment, plugin, self.settings, self.matches, self.results, self.tally)
+        self.state = StateStore(plugin.trader.state) if plugin.trader.state else None
+        self.runner = self._seated(segment)
 
     def move(self, segment: Segment) -> None:
         """Go on with another generation."""
-        self.runner = Runner(segment, self.plugin, self.settings, self.matches, self.results, self.tally)
+        self.runner = self._seated(segment)
 
     def step(self, time_ns: int = NOON, between: Callable[[], None] = lambda: None) -> Result | None:
         """One cycle, as a worker does it; what was sent reaches the view."""
@@ -106,6 +108,9 @@ class Seat:
                 self.drafts += self.view.apply_delta(message)
         self.frames.clear()
         return messages
+
+    def _seated(self, segment: Segment) -> Runner:
+        return Runner(segment, self.plugin, self.settings, self.matches, self.results, self.tally, self.state)
 
     def _send(self, frame: bytes) -> bool:
         if not self.refuses:

@@ -209,3 +209,40 @@ def test_a_note_can_be_sent(given: str, note: str | None) -> None:
     everything = np.array([True, True, True]), np.array([1.0, 2.0, 3.0])
     assert _notes(vectorised(lambda _market: (*everything, {1: given}))) == expected
     assert _notes(per_symbol(lambda symbol: (1.0, given if symbol.name == "B" else ""))) == expected
+
+
+@pytest.mark.parametrize(
+    ("notes", "words"),
+    [
+        ("up", "gave a str as notes; wanted a dict of place and text"),
+        ([(1, "up")], "gave a list as notes; wanted a dict"),
+        ({3: "up"}, "gave the note 3: 'up'; wanted a place below 3 and a text"),
+        ({-1: "up"}, "gave the note -1: 'up'; wanted a place below 3"),
+        ({"B": "up"}, "gave the note 'B': 'up'; wanted a place below 3"),
+        ({1: None}, "gave the note 1: None; wanted a place below 3 and a text"),
+    ],
+)
+def test_wrong_notes(notes: Any, words: str) -> None:
+    """The error says what came."""
+    mask, scores = np.ones(3, bool), np.ones(3)
+    assert words in _fault(vectorised(lambda _market: (mask, scores, notes)))
+
+
+@pytest.mark.parametrize("note", [None, 5, b"up"])
+def test_a_wrong_note_on_a_single_symbol(note: Any) -> None:
+    """The error says what came, and of which symbol."""
+    words = f"gave a {type(note).__name__} as a note; wanted a text for A"
+    assert words in _fault(per_symbol(lambda _symbol: (1.0, note)))
+
+
+def test_notes_by_numpys_places() -> None:
+    """As `np.flatnonzero` gives them."""
+    everything = np.array([True, False, True]), np.array([1.0, 2.0, 3.0])
+    rule = vectorised(lambda _market: (*everything, {i: f"at {i}" for i in np.flatnonzero(everything[0])}))
+    assert _notes(rule) == {0: "at 0", 2: "at 2"}
+
+
+def test_no_match_has_no_note() -> None:
+    """Whatever is said with it."""
+    assert _notes(per_symbol(lambda symbol: (symbol.last > 2.0, "high"))) == {2: "high"}
+    assert _notes(per_symbol(lambda _symbol: (None, "high"))) == {}
