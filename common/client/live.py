@@ -113,7 +113,7 @@ class Live:
         return self._make(columns, ["time"] if alone else ["symbol", "time"])
 
     def matches(self, trader: str | None = None) -> Any:
-        """What matches now: symbol, trader and score, each trader's highest first; of one trader, or of all.
+        """What matches now: symbol, trader, score and note, each trader's highest first; of one trader, or of all.
 
         `stale`: the trader or the symbol is silent, and the match is what was last known.
         """
@@ -125,13 +125,19 @@ class Live:
                 known = [one["name"] for one in collector.ask("traders") if one["age_ms"] is not None]
                 answers = [collector.ask("matches", trader=name) for name in known]
         found = [
-            (symbol, answer["trader"], score, answer["stale"] or symbol in answer["stale_symbols"])
+            (
+                symbol,
+                answer["trader"],
+                score,
+                answer["stale"] or symbol in answer["stale_symbols"],
+                answer["notes"].get(symbol, ""),
+            )
             for answer in answers
             for symbol, score in sorted(answer["matches"].items(), key=lambda match: (-match[1], match[0]))
         ]
-        symbols, traders, scores, stale = zip(*found, strict=True) if found else ((), (), (), ())
+        symbols, traders, scores, stale, notes = zip(*found, strict=True) if found else ((),) * 5
         columns = {"symbol": column(symbols), "trader": column(traders)}
-        columns |= {"score": np.array(scores, np.float64), "stale": np.array(stale, np.bool_)}
+        columns |= {"score": np.array(scores, np.float64), "stale": np.array(stale, np.bool_), "note": column(notes)}
         return self._make(columns, [])
 
     def signals(self, since: int | None = None, *, trader: str | None = None, limit: int | None = 1_000) -> Any:
@@ -155,6 +161,7 @@ class Live:
         columns |= {name: column([signal[name] for signal in found]) for name in ("trader", "symbol", "event")}
         columns["score"] = np.array([signal["score"] for signal in found], np.float64)
         columns["cycle"] = _whole(found, "cycle")
+        columns["note"] = column([signal["note"] for signal in found])
         return self._make(columns, ["seq"])
 
     def traders(self) -> Any:

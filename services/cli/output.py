@@ -92,6 +92,11 @@ def clock(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000).strftime("%H:%M:%S.%f")[:-3]
 
 
+def one_line(text: str) -> str:
+    """A trader's text, without what would end the line or steer the terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def number(value: float) -> str:
     """A price or score; a dash where there is none."""
     return f"{value:.6g}" if math.isfinite(value) else "-"

@@ -9,7 +9,7 @@ import click
 
 from common.messages import Signal
 from services.cli.group import EXIT_FAILED
-from services.cli.output import duration, finite, share, show_table
+from services.cli.output import duration, finite, one_line, share, show_table
 
 if TYPE_CHECKING:
     from services.replay.against import Comparison
@@ -19,7 +19,9 @@ FIELDS = ("seq", "trader", "symbol", "event", "score", "time_ms", "cycle")
 
 
 def plain_signal(signal: Signal) -> dict[str, Any]:
-    return {name: getattr(signal, name) for name in FIELDS}
+    """The fields of a line; a note only where there is one."""
+    found = {name: getattr(signal, name) for name in FIELDS}
+    return found | {"note": signal.note} if signal.note else found
 
 
 def write_json(signal: Signal, out: TextIO) -> None:
@@ -30,7 +32,8 @@ def write_text(signal: Signal, out: TextIO) -> None:
     from services.replay.period import utc
 
     moment = utc(signal.time_ms * 1_000_000)[:-4]  # to the second
-    click.echo(f"{moment}  {signal.trader:<16} {signal.event:<8} {signal.symbol:<28} {signal.score:.6g}", out)
+    note = f"  {one_line(signal.note)}" if signal.note else ""
+    click.echo(f"{moment}  {signal.trader:<16} {signal.event:<8} {signal.symbol:<28} {signal.score:.6g}{note}", out)
 
 
 def show_summary(summary: Mapping[str, Any]) -> None:

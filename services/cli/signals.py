@@ -17,7 +17,7 @@ from common.messages import Signals
 from common.requests import Ask, Client
 from common.runtime import Runtime
 from common.sockets import SIGNALS_IN, Context, Socket, open_socket
-from services.cli.output import clock, number, show_json_line
+from services.cli.output import clock, number, one_line, show_json_line
 
 DEFAULT_LIMIT = 20
 _STYLES = {"entered": "green", "left": "red", "score": "cyan"}
@@ -101,7 +101,8 @@ def _show(signal: Signal, as_json: bool) -> None:
         show_json_line(signal)
         return
     event = click.style(f"{signal['event']:<7}", fg=_STYLES.get(signal["event"]))
+    note = f"  {one_line(signal['note'])}" if signal["note"] else ""
     click.echo(
         f"{clock(signal['time_ms'])}  {signal['seq']:>8}  {signal['trader']:<20} {event}  {signal['symbol']:<16} "
-        f"{number(signal['score'])}"
+        f"{number(signal['score'])}{note}"
     )

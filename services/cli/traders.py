@@ -7,7 +7,7 @@ import click
 
 from common import settings as configuration
 from common.requests import Client
-from services.cli.output import json_option, number, share, show_json, show_table
+from services.cli.output import json_option, number, one_line, share, show_json, show_table
 
 
 @click.command()
@@ -54,10 +54,14 @@ def matches(trader: str, as_json: bool) -> None:
         return
     stale = set(found["matches"]) if found["stale"] else set(found["stale_symbols"])
     ranked = sorted(found["matches"].items(), key=lambda match: (-match[1], match[0]))
+    notes = found["notes"]
     if ranked:
         show_table(
-            ("symbol", ">score", ""),
-            [(symbol, number(score), "stale" if symbol in stale else "") for symbol, score in ranked],
+            ("symbol", ">score", "", "note" if notes else ""),
+            [
+                (symbol, number(score), "stale" if symbol in stale else "", one_line(notes.get(symbol, "")))
+                for symbol, score in ranked
+            ],
         )
     state = "" if found["synced"] else ", a snapshot is on its way"
     click.echo(f"{len(ranked):,} matches of {found['trader']} at cycle {found['cycle']:,}{state}")

@@ -1,9 +1,9 @@
 """Journal: the signals and the match sets they add up to, in an SQLite file and a tail beside it.
 
-signals   seq, trader, symbol, event, score, time_ms, cycle      no holes between the first and the last
-matches   trader, symbol, score                                  what all signals ever written add up to
-traders   name, incarnation, seq, cycle, retired                 a result of each, of late
-meta      state_version                                          of the control state
+signals   seq, trader, symbol, event, score, time_ms, cycle, note      no holes between the first and the last
+matches   trader, symbol, score                                        what all signals ever written add up to
+traders   name, incarnation, seq, cycle, retired                       a result of each, of late
+meta      state_version                                                of the control state
 
 A commit of signals is one write to the tail; `fold` moves them to the tables later, many in one transaction. The tables
 alone are right as of some commit, tables and tail together as of the last one.
@@ -22,7 +22,7 @@ from services.collector.tail import Row, Tail
 from services.collector.view import Draft, Position
 from services.collector.views import Saved
 
-FORMAT = 2
+FORMAT = 3
 PRUNE_STEP = 10_000
 FOLD_STEP = 50  # about half a millisecond, which is what a result that comes meanwhile has to wait
 TAIL_LIMIT_BYTES = 16 << 20
@@ -31,7 +31,7 @@ _SCHEMA = f"""
 BEGIN;
 CREATE TABLE signals (
     seq INTEGER PRIMARY KEY, trader TEXT NOT NULL, symbol TEXT NOT NULL, event TEXT NOT NULL,
-    score REAL NOT NULL, time_ms INTEGER NOT NULL, cycle INTEGER NOT NULL
+    score REAL NOT NULL, time_ms INTEGER NOT NULL, cycle INTEGER NOT NULL, note TEXT NOT NULL
 );
 CREATE TABLE matches (
     trader TEXT NOT NULL, symbol TEXT NOT NULL, score REAL NOT NULL, PRIMARY KEY (trader, symbol)
@@ -174,7 +174,7 @@ class Journal:
                 gone = [key for key, row in final.items() if row.event == "left"]
                 there = [(*key, row.score) for key, row in final.items() if row.event != "left"]
                 with self._transaction() as database:
-                    database.executemany("INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+                    database.executemany("INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
                     database.executemany("DELETE FROM matches WHERE trader = ? AND symbol = ?", gone)
                     database.executemany("INSERT OR REPLACE INTO matches VALUES (?, ?, ?)", there)
                     database.execute("DELETE FROM signals WHERE seq < ?", (keep_from,))

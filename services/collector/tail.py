@@ -32,6 +32,7 @@ class Row(NamedTuple):
     score: float
     time_ms: int
     cycle: int
+    note: str = ""
 
 
 class Tail:

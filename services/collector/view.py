@@ -17,6 +17,7 @@ class Draft(NamedTuple):
     score: float
     time_ms: int
     cycle: int
+    note: str = ""
 
 
 class Position(NamedTuple):
@@ -45,6 +46,7 @@ class View:
         "incarnation",
         "journalled",
         "matches",
+        "notes",
         "reason",
         "score_step",
         "seq",
@@ -62,6 +64,8 @@ class View:
         """Symbol -> newest score."""
         self.journalled = dict(self.matches)
         """Symbol -> score of its last signal."""
+        self.notes: dict[str, str] = {}
+        """Symbol -> what the trader says of its match, where it says anything."""
         self.stale_symbols: set[str] = set()
         self.score_step = 0.0
         self.synced = False
@@ -100,6 +104,8 @@ class View:
             return []
         time_ms, cycle, entered = message.time_ms, message.cycle, message.entered
         drafts = [self._leave(symbol, time_ms, cycle) for symbol in sorted(message.left)] if message.left else []
+        if message.notes or self.notes:
+            self._annotate(message)
         if entered:
             drafts += [self._enter(symbol, entered[symbol], time_ms, cycle) for symbol in sorted(entered)]
         if message.scores:
@@ -125,6 +131,7 @@ class View:
         time_ms, cycle, matches = message.time_ms, message.cycle, message.matches
         left, entered = sorted(self.matches.keys() - matches.keys()), sorted(matches.keys() - self.matches.keys())
         drafts = [self._leave(symbol, time_ms, cycle) for symbol in left]
+        self.notes = {symbol: note for symbol, note in message.notes.items() if note and symbol in matches}
         drafts += [self._enter(symbol, matches[symbol], time_ms, cycle) for symbol in entered]
         self.score_step = message.score_step
         drafts += self._rescore(matches, time_ms, cycle)
@@ -163,15 +170,25 @@ class View:
         for symbol in message.scores:
             if symbol not in matches or symbol in left:
                 return f"a score of {symbol}, which is no match"
+        for symbol in message.notes:
+            if symbol not in message.entered and symbol not in message.scores:
+                return f"a note on {symbol}, which neither entered nor has a new score"
         return ""
+
+    def _annotate(self, message: Delta) -> None:
+        """A note follows its match: it lasts until that changes."""
+        for symbol in message.scores:
+            self.notes.pop(symbol, None)
+        self.notes.update((symbol, note) for symbol, note in message.notes.items() if note)
 
     def _enter(self, symbol: str, score: float, time_ms: int, cycle: int) -> Draft:
         self.matches[symbol] = self.journalled[symbol] = score
-        return Draft(self.trader, symbol, "entered", score, time_ms, cycle)
+        return Draft(self.trader, symbol, "entered", score, time_ms, cycle, self.notes.get(symbol, ""))
 
     def _leave(self, symbol: str, time_ms: int, cycle: int) -> Draft:
         del self.journalled[symbol]
         self.stale_symbols.discard(symbol)
+        self.notes.pop(symbol, None)
         return Draft(self.trader, symbol, "left", self.matches.pop(symbol), time_ms, cycle)
 
     def _rescore(self, scores: Mapping[str, float], time_ms: int, cycle: int) -> list[Draft]:
@@ -182,5 +199,6 @@ class View:
         drafts = []
         for symbol in sorted(moved):
             journalled[symbol] = scores[symbol]
-            drafts.append(Draft(self.trader, symbol, "score", scores[symbol], time_ms, cycle))
+            note = self.notes.get(symbol, "")
+            drafts.append(Draft(self.trader, symbol, "score", scores[symbol], time_ms, cycle, note))
         return drafts

@@ -70,11 +70,14 @@ class Comparison:
         for one, other in zip_longest(flagged, full):
             if one != other:
                 first: Signal = one or other
-                said, said_full = (
-                    None if signal is None else f"{signal.event} {signal.score:.9g}" for signal in (one, other)
-                )
+                said, said_full = (None if signal is None else _said(signal) for signal in (one, other))
                 return Difference(first.trader, first.symbol, first.cycle, first.time_ms, "signal", said, said_full)
         return None
+
+
+def _said(signal: Signal) -> str:
+    note = f" ({signal.note})" if signal.note else ""
+    return f"{signal.event} {signal.score:.9g}{note}"
 
 
 def _first_unlike(one: Mapping[str, float], other: Mapping[str, float]) -> str:

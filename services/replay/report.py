@@ -32,7 +32,7 @@ class Report:
             ) from None
         self._arrow, self._folder = pyarrow, folder
         kinds = {"seq": "int64", "trader": "string", "symbol": "string", "event": "string", "score": "float64"}
-        kinds |= {"time_ms": "int64", "cycle": "int64"}
+        kinds |= {"time_ms": "int64", "cycle": "int64", "note": "string"}
         self._schema = pyarrow.schema([(name, getattr(pyarrow, kind)()) for name, kind in kinds.items()])
         try:
             folder.mkdir(parents=True, exist_ok=True)

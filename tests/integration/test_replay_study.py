@@ -112,6 +112,11 @@ def test_the_page_lists_every_key(outcome: Outcome) -> None:
     assert listed == [*digest, *digest["returns"]["1m"]]
 
 
+def _with_notes(signals: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The file has a column for notes, lines only those that are."""
+    return [{**signal, "note": signal.get("note", "")} for signal in signals]
+
+
 def test_the_report_holds_signals_entries_and_summary(
     recording: Path, traders: Path, outcome: Outcome, tmp_path: Path
 ) -> None:
@@ -119,7 +124,7 @@ def test_the_report_holds_signals_entries_and_summary(
     printed = _studied("--traders", traders, "--report", tmp_path / "to" / "here", recording)
     assert printed.stdout == outcome.stdout
     folder = tmp_path / "to" / "here"
-    assert pd.read_parquet(folder / "signals.parquet").to_dict("records") == outcome.signals
+    assert pd.read_parquet(folder / "signals.parquet").to_dict("records") == _with_notes(outcome.signals)
     assert json.loads((folder / "summary.json").read_text()) == outcome.summary
     worth, entries = Worth([recording]), pd.read_parquet(folder / "entries.parquet")
     for trader, own in entries.groupby("trader"):
@@ -332,6 +337,24 @@ def test_a_page_has_its_limits(traders: Path, tmp_path: Path, monkeypatch: pytes
         assert len(shown) == 2
         assert counts[shown].tolist() == counts.iloc[:2].tolist()
         assert data["left_out"] == len(counts) - 2
+    monkeypatch.setattr(chart, "ENTRIES", 1)
+    _studied(*arguments)
+    assert len(Page((tmp_path / "chart.html").read_text()).data["symbols"]) == 1  # one is shown, whatever it has
+
+
+def test_notes_stand_in_lines_and_report(steps: Path) -> None:
+    """A line has one only where the trader gave one; for people it ends the line."""
+    rule = (
+        "@hookimpl\ndef evaluate_symbol(symbol):\n    return symbol.last, f'at {symbol.last:g}' * (symbol.last > 1)\n"
+    )
+    write_trader(steps.parent / "traders", "noted", rule)
+    arguments = ("--traders", steps.parent / "traders", "--report", steps.parent / "report")
+    outcome = replay(*arguments, steps)
+    assert {"note" in signal for signal in outcome.signals} == {True, False}
+    for signal in outcome.signals:
+        assert signal.get("note") == (f"at {signal['score']:g}" if signal["score"] > 1 else None)
+    rows = pyarrow.parquet.read_table(steps.parent / "report" / "signals.parquet").to_pylist()
+    assert rows == _with_notes(outcome.signals)
 
 
 def test_signals_are_written_as_they_come(steps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,7 +364,7 @@ def test_signals_are_written_as_they_come(steps: Path, monkeypatch: pytest.Monke
     arguments = ("--traders", steps.parent / "traders", "--report", steps.parent / "report")
     outcome = replay(*arguments, steps)
     written = pyarrow.parquet.ParquetFile(steps.parent / "report" / "signals.parquet")
-    assert written.read().to_pylist() == outcome.signals
+    assert written.read().to_pylist() == _with_notes(outcome.signals)
     assert written.num_row_groups == -(-len(outcome.signals) // 2) > 3
     capture = steps.parent / "cut.jsonl.gz"
     trades = ({"e": "trade", "E": START_MS, "s": "A", "p": str(n + 1), "q": "1"} for n in range(2_000))
@@ -351,5 +374,5 @@ def test_signals_are_written_as_they_come(steps: Path, monkeypatch: pytest.Monke
     broken = replay(*arguments, capture)
     assert broken.status == 1
     rows = pyarrow.parquet.read_table(steps.parent / "report" / "signals.parquet").to_pylist()
-    assert rows == broken.lines
+    assert rows == _with_notes(broken.lines)
     assert len(rows) > 100

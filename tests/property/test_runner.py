@@ -51,7 +51,12 @@ class Flaky:
 
 
 def _above(market: Shown) -> Any:
-    return market.last > 10.0, market.last
+    return market.last > 10.0, market.last, {place: _note(price) for place, price in enumerate(market.last)}
+
+
+def _note(score: float) -> str:
+    """What the first two traders say of every match. The others say nothing."""
+    return f"at {score:g}"
 
 
 def _plain_above(symbols: dict[str, Plain]) -> Matches:
@@ -60,7 +65,8 @@ def _plain_above(symbols: dict[str, Plain]) -> Matches:
 
 def _rising(symbol: Symbol) -> Any:
     close = symbol.candles.close
-    return symbol.last - close.mean() if symbol.last > close.mean() else None
+    score = symbol.last - close.mean()
+    return (score, _note(score)) if score > 0 else None
 
 
 def _plain_rising(symbols: dict[str, Plain]) -> Matches:
@@ -104,6 +110,7 @@ TRADERS: list[tuple[Callable[[Any], Plugin], Callable[[Any], Any], Callable[[dic
     (lambda rule: vectorised(rule, scope="market"), _best, _plain_best),
     (lambda rule: vectorised(rule, channel="1m", **CANDLES), _closed_higher, _plain_closed_higher),
 ]
+TALKING = 2  # so many of them give notes
 BY_CANDLES = 3  # hears of delisting with the next closed candle only
 
 KINDS = (
@@ -136,8 +143,8 @@ class Follower:
         self.view = View(Position("test"))
         self._token = 0
         self._asked = 0
-        self.history: dict[int, Matches] = {}
-        """Sequence number -> the trader's matches right after that result."""
+        self.history: dict[int, tuple[Matches, dict[str, str]]] = {}
+        """Sequence number -> the trader's matches and notes right after that result."""
         taken = seat.results._send
         seat.results._send = lambda frame: self._offered(frame, taken)
 
@@ -145,7 +152,7 @@ class Follower:
         """ViewPrefix: whoever is synced shows the trader's matches of that number."""
         for view in (self._seat.view, self.view):
             if view.synced:
-                assert view.matches == self.history[view.seq]
+                assert (view.matches, view.notes) == self.history[view.seq]
         if not self.view.synced and not self._token:
             self._token = self._asked = self._asked + 1
             self._seat.results.ask_snapshot(self._token)
@@ -161,7 +168,7 @@ class Follower:
         message = decode(frame)
         assert isinstance(message, Snapshot | Delta)
         # The result is numbered and sent when the match set is committed.
-        self.history[message.seq] = self._seat.matches.scores()
+        self.history[message.seq] = self._seat.matches.scores(), dict(self._seat.matches.notes)
         if not taken(frame):
             return False
         if self._losses and self._losses.pop():
@@ -279,6 +286,7 @@ class World:
     def fail(self, number: int, call: int) -> None:
         """The rule raises in this step, if it has so many calls."""
         seat = self.seats[number]
+        notes = dict(seat.matches.notes)
         before = (seat.matches.scores(), set(seat.matches.stale), seat.runner.done, seat.results.seq)
         failures = seat.tally.failures
         self.rules[number].fails_at = call
@@ -286,6 +294,7 @@ class World:
         self.rules[number].fails_at = 0
         if seat.tally.failures > failures:
             assert (seat.matches.scores(), seat.matches.stale, seat.runner.done, seat.results.seq) == before
+            assert seat.matches.notes == notes
 
     def locked(self, number: int, name: str) -> None:
         """A row cannot be read during this step, wherever the feed stands in it."""
@@ -343,9 +352,12 @@ class World:
             assert seat.view.matches == seat.matches.scores()
             assert self.followers[number].view.synced
             assert self.followers[number].view.matches == seat.matches.scores()
+            assert self.followers[number].view.notes == seat.matches.notes
 
     def _assert_right(self, number: int) -> None:
         found, expected = self.seats[number].matches.scores(), self.expected(number)
+        said = {name: _note(score) for name, score in found.items()} if number < TALKING else {}
+        assert self.seats[number].matches.notes == said
         if number == BY_CANDLES:
             for name in self.ever_delisted:
                 found.pop(name, None)

@@ -1,12 +1,14 @@
 """FakeTrader: a plain model of a trader's worker, which remembers its match set after every result."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from common.messages import Delta, Heartbeat, Roster, RosterEntry, Snapshot
 
 
 class FakeTrader:
-    """Numbers its results as a worker does. `history` maps (incarnation, seq) to the match set right after."""
+    """Numbers its results as a worker does. `history` maps (incarnation, seq) to the match set right after, `said` to
+    the notes."""
 
     def __init__(self, name: str = "breakout", incarnation: int = 1, score_step: float = 0.0) -> None:
         self.name = name
@@ -15,7 +17,9 @@ class FakeTrader:
         self.seq = 0
         self.cycle = 0
         self.matches: dict[str, float] = {}
+        self.notes: dict[str, str] = {}
         self.history: dict[tuple[int, int], dict[str, float]] = {}
+        self.said: dict[tuple[int, int], dict[str, str]] = {}
 
     def snapshot(self, token: int = 0, stale: list[str] | None = None) -> Snapshot:
         self._number()
@@ -29,6 +33,7 @@ class FakeTrader:
             stale=stale or [],
             token=token,
             score_step=self.score_step,
+            notes=dict(self.notes),
         )
 
     def change(self, **scores: float | None) -> Delta:
@@ -37,8 +42,13 @@ class FakeTrader:
             {symbol: score for symbol, score in {**self.matches, **scores}.items() if score is not None}
         )
 
-    def change_to(self, matches: Mapping[str, float]) -> Delta:
+    def change_to(self, matches: Mapping[str, float], notes: Mapping[str, str] = MappingProxyType({})) -> Delta:
+        """`notes` count for those that enter or get another score, as a worker has it."""
         before, self.matches = self.matches, dict(matches)
+        changed = {symbol for symbol, score in matches.items() if before.get(symbol) != score}
+        new = {symbol: note for symbol, note in notes.items() if symbol in changed}
+        kept = self.matches.keys() - changed
+        self.notes = {symbol: note for symbol, note in self.notes.items() if symbol in kept} | new
         self._number()
         return Delta(
             trader=self.name,
@@ -49,6 +59,7 @@ class FakeTrader:
             entered={symbol: score for symbol, score in matches.items() if symbol not in before},
             left=[symbol for symbol in before if symbol not in matches],
             scores={symbol: score for symbol, score in matches.items() if before.get(symbol, score) != score},
+            notes=new,
         )
 
     def heartbeat(self, state: str = "running", **fields: int | str) -> Heartbeat:
@@ -70,12 +81,14 @@ class FakeTrader:
         self.incarnation += 1
         self.seq = 0
         self.matches = dict(matches)
+        self.notes = {}
         return self.snapshot()
 
     def _number(self) -> None:
         self.seq += 1
         self.cycle += 1
         self.history[self.incarnation, self.seq] = dict(self.matches)
+        self.said[self.incarnation, self.seq] = dict(self.notes)
 
 
 def roster(*names: str, **states: str) -> Roster:

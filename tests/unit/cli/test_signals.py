@@ -10,9 +10,12 @@ from common.runtime import Runtime
 from .conftest import Answers, Run, trader_line
 
 JOURNAL = [
-    {"seq": n, "trader": "ab"[n % 2], "symbol": f"S{n}", "event": "entered", "score": n / 4, "time_ms": n, "cycle": n}
+    {
+        "seq": n, "trader": "ab"[n % 2], "symbol": f"S{n}", "event": "entered", "score": n / 4, "time_ms": n, "cycle": n,
+        "note": "RSI\n\x1b[2J low" if n == 49 else "",
+    }
     for n in range(1, 51)
-]
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -50,6 +53,13 @@ def test_a_line_for_people(journal: None, run: Run) -> None:
     """Time, number, trader, event, symbol, score."""
     line = run("signals", "--limit", "1").stdout.split()
     assert line[1:] == ["50", "a", "entered", "S50", "12.5"]
+
+
+def test_a_note_ends_the_line(journal: None, run: Run) -> None:
+    """As a part of this line, whatever is in it."""
+    lines = run("signals", "--limit", "2").stdout.splitlines()
+    assert lines[0].endswith("  S49              12.25  RSI  [2J low")
+    assert lines[1].endswith("  12.5")
 
 
 def test_limits_are_positive(run: Run) -> None:

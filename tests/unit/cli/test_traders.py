@@ -40,11 +40,12 @@ def test_matches_are_ranked(runtime: Runtime, run: Run, answers: Answers) -> Non
     """Highest score first, then by name; what is stale is marked."""
     reply = {
         "trader": "t", "synced": True, "stale": False, "seq": 3, "cycle": 1_234,
-        "matches": {"B": 1.0, "A": 1.0, "C": 2.5}, "stale_symbols": ["A"],
+        "matches": {"B": 1.0, "A": 1.0, "C": 2.5}, "notes": {"C": "new\thigh"}, "stale_symbols": ["A"],
     }  # fmt: skip
     answers["matches"] = lambda trader: {**reply, "trader": trader}
     lines = run("matches", "t").stdout.splitlines()
-    assert [line.split() for line in lines[1:4]] == [["C", "2.5"], ["A", "1", "stale"], ["B", "1"]]
+    assert lines[0].split() == ["symbol", "score", "note"]
+    assert [line.split() for line in lines[1:4]] == [["C", "2.5", "new", "high"], ["A", "1", "stale"], ["B", "1"]]
     assert lines[4] == "3 matches of t at cycle 1,234"
     assert json.loads(run("matches", "t", "--json").stdout) == reply
 
@@ -52,8 +53,10 @@ def test_matches_are_ranked(runtime: Runtime, run: Run, answers: Answers) -> Non
 def test_matches_of_a_trader_that_is_away(runtime: Runtime, run: Run, answers: Answers) -> None:
     """All are stale, and a snapshot is waited for."""
     answers["matches"] = {
-        "trader": "t", "synced": False, "stale": True, "seq": 3, "cycle": 5, "matches": {"B": 1.0}, "stale_symbols": [],
+        "trader": "t", "synced": False, "stale": True, "seq": 3, "cycle": 5, "matches": {"B": 1.0}, "notes": {},
+        "stale_symbols": [],
     }  # fmt: skip
     lines = run("matches", "t").stdout.splitlines()
+    assert lines[0].split() == ["symbol", "score"]
     assert lines[1].split() == ["B", "1", "stale"]
     assert lines[2] == "1 matches of t at cycle 5, a snapshot is on its way"

@@ -60,7 +60,8 @@ def office() -> Any:
 def trader(office: Office) -> FakeTrader:
     trader = FakeTrader(score_step=1.0)
     trader.matches = {"A": 1.0, "B": 2.0}
-    office.take(roster("breakout", "quiet"), trader.snapshot(stale=["B"]), trader.change(A=1.5, C=3.0))
+    office.take(roster("breakout", "quiet"), trader.snapshot(stale=["B"]))
+    office.take(trader.change_to({"A": 1.5, "B": 2.0, "C": 3.0}, {"C": "new"}))
     return trader
 
 
@@ -73,6 +74,7 @@ def test_matches_are_the_newest(office: Office, trader: FakeTrader) -> None:
         "seq": 2,
         "cycle": 2,
         "matches": {"A": 1.5, "B": 2.0, "C": 3.0},
+        "notes": {"C": "new"},
         "stale_symbols": ["B"],
     }
 
@@ -88,9 +90,13 @@ def test_signals_page_by_page(office: Office, trader: FakeTrader) -> None:
     """Signals with a number above `since`, at most `limit`."""
     page = office.ask("signals", since=1, limit=1)
     assert page["signals"] == [
-        {"seq": 2, "trader": "breakout", "symbol": "B", "event": "entered", "score": 2.0, "time_ms": 100, "cycle": 1}
-    ]
+        {
+            "seq": 2, "trader": "breakout", "symbol": "B", "event": "entered", "score": 2.0, "time_ms": 100, "cycle": 1,
+            "note": "",
+        }
+    ]  # fmt: skip
     assert (page["first_seq"], page["last_seq"]) == (1, 3)
+    assert office.ask("signals", since=2)["signals"][0]["note"] == "new"
     assert [signal["seq"] for signal in office.ask("signals")["signals"]] == [1, 2, 3]
     assert office.ask("signals", since=3)["signals"] == []
 

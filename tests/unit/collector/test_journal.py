@@ -118,8 +118,8 @@ def test_crash_inside_a_fold_leaves_the_commits(path: Path) -> None:
         dying = journal._connection
         dying.execute("PRAGMA cache_size = 1")  # so that the transaction reaches the file before its end
         dying.execute("BEGIN IMMEDIATE")
-        rows = [(n, "t", f"S{n}", "entered", 1.0, 1, 1) for n in range(1, 2_000)]
-        dying.executemany("INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        rows = [(n, "t", f"S{n}", "entered", 1.0, 1, 1, "") for n in range(1, 2_000)]
+        dying.executemany("INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         dying.executemany("INSERT INTO matches VALUES ('t', ?, 1.0)", [(row[2],) for row in rows])
         copy = crashed(path)
         assert b"S1000" in Path(f"{copy}-wal").read_bytes()
@@ -317,7 +317,7 @@ def test_missing_signals_are_damage(path: Path) -> None:
         Journal(path)
 
 
-@pytest.mark.parametrize(("version", "age"), [(1, "an older"), (3, "a newer")])
+@pytest.mark.parametrize(("version", "age"), [(2, "an older"), (4, "a newer")])
 def test_another_format_is_refused(path: Path, version: int, age: str) -> None:
     """A program does not touch what it may not understand."""
     with other_connection(path) as other:
@@ -346,6 +346,16 @@ def test_empty_file_is_a_fresh_journal(path: Path) -> None:
     with Journal(path) as journal:
         assert journal.last_seq == 0
         assert journal.size_bytes > 0
+
+
+def test_notes_survive(path: Path) -> None:
+    """In the tail and in the tables; a signal without one has an empty text."""
+    with Journal(path) as journal:
+        journal.commit([draft("A")._replace(note="RSI 27.9, überverkauft"), draft("B")], [], 1)
+        copy = crashed(path)
+    for journalled in (path, copy):
+        with Journal(journalled) as journal:
+            assert [signal.note for signal in journal.signals(0, 10)] == ["RSI 27.9, überverkauft", ""]
 
 
 def test_names_of_any_kind_survive(path: Path) -> None:

@@ -12,7 +12,7 @@ def row(seq: int) -> Row:
     return Row(seq, "t", f"S{seq}", "entered", 1.5, 100, 7)
 
 
-BATCHES = [[row(1)], [row(2), row(3)], [row(4)]]
+BATCHES = [[row(1)], [row(2), row(3)._replace(note="a note")], [row(4)]]
 
 
 @pytest.fixture

@@ -124,6 +124,9 @@ def test_new_incarnation_with_same_seq_moves_the_view(desk: Desk, breakout: Fake
         {"scores": {"Z": 1.0}},
         {"left": ["A"], "scores": {"A": 5.0}},
         {"entered": {"C": 1.0}, "scores": {"C": 2.0}},
+        {"notes": {"Z": "on no match"}},
+        {"notes": {"A": "on one that did not change"}},
+        {"left": ["A"], "notes": {"A": "on one that left"}},
     ],
 )
 def test_delta_that_contradicts_the_view_desyncs_and_changes_nothing(
@@ -135,6 +138,46 @@ def test_delta_that_contradicts_the_view_desyncs_and_changes_nothing(
     assert not desk.synced()
     assert desk.one.view.matches == {"A": 1.0, "B": 2.0}
     assert desk.token > 0
+
+
+def test_a_note_follows_its_match(desk: Desk, breakout: FakeTrader) -> None:
+    """It comes with an entry or a score, stands in that signal, and goes with the next change that brings none."""
+
+    def drafts(message: Delta | Snapshot) -> list[tuple[str, str, str]]:
+        return [(draft.symbol, draft.event, draft.note) for draft in desk.views.apply(message, desk.now_ns)]
+
+    change = breakout.change_to({"A": 1.0, "B": 3.0, "C": 3.0}, {"B": "higher", "C": "new"})
+    assert drafts(change) == [("C", "entered", "new"), ("B", "score", "higher")]
+    assert desk.one.view.notes == {"B": "higher", "C": "new"}
+    assert drafts(breakout.change(A=2.0)) == [("A", "score", "")]
+    assert desk.one.view.notes == {"B": "higher", "C": "new"}
+    assert drafts(breakout.change(B=4.0, C=None)) == [("C", "left", ""), ("B", "score", "")]
+    assert desk.one.view.notes == {}
+
+
+def test_a_note_changes_with_a_score_that_is_no_signal(desk: Desk, breakout: FakeTrader) -> None:
+    """Changes within the score's step reach the view, as the score does."""
+    breakout.score_step = 5.0
+    desk.take(breakout.snapshot())
+    assert desk.take(breakout.change_to({"A": 1.5, "B": 2.0}, {"A": "a bit"})) == []
+    assert desk.one.view.notes == {"A": "a bit"}
+
+
+def test_a_snapshot_brings_its_notes(desk: Desk, breakout: FakeTrader) -> None:
+    """In its signals and in place of all that were known; one on no match, or an empty one, is none."""
+    desk.take(breakout.change_to({"A": 1.0, "B": 3.0}, {"B": "old"}))
+    breakout.matches["C"] = 5.0
+    breakout.notes = {"A": "quiet", "C": "new", "Z": "nowhere", "B": ""}
+    drafts = desk.views.apply(breakout.snapshot(), desk.now_ns)
+    assert [(draft.symbol, draft.note) for draft in drafts] == [("C", "new")]
+    assert desk.one.view.notes == {"A": "quiet", "C": "new"}
+
+
+def test_an_empty_note_is_none(desk: Desk, breakout: FakeTrader) -> None:
+    """It takes the one before away."""
+    desk.take(breakout.change_to({"A": 1.0, "B": 3.0}, {"B": "old"}))
+    desk.take(breakout.change_to({"A": 1.0, "B": 4.0}, {"B": ""}))
+    assert desk.one.view.notes == {}
 
 
 def test_snapshot_behind_a_known_gap_does_not_sync(desk: Desk, breakout: FakeTrader) -> None:

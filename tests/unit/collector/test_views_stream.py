@@ -12,7 +12,7 @@ from services.collector.views import Views
 from tests.support.fake_trader import FakeTrader, roster
 
 Match = st.dictionaries(st.sampled_from("ABCDEF"), st.integers(0, 6).map(float), max_size=6)
-
+Notes = st.dictionaries(st.sampled_from("ABCDEF"), st.sampled_from(["up", "down"]), max_size=6)
 
 Fate = st.sampled_from(["deliver", "deliver", "lose", "wait"])
 
@@ -54,17 +54,17 @@ class Stream(RuleBasedStateMachine):
         self.journal.commit(self.drafts, self.views.take_moved(), self.control.version)
         self.drafts = []
 
-    @rule(matches=Match, fate=Fate)
-    def change(self, matches: dict[str, float], fate: str) -> None:
-        self._send(self.trader.change_to(matches), fate)
+    @rule(matches=Match, notes=Notes, fate=Fate)
+    def change(self, matches: dict[str, float], notes: dict[str, str], fate: str) -> None:
+        self._send(self.trader.change_to(matches, notes), fate)
 
-    @rule(symbol=st.sampled_from("ABCDEF"), score=st.integers(0, 6).map(float), fate=Fate)
-    def change_one(self, symbol: str, score: float, fate: str) -> None:
+    @rule(symbol=st.sampled_from("ABCDEF"), score=st.integers(0, 6).map(float), notes=Notes, fate=Fate)
+    def change_one(self, symbol: str, score: float, notes: dict[str, str], fate: str) -> None:
         """A small delta fits on a view that missed another one, as far as its content goes."""
         matches = {**self.trader.matches, symbol: score}
         if self.trader.matches.get(symbol) == score:
             del matches[symbol]
-        self._send(self.trader.change_to(matches), fate)
+        self._send(self.trader.change_to(matches, notes), fate)
 
     @rule(fate=Fate)
     def beat(self, fate: str) -> None:
@@ -126,6 +126,7 @@ class Stream(RuleBasedStateMachine):
         view = self.views.known[self.trader.name].view
         assert view.synced
         assert view.matches == self.trader.matches
+        assert view.notes == self.trader.notes
 
     @invariant()
     def view_prefix(self) -> None:
@@ -134,6 +135,8 @@ class Stream(RuleBasedStateMachine):
             view = known.view
             if view.synced:
                 assert view.matches == self.trader.history[view.incarnation, view.seq]
+                assert view.notes == self.trader.said[view.incarnation, view.seq]
+            assert view.notes.keys() <= view.matches.keys()
 
     @invariant()
     def gap_visible(self) -> None:

@@ -71,9 +71,7 @@ _steps = st.lists(st.tuples(st.sampled_from(["commit", "commit", "generation"]),
 
 @settings(deadline=None)
 @given(steps=_steps, random=st.randoms(use_true_random=False))
-def test_a_match_set_is_a_dict_by_name(
-    steps: list[tuple[str, dict[int, float], dict[int, str]]], random: Any
-) -> None:
+def test_a_match_set_is_a_dict_by_name(steps: list[tuple[str, dict[int, float], dict[int, str]]], random: Any) -> None:
     """Through commits and generations with other slots, the set is what a dict would hold, as are its notes.
 
     Its count and bytes are those of that dict, and the changes told add up to it.

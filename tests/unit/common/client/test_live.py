@@ -189,8 +189,8 @@ def test_a_collector_that_knows_nobody(settled: Runtime) -> None:
     try:
         site.wait_for(lambda: site.ask("traders") == [])
         with attach() as live:
-            assert list(live.matches().columns) == ["symbol", "trader", "score", "stale"]
+            assert list(live.matches().columns) == ["symbol", "trader", "score", "stale", "note"]
             assert live.traders().empty
-            assert list(live.signals().columns) == ["time", "trader", "symbol", "event", "score", "cycle"]
+            assert list(live.signals().columns) == ["time", "trader", "symbol", "event", "score", "cycle", "note"]
     finally:
         site.close()
