@@ -100,6 +100,20 @@ def test_the_edges(steps: Path) -> None:
     assert _scores(steps, "--from", "2024-03-04T14:00:45Z") == [40, 50, 60]
 
 
+def test_edges_amid_what_one_cycle_holds(tmp_path: Path) -> None:
+    """Rows closer than the least time between swaps are told apart, too; what never came has no part in the study."""
+    write_trader(tmp_path / "traders", "all", "@hookimpl\ndef evaluate(market):\n    return market.last\n")
+    names = "AAAAAAB"
+    rows = [(START_NS + n * SECOND // 50, name, n + 1.0, 1.0, None, None) for n, name in enumerate(names)]
+    arguments = ("--traders", tmp_path / "traders", write_ticks(tmp_path / "close.parquet", rows))
+    edge = _iso(START_MS + 70)
+    before, after = (replay(option, edge, *arguments).summary for option in ("--to", "--from"))
+    assert (before["ticks"], after["ticks"]) == (4, 3)
+    assert (before["matches"], after["matches"]) == ({"all": {"A": 4.0}}, {"all": {"A": 6.0, "B": 7.0}})
+    told = before["traders"]["all"]
+    assert (told["symbols"], told["time_in_set"]) == (1, 1.0)
+
+
 def test_the_pace_is_that_of_the_period(steps: Path) -> None:
     """History passes at once: at 100 times real speed the last 20 s come in 0.2 s, with the same signals."""
     start = _iso(START_MS + 40_000)

@@ -44,6 +44,9 @@ def test_everything_is_evaluated_when_it_is_due(tmp_path: Path, recording: Path)
     assert _told(tmp_path / "traders", recording) == [(19.5, "B", "entered", 1.0)]
     # From the opening at 10 s on: 16.5 s.
     assert _told(tmp_path / "traders", recording, "--from", "2024-03-04T14:00:10") == [(16.5, "B", "entered", 1.0)]
+    # From an opening between two rows on, the first time comes before the next row: 14.9 s, then 15.2 s.
+    write_trader(tmp_path / "traders", "quiet", QUIET, every=0.3)
+    assert _told(tmp_path / "traders", recording, "--from", "2024-03-04T14:00:14.6") == [(15.2, "B", "entered", 1.0)]
 
 
 def test_what_a_pace_put_off_is_evaluated_at_its_end(tmp_path: Path, recording: Path) -> None:
