@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.bench.options import Options
     from tests.bench.report import Findings
 
-SECTIONS = ("ingest", "evaluation", "worker", "rivals", "latency", "results", "recordings", "figures")
+SECTIONS = ("ingest", "evaluation", "worker", "rivals", "latency", "results", "recordings", "many", "figures")
 NEEDED = {"figures": ("latency", "results")}
 
 
@@ -54,7 +54,7 @@ def _end(number: int, _frame: object) -> None:
 
 
 def _run(section: str, options: "Options", found: "dict[str, Findings]") -> "Findings":
-    from tests.bench import evaluation, figures, ingest, latency, recordings, results, rivals, worker
+    from tests.bench import evaluation, figures, ingest, latency, many, recordings, results, rivals, worker
 
     runs: dict[str, Callable[[], Findings]] = {
         "ingest": lambda: ingest.run(options),
@@ -64,6 +64,7 @@ def _run(section: str, options: "Options", found: "dict[str, Findings]") -> "Fin
         "latency": lambda: latency.run(options),
         "results": lambda: results.run(options),
         "recordings": lambda: recordings.run(options),
+        "many": lambda: many.run(options),
         "figures": lambda: figures.run(options, found),
     }
     began = time.monotonic()

@@ -71,14 +71,21 @@ def run_engine(
     intervals: tuple[str, ...] = ("1m", "5m", "15m", "1h"),
     depth: int = 100,
     tracking: bool = True,
+    grouped: bool = False,
 ) -> Outcome:
-    """Start everything, run the load, wait until all is covered, stop. Raises RunFailed."""
+    """Start everything, run the load, wait until all is covered, stop. Raises RunFailed.
+
+    `grouped`: the traders share one process.
+    """
     with folder_of_run(load, ledgers) as (folder, runtime):
         plugins = folder / "plugins"
         plugins.mkdir()
         (folder / "configs").mkdir()
         for number in range(TRADERS_COUNT):
             shutil.copy(TRADERS / "load_rule.py", plugins / f"trader_{number}.py")
+        if grouped:
+            tables = [f'[trader-{n}]\nsource = "trader_{n}"\ngroup = "all"\n' for n in range(TRADERS_COUNT)]
+            (folder / "configs" / "traders.toml").write_text("\n".join(tables))
         environment = {
             "BENCH_FOLDER": str(folder),
             "TICKFLAG_CONFIG": str(folder / "configs"),

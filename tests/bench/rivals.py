@@ -15,6 +15,7 @@ PERIOD_NS = 10_000_000  # all sides: what came in 10 ms is handed over together
 SIGNALS = 20  # a second and trader
 WORKS_OFF_S = 30.0
 OURS = "tickflag, a cycle each 10 ms"
+GROUPED = "tickflag, a cycle each 10 ms, traders in one process"
 DEFAULT = "tickflag, a cycle each 100 ms"
 RIVALS = {
     "tick": "PUB, a message a tick",
@@ -44,6 +45,7 @@ def _size(found: Findings, options: Options, symbols: int) -> None:
         "batch": lambda: run_rival("batch", load, PERIOD_NS, False, WORKS_OFF_S),
         "array": lambda: run_rival("array", load, PERIOD_NS, False, WORKS_OFF_S),
         OURS: lambda: run_engine(load, PERIOD_NS, 0.0, False, depth=depth),
+        GROUPED: lambda: run_engine(load, PERIOD_NS, 0.0, False, depth=depth, grouped=True),
         DEFAULT: lambda: run_engine(load, PERIOD_NS, 100.0, False, depth=depth),
     }
     if options.quick:
@@ -62,6 +64,7 @@ def _size(found: Findings, options: Options, symbols: int) -> None:
         if limit:
             slower = f"{per_tick[DEFAULT] / per_tick[side]:.3f} x with a cycle each 100 ms" if DEFAULT in sides else ""
             found.at_most(name, ratio, limit, "x", slower)
+            found.at_most(f"{name}, traders in one process", per_tick[GROUPED] / per_tick[side], limit, "x")
         else:
             found.plainly(name, ratio, "x")
     rows = [
