@@ -144,6 +144,8 @@ class Heartbeat(Progress):
     bytes_wire: Count = 0
     """Result bytes as sent, after compression."""
     owner: Text = ""
+    batched: Count = 0
+    """Cycles in batch mode."""
 
 
 class RosterEntry(Record):

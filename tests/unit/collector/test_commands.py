@@ -133,7 +133,16 @@ def test_status_holds_collector_and_traders(office: Office, trader: FakeTrader) 
 def test_traders_merge_worker_and_supervisor(office: Office, trader: FakeTrader) -> None:
     """Sorted by name; a trader that has not reported yet is there as well."""
     beat = trader.heartbeat(
-        "failing", failures=3, error="boom", fast=7, processed=10, skipped=30, bytes_wire=99, retried=2, cpu_ns=5
+        "failing",
+        failures=3,
+        error="boom",
+        fast=7,
+        processed=10,
+        skipped=30,
+        bytes_wire=99,
+        retried=2,
+        batched=1,
+        cpu_ns=5,
     )
     office.take(beat)
     office.clock.now_ns += 1_500_000_000
@@ -149,6 +158,7 @@ def test_traders_merge_worker_and_supervisor(office: Office, trader: FakeTrader)
         "error": "boom",
         "fast": 7,
         "retried": 2,
+        "batched": 1,
         "bytes_wire": 99,
         "cpu_ns": 5,
         "efficiency": 0.75,
