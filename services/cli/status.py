@@ -69,8 +69,13 @@ def overall(traders: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         **total,
         "efficiency": total["skipped"] / work if work else 0.0,
-        "bytes_saved": total["bytes_full"] - total["bytes_sent"],
+        "bytes_saved": _saved(total),
     }
+
+
+def _saved(counts: dict[str, Any]) -> int:
+    """Result bytes. None where snapshots came that no cycle of its own had: they count as sent only."""
+    return max(0, int(counts["bytes_full"] - counts["bytes_sent"]))
 
 
 def _show(document: dict[str, Any]) -> None:
@@ -117,7 +122,7 @@ def _row(trader: dict[str, Any]) -> tuple[Any, ...]:
         trader["state"],
         f"{trader['matches']:,}" + (f" ({trader['stale']} stale)" if trader["stale"] else ""),
         share(trader["skipped"], trader["skipped"] + trader["processed"]),
-        share(trader["bytes_full"] - trader["bytes_sent"], trader["bytes_full"]),
+        share(_saved(trader), trader["bytes_full"]),
         f"{trader['cycle']:,}",
         "-" if trader["age_ms"] is None else duration(trader["age_ms"]),
     )

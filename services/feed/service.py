@@ -174,9 +174,9 @@ class Feed:
         """Answer one request of the command line; False where none has come."""
         if not self._commands.poll(0):
             return False
-        identity, *frames = self._commands.recv_multipart()
+        *route, frame = self._commands.recv_multipart()
         try:
-            request = decode_as(Request, frames[-1] if frames else b"")
+            request = decode_as(Request, frame)
         except MessageError as error:
             self._log.warning("bad request", reason=str(error))
             return True
@@ -184,7 +184,7 @@ class Feed:
             reply = Reply(id=request.id, result=self._carried_out(request))
         except TickflagError as error:
             reply = Reply(id=request.id, error=str(error))
-        self._commands.send_multipart([identity, encode(reply)])
+        self._commands.send_multipart([*route, encode(reply)])
         return True
 
     def _carried_out(self, request: Request) -> Any:

@@ -28,6 +28,7 @@ FAILED_FIRST_NS = 100 * MS
 FAILED_LIMIT_NS = 5_000 * MS
 NO_SEGMENT_NS = 100 * MS
 REFUSED_NS = 100 * MS  # a collector that is away is asked this often
+TOO_LARGE_NS = 5_000 * MS  # a result that no message can hold is built again this often
 STALE_BEATS = 3
 
 
@@ -106,8 +107,11 @@ class Post:
             runner.fail()
             self._complain(str(error))
             self._step_from_ns = now_ns + self._backoff.failed()
+        except MessageError as error:  # the step is done, its result is not sent
+            self._complain(str(error))
+            self._unblock_ns = now_ns + TOO_LARGE_NS
         else:
-            if self._error:
+            if self._error and not self._results.blocked:
                 self._error = ""
                 self._backoff.succeeded()
             self._step_from_ns = now_ns + RETRY_ROWS_NS if runner.retrying else 0

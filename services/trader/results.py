@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.codec import encode
+from common.errors import MessageError
 from common.messages import Delta, Result, Snapshot
 from services.trader.matches import Change, MatchSet
 
@@ -67,7 +68,10 @@ class Results:
         return self._empty_bytes + self._matches.entries_bytes
 
     def publish(self, change: Change, cycle: int, time_ms: int, oldest_ns: int) -> Result | None:
-        """Send what the committed `change` means; nothing changed, nothing sent. Gives the message."""
+        """Send what the committed `change` means; nothing changed, nothing sent. Gives the message.
+
+        Raises as `publish_snapshot`.
+        """
         if self.blocked:
             self.owes_snapshot |= not change.is_empty()
             return None
@@ -82,15 +86,29 @@ class Results:
             scores=change.moved,
             notes=change.notes,
         )
-        self._push(delta)
+        try:
+            self._push(delta)
+        except MessageError:  # a change larger than any message: the set that it leads to may be a small one
+            return self.publish_snapshot(cycle, time_ms, oldest_ns)
         return delta
 
     def publish_snapshot(self, cycle: int, time_ms: int, oldest_ns: int = 0) -> Snapshot:
-        """Send the whole match set."""
+        """Send the whole match set.
+
+        Raises MessageError where no message can hold it; then a snapshot is owed, and `blocked` set.
+        """
         snapshot = self._snapshot(self._matches.scores(), sorted(self._matches.stale), cycle, time_ms, oldest_ns)
         self.owes_snapshot = False
-        if self._push(snapshot):
-            self._token = 0
+        try:
+            if self._push(snapshot):
+                self._token = 0
+        except MessageError as error:
+            self.seq += 1  # the gap shows
+            self.owes_snapshot = self.blocked = True
+            raise MessageError(
+                f"trader {self._trader!r}: result with {len(snapshot.matches):,} matches and {len(snapshot.notes):,} "
+                f"notes: {error}: let fewer symbols match, or give shorter notes"
+            ) from None
         return snapshot
 
     def _snapshot(

@@ -64,6 +64,17 @@ def test_traders_and_what_they_saved(runtime: Runtime, run: Run, answers: Answer
     assert rows[1] == ["b", "stale", "2", "(2", "stale)", "0.0", "%", "-", "0", "-"]
 
 
+def test_snapshots_that_were_asked_for_save_nothing(runtime: Runtime, run: Run, answers: Answers) -> None:
+    """More bytes were sent than full results of the cycles would have cost: none saved, not less than none."""
+    line = trader_line("a", processed=1, bytes_sent=300, bytes_full=100)
+    answers["status"] = {"collector": {"pid": 77, "uptime_s": 3.0, "last_seq": 0}, "traders": [line]}
+    answers["supervisor"] = {"pid": 78, "safe": False}
+    with Role(runtime, "trader"):
+        shown = run("status").stdout
+    assert "0.0 % of the result bytes (0 B)" in shown
+    assert shown.splitlines()[-1].split()[5:7] == ["0.0", "%"]
+
+
 def test_safe_mode(runtime: Runtime, run: Run, answers: Answers) -> None:
     """It is told where the traders would be."""
     answers["status"] = {"collector": {"pid": 77, "uptime_s": 3.0, "last_seq": 0}, "traders": []}

@@ -183,3 +183,13 @@ def test_requests_that_come_together_are_all_answered(runtime: Runtime) -> None:
         assert [bool(reply.error) for reply in replies] == [False, True, False, False]
         site.ask(encode(Request(id=4, what="status")))
         assert site.reply().result["symbols"] == 1
+
+
+def test_a_client_with_an_envelope_is_answered(runtime: Runtime) -> None:
+    """The route of a request is given back as it came, so that other socket types may ask as well."""
+    with _site(runtime) as site:
+        site.thread.start()
+        site.client.send_multipart([b"", encode(Request(id=7, what="status"))])
+        assert site.client.poll(DEADLINE_S * 1_000)
+        empty, frame = site.client.recv_multipart()
+        assert (empty, decode_as(Reply, frame).id) == (b"", 7)

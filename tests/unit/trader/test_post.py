@@ -15,7 +15,7 @@ from services.feed.market import Market
 from services.trader.handover import inherit
 from services.trader.order import Order
 from services.trader.plugin import Plugin
-from services.trader.post import MS, NO_SEGMENT_NS, Post
+from services.trader.post import MS, NO_SEGMENT_NS, TOO_LARGE_NS, Post
 from tests.support.markets import swap, tick_batch
 
 
@@ -104,6 +104,39 @@ def test_matches_off_the_watch_list_are_dropped(runtime: Runtime, market: Market
     second = Desk(runtime, tmp_path, _counting(watch=["S1"]))
     second.post.take_over(inherit(first.legacy_path))
     assert second.work() == {"S1": 1.0}
+
+
+def test_a_result_too_large_for_a_message(
+    runtime: Runtime, market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trader is failing and says why, goes on, and is well as soon as its result fits."""
+    monkeypatch.setattr("common.codec.MAX_FRAME_BYTES", 900)
+    words = ["x" * 200]
+
+    def evaluate(market: View) -> object:
+        everyone = np.ones(len(market), bool)
+        return everyone, market.last, dict.fromkeys(range(len(market)), words[0])
+
+    desk = Desk(runtime, tmp_path, Plugin(Trader(name="wordy"), evaluate, None))
+    _trade(market, *range(4))
+    assert desk.work(1) == {}
+
+    def state(now_ns: int) -> tuple[str, str]:
+        desk.post.look(now_ns)
+        *_, beat = map(decode, desk.frames)
+        assert isinstance(beat, Heartbeat)
+        return beat.state, beat.error
+
+    _trade(market, 0)
+    assert desk.work(2) == {}
+    failing, reason = state(TOO_LARGE_NS - MS)
+    assert failing == "failing"
+    assert reason.startswith("trader 'wordy': result with 4 matches and 4 notes: a message of ")
+    words[0] = "x"
+    market.apply(tick_batch(range(4), [11.0] * 4), 1)
+    swap(market)
+    assert desk.work(2 * TOO_LARGE_NS) == dict.fromkeys(("S0", "S1", "S2", "S3"), 11.0)
+    assert state(3 * TOO_LARGE_NS)[1] == ""
 
 
 def test_it_waits_for_a_segment(runtime: Runtime, tmp_path: Path) -> None:

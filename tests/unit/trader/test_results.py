@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from common.codec import decode, encode
+from common.errors import MessageError
 from common.messages import Delta, Snapshot
 from services.collector.view import Position, View
 from services.trader.matches import MatchSet
@@ -197,6 +198,35 @@ def test_the_size_of_a_full_result(count: int) -> None:
         update=dict.fromkeys(("seq", "cycle", "time_ms", "bytes_full", "bytes_sent", "oldest_ns"), 0)
     )
     assert len(encode(plain)) - 4 <= sender.results.full_bytes() <= len(encode(snapshot))
+
+
+def test_a_result_that_no_message_can_hold(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says how large and what to do; its number is used up, and as soon as it fits it is sent as a snapshot."""
+    monkeypatch.setattr("common.codec.MAX_FRAME_BYTES", 1_000)
+    large = dict.fromkeys(range(1, 50), "x" * 200)
+    with pytest.raises(MessageError, match=r"'rsi': result with 49 matches and 48 notes: .* larger than 1,000: let fe"):
+        sender.publish(dict.fromkeys(large, 1.0), large)
+    assert sender.results.blocked
+    assert sender.publish({400: 1.0}) is None
+    sender.results.blocked = False
+    with pytest.raises(MessageError):
+        sender.publish({})
+    sender.results.blocked = False
+    sender.publish(dict.fromkeys(large, 2.0))
+    [snapshot] = sender.taken()
+    assert (snapshot.kind, snapshot.seq, len(snapshot.matches), snapshot.notes) == ("snapshot", 4, 50, {})
+    assert not sender.results.owes_snapshot
+
+
+def test_a_change_that_no_message_can_hold(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it leads to is sent instead, where that is smaller."""
+    sender.publish(dict.fromkeys(range(400), 1.0))
+    sender.taken()
+    monkeypatch.setattr("common.codec.MAX_FRAME_BYTES", 1_000)
+    sender.publish(dict.fromkeys(range(400), NAN))
+    [snapshot] = sender.taken()
+    assert (snapshot.kind, snapshot.seq, snapshot.matches) == ("snapshot", 3, {})
+    assert not sender.results.blocked
 
 
 def test_large_results_are_compressed() -> None:
