@@ -13,7 +13,7 @@ OURS = {"common", "services", "plugins", "scripts", "tests"}
 
 LAYERS = (
     {"atomics", "clock", "errors", "jit", "layout", "log", "messages", "prefetch"},
-    {"bitset", "codec", "recordings", "runtime", "traderapi"},
+    {"bitset", "codec", "flags", "recordings", "runtime", "traderapi"},
     {"segment", "sockets"},
     {"requests", "rows", "settings", "swap", "symbols"},
     {"follower", "lifecycle"},

@@ -1,0 +1,144 @@
+"""The document: what it holds, what it refuses, and its history."""
+
+import json
+from typing import Any
+
+import pytest
+
+from common.errors import TickflagError
+from common.flags import BUILT_IN, Document, Flag, Ramp, Step, by_symbol, explained
+from common.flags.document import HISTORY
+
+
+def _flag(**fields: Any) -> Flag:
+    return Flag(**({"default": True} | fields))
+
+
+def test_an_empty_document_has_the_built_in_flags() -> None:
+    """With their defaults; one goes by symbol."""
+    document = Document()
+    assert document.names() == list(BUILT_IN)
+    assert {name: document.flag(name).default for name in document.names()} == {
+        name: known.default for name, known in BUILT_IN.items()
+    }
+    assert [name for name in BUILT_IN if by_symbol(name)] == ["symbol_rate_limit"]
+    assert not by_symbol("use_ema")
+
+
+def test_an_unknown_flag_is_named_with_those_there_are() -> None:
+    """Declared ones after the built-in ones."""
+    document = Document(flags={"use_ema": _flag()})
+    assert document.flag("use_ema") == _flag()
+    with pytest.raises(TickflagError, match=r"no feature flag 'use_emma': known are per_symbol_tracking, .*, use_ema"):
+        document.flag("use_emma")
+
+
+def test_a_change_is_the_next_revision_and_in_the_history() -> None:
+    """Who, when, from what to what, for each field."""
+    first = Document().with_flags({"audit": _flag(percentage=5.0, killed=True)}, "ann", 1_000)
+    assert first.revision == 1
+    assert [tuple(change) for change in first.history] == [
+        (1, 1_000, "ann", "audit", "killed", False, True),
+        (1, 1_000, "ann", "audit", "percentage", None, 5.0),
+    ]
+    second = first.with_flags({"use_ema": _flag()}, "bob", 2_000)
+    changes = [(change.flag, change.field, change.before, change.after) for change in second.history[2:]]
+    assert changes[:2] == [("audit", "killed", True, False), ("audit", "percentage", 5.0, None)]
+    assert ("use_ema", "default", None, True) in changes
+    third = second.with_flags({}, "bob", 3_000)
+    assert ("use_ema", "default", True, None) in [(one.flag, one.field, one.before, one.after) for one in third.history]
+
+
+def test_no_change_is_no_revision() -> None:
+    """Naming a built-in flag as it is changes nothing."""
+    document = Document()
+    assert document.with_flags({"audit": _flag()}, "ann", 1) is document
+
+
+def test_the_history_is_bounded() -> None:
+    """The newest remain."""
+    document = Document()
+    for number in range(HISTORY + 5):
+        document = document.with_flags({"audit": _flag(killed=number % 2 == 0)}, "ann", number)
+    assert len(document.history) == HISTORY
+    assert document.history[-1].revision == document.revision == HISTORY + 5
+
+
+def test_json_and_back() -> None:
+    """All that it can hold."""
+    flag = _flag(
+        force={"rsi": False},
+        owners={"desk": True},
+        percentage=2.5,
+        arms=({"name": "a", "share": 50, "value": False},),
+        ramp=Ramp(started_ms=5, steps=(Step(5.0, 1.0, True), Step(10.0, 2.0)), approved_ms=(7,), halted_ms=9),
+        description="text",
+    )
+    document = Document().with_flags({"use_ema": flag}, "ann", 1)
+    assert Document.parsed(json.loads(document.model_dump_json())) == document
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"flags": {"audit": {"default": True, "percentage": 101}}}, "flag 'audit', field `percentage`: Input should"),
+        ({"flags": {"audit": {"default": True, "percent": 1}}}, "flag 'audit', field `percent`: no such field"),
+        ({"flags": {"audit": {}}}, "flag 'audit', field `default`: Field required"),
+        (
+            {"flags": {"audit": {"default": True, "ramp": {"started_ms": 0, "steps": [[1, -1]]}}}},
+            "flag 'audit', field `ramp.steps.0.1`",
+        ),
+        (
+            {"flags": {"audit": {"default": True, "arms": [{"name": "a", "share": 70}, {"name": "b", "share": 70}]}}},
+            "flag 'audit': field `arms`: the shares",
+        ),
+        (
+            {
+                "flags": {
+                    "audit": {"default": True, "percentage": 50, "ramp": {"started_ms": 0, "steps": [[25, 1]]}},
+                }
+            },
+            "flag 'audit': field `ramp`: the first step is below the present 50 %",
+        ),
+        ({"flags": {"Audit": {"default": True}}}, "flag 'Audit': String should match"),
+        (
+            {"flags": {"symbol_rate_limit": {"default": True, "owners": {"desk": True}}}},
+            "flag 'symbol_rate_limit', field `owners`: it goes by symbol",
+        ),
+        ({"version": 2}, "field `version`"),
+        ({"revision": -1}, "field `revision`"),
+        ({"flag": {}}, "field `flag`: no such field"),
+        ([], "should be a valid dictionary"),
+    ],
+)
+def test_a_wrong_document_is_refused_with_flag_and_field(content: Any, words: str) -> None:
+    """The first fault, in words."""
+    with pytest.raises(TickflagError) as error:
+        Document.parsed(content)
+    assert words in str(error.value)
+
+
+def test_a_wrong_change_names_the_flag() -> None:
+    """Where only the flag's own fields are at hand; other errors pass."""
+    with (
+        pytest.raises(TickflagError, match=r"^flag 'audit', field `percentage`: .*less than or equal to 100"),
+        explained("audit"),
+    ):
+        _flag().changed(percentage=101)
+    with pytest.raises(KeyError), explained("audit"):
+        raise KeyError
+
+
+def test_a_ramp_sets_the_percentage() -> None:
+    """From its first step on; until then, and after it is taken away, the one before counts."""
+    ramp = Ramp(started_ms=1_000, steps=(Step(25.0, 10.0), Step(50.0, 0.0)))
+    flag = _flag(percentage=10.0, force={"rsi": True}, ramp=ramp, description="text")
+    assert [flag.percentage_at(time) for time in (999, 1_000, 11_000)] == [10.0, 25.0, 50.0]
+    assert flag.rule_at(1_000).model_dump(exclude_defaults=True) == {
+        "default": True,
+        "percentage": 25.0,
+        "force": {"rsi": True},
+    }
+    back = flag.changed(ramp=None)
+    assert back.stage(11_000) is None
+    assert back.percentage_at(11_000) == 10.0

@@ -1,0 +1,90 @@
+"""The OpenFeature provider, asked through its client."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("openfeature", reason="needs openfeature-sdk: pip install 'tickflag[flags]'")
+
+from openfeature import api
+from openfeature.client import OpenFeatureClient
+from openfeature.evaluation_context import EvaluationContext
+from openfeature.exception import ErrorCode
+from openfeature.flag_evaluation import Reason
+
+from common.flags import Arm, Rule
+from common.flags.provider import FlagProvider
+
+RULES = {
+    "killed": Rule(default=True, killed=True),
+    "forced": Rule(default=False, force={"rsi": True}),
+    "owned": Rule(default=False, owners={"desk": True}),
+    "shared": Rule(default=False, percentage=30.0),
+    "armed": Rule(
+        default=False, percentage=90.0, arms=(Arm(name="a", share=50.0), Arm(name="b", share=50.0, value=False))
+    ),
+    "all": Rule(default=False, percentage=100.0),
+    "plain": Rule(default=True),
+}
+
+
+@pytest.fixture
+def client() -> Iterator[OpenFeatureClient]:
+    api.set_provider(FlagProvider(lambda: RULES), "tickflag")
+    yield api.get_client("tickflag")
+    api.clear_providers()
+
+
+def _context(trader: str | None, owner: Any = None) -> EvaluationContext:
+    return EvaluationContext(trader, {} if owner is None else {"owner": owner})
+
+
+@pytest.mark.parametrize("flag", RULES)
+def test_it_serves_what_the_rules_decide(client: OpenFeatureClient, flag: str) -> None:
+    """Value, variant and bucket, for many traders, with the right default or the wrong one."""
+    for number in range(100):
+        trader = f"trader-{number}"
+        decision = RULES[flag].decide(flag, trader, "desk")
+        details = client.get_boolean_details(flag, not decision.value, _context(trader, "desk"))
+        assert details.value is decision.value
+        assert details.error_code is None
+        assert details.variant == (decision.arm or ("on" if decision.value else "off"))
+        assert details.flag_metadata.get("bucket") == decision.bucket
+
+
+@pytest.mark.parametrize(
+    ("flag", "trader", "owner", "reason"),
+    [
+        ("killed", "rsi", None, Reason.DISABLED),
+        ("forced", "rsi", None, Reason.TARGETING_MATCH),
+        ("owned", "rsi", "desk", Reason.TARGETING_MATCH),
+        ("owned", "rsi", 5, Reason.DEFAULT),
+        ("shared", "rsi", None, Reason.SPLIT),
+        ("all", None, None, Reason.SPLIT),
+        ("plain", None, None, Reason.DEFAULT),
+    ],
+)
+def test_reasons(client: OpenFeatureClient, flag: str, trader: str | None, owner: Any, reason: Reason) -> None:
+    """In OpenFeature's words."""
+    assert client.get_boolean_details(flag, False, _context(trader, owner)).reason == reason
+
+
+def test_errors(client: OpenFeatureClient) -> None:
+    """The caller's default, with the code that says why."""
+    details = client.get_boolean_details("nothing", True)
+    assert (details.value, details.error_code) == (True, ErrorCode.FLAG_NOT_FOUND)
+    details = client.get_boolean_details("shared", True)
+    assert (details.value, details.error_code) == (True, ErrorCode.TARGETING_KEY_MISSING)
+    for found in (
+        client.get_string_details("plain", "x"),
+        client.get_integer_details("plain", 5),
+        client.get_float_details("plain", 5.0),
+        client.get_object_details("plain", {}),
+    ):
+        assert found.error_code == ErrorCode.TYPE_MISMATCH
+
+
+def test_it_has_a_name(client: OpenFeatureClient) -> None:
+    """Which tools show."""
+    assert client.provider.get_metadata().name == "tickflag"
