@@ -144,7 +144,7 @@ def kernels(settings: Settings, runtime: Runtime) -> Findings:
 
 def plugins(settings: Settings, runtime: Runtime) -> Findings:
     path = settings.trader.plugins
-    files = [file for file in path.glob("*.py") if not file.name.startswith(("_", "."))]
+    files = [file for file in path.glob("*.py") if not file.name.startswith(("_", ".", "test_"))]
     if files:
         yield Finding("plugins", "ok", f"{len(files)} trader files in {path.resolve()}")
     else:

@@ -29,9 +29,11 @@ COMMANDS = {
     "logs": "Show what a trader wrote.",
     "segment": "Look at the segment, swap, clean up after a crash.",
     "synthetic": "Steer the synthetic market.",
+    "new-trader": "Write a trader to begin with, and its test.",
+    "check": "Check a trader on a generated market.",
     "replay": "Run traders over recordings.",
-    "doctor": "Check this machine and the running engine.",
     "import": "Make a recording of CSV files.",
+    "doctor": "Check this machine and the running engine.",
     "show-config": "Show every setting, its value and where that comes from.",
 }
 _MODULES = {"matches": "traders"}

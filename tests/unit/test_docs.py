@@ -18,11 +18,14 @@ from common.client import Live, save_recording
 from common.layout import TICKER, plan
 from common.lifecycle import EXIT_ALREADY_RUNNING, EXIT_FAILED
 from common.messages import Heartbeat, RosterEntry
-from common.runtime import Runtime
+from common.runtime import JOURNAL, Runtime
 from common.settings import NOT_SETTINGS
 from common.traderapi import CANDLE_COLUMNS, Candles, Market, Symbol, Trader, hooks, indicators
 from services.cli.group import tickflag
 from services.replay.engine import Summary
+from services.testing.cost import Cost
+from services.testing.market import ManualMarket
+from services.testing.trader import Step
 from tests.support.markdown import anchors, code, code_blocks, links, plain, section, sections
 from tests.support.pages import PAGES, README, ROOT, page, shown
 from tests.support.reference import INSTANCE, ROOT_DEFAULT, all_settings, unit
@@ -190,6 +193,22 @@ def test_every_view_is_documented() -> None:
     assert all(f"`candles.{name}`" in TRADERS for name in _public(Candles) - {*columns, "column", "of"})
 
 
+def test_what_traders_are_tested_with_is_documented() -> None:
+    """The tables have what the fixtures give, the checks, and the parts of the cost."""
+    rows = section(TRADERS, "Test it").rows
+    markets = {plain(row["Of `market`"]).partition("(")[0] for row in rows if "Of `market`" in row}
+    assert markets == (_public(ManualMarket) | {"segment", "time_ns"}) - {"close"}
+    step = next(row["Gives"] for row in rows if row.get("Of the trader") == "`step()`")
+    assert set(code(step)) == {field.name for field in fields(Step)}
+    rows = section(page("commands.md"), "tickflag check").rows
+    costs = [plain(row["Part of `cost`"]) for row in rows if "Part of `cost`" in row]
+    assert costs == [field.name for field in fields(Cost)]
+    checks = {plain(row["Check"]) for row in section(TRADERS, "Check it").rows}
+    source = "".join(path.read_text() for path in (ROOT / "services" / "testing").glob("*.py"))
+    found = re.findall(r'Finding\(\s*"(\w+)",\s*"fail"', source)
+    assert checks == set(found)
+
+
 def test_every_indicator_is_documented() -> None:
     """The table has each with its arguments, in the order of the code."""
     rows = [row for row in section(page("indicators.md"), "Indicators").rows if "Function" in row]
@@ -239,4 +258,4 @@ def test_the_runtime_folder_is_as_described() -> None:
     runtime = Runtime(Path("/r"), "i")
     named = [name for row in section(page("operations.md"), "The runtime folder").rows for name in code(row["File"])]
     locks = {runtime.lock_path(role).name for role in ("feed", "collector", "trader")}
-    assert {runtime.pointer.name, runtime.journal.name, *locks} <= set(named)
+    assert {runtime.pointer.name, JOURNAL, *locks} <= set(named)

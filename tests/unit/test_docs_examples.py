@@ -3,24 +3,31 @@
 import ast
 import json
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from common.errors import PluginError
 from common.log import configure
 from common.settings import load
+from services.cli.group import tickflag
 from services.feed.recordings import open_recording
 from services.feed.sources.base import Source, Venue
 from services.replay.engine import Replay
+from services.testing.check import Check
 from services.trader.plugin import load_plugin
 from tests.support.folders import runtime_folder
 from tests.support.markdown import code, code_blocks, section, sections
 from tests.support.markets import open_market
-from tests.support.pages import PAGES, README, ROOT, page, shown
+from tests.support.pages import DOCS, PAGES, README, ROOT, page, shown
 from tests.support.reference import all_settings
 
 SECOND = 1_000_000_000
@@ -84,6 +91,42 @@ def test_example_traders_run(text: str, tmp_path: Path, recording: Path) -> None
     faults, signals = _replayed(text, tmp_path, recording)
     assert faults == []
     assert signals > 0
+
+
+def test_the_way_from_a_name_to_a_replay(
+    tmp_path: Path, recording: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The trader page's commands for a new trader work as they stand, one after another."""
+    (lines,) = [block for block in code_blocks(page("writing-a-trader.md"), "sh") if "new-trader" in block]
+    shutil.copy(recording, tmp_path / "recording.parquet")  # what a file is, its content tells
+    monkeypatch.chdir(tmp_path)
+    for line in lines.splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "tickflag"
+        result = CliRunner().invoke(tickflag, arguments)
+        assert result.exit_code == 0, result.output
+    assert (tmp_path / "plugins" / "test_near_high.py").is_file()
+
+
+def test_the_example_test_passes(tmp_path: Path) -> None:
+    """The trader page's test passes, of the trader on that page that it is for, which is found to be sound."""
+    (test,) = [block for block in code_blocks(page("writing-a-trader.md"), "python") if "def test_" in block]
+    (trader,) = [block for block in _traders(DOCS / "writing-a-trader.md") if 'name="near-high"' in block]
+    (tmp_path / "near_high.py").write_text(trader)
+    (tmp_path / "test_near_high.py").write_text(test)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_example_traders_are_sound(text: str, tmp_path: Path) -> None:
+    """`tickflag check` finds no fault with a trader of the documents."""
+    if "import talib" in text:
+        pytest.importorskip("talib", reason="TA-Lib is not installed")
+    (tmp_path / "example.py").write_text(text)
+    findings = list(Check(load(), tmp_path / "example.py", {}).answers())
+    assert [finding for finding in findings if finding.level == "fail"] == []
 
 
 def test_the_first_trader_takes_at_most_twenty_lines() -> None:

@@ -16,7 +16,7 @@ LAYERS = (
     {"bitset", "codec", "flags", "recordings", "runtime", "traderapi"},
     {"segment", "sockets"},
     {"requests", "rows", "settings", "swap", "symbols"},
-    {"follower", "lifecycle"},
+    {"follower", "intake", "lifecycle"},
     {"client"},
 )
 """Modules and packages of `common`. An import goes to a layer further up in this list."""
@@ -24,7 +24,8 @@ LAYERS = (
 MAY_USE_SERVICES = {
     # composes the cores of the others, without their sockets and processes
     "replay": ("services.feed", "services.trader", "services.collector"),
-    "cli": ("services.replay", "services.feed.recordings", "services.trader.plugin"),
+    "testing": ("services.feed", "services.trader", "services.collector", "services.replay"),
+    "cli": ("services.replay", "services.testing", "services.feed.recordings", "services.trader.plugin"),
 }
 
 

@@ -1,0 +1,207 @@
+"""Sample: a generated market to check a trader with, as a list of moments that any number of ManualMarkets can play.
+
+It has quiet and busy phases, shocks, young symbols, gaps between candles, one-sided quotes, symbols without a trade, a
+delisting, closing candles, and stretches in which nothing but time or one symbol moves. The same seed gives the same.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from common.segment import interval_seconds
+from common.traderapi import Trader
+from services.testing.market import ManualMarket
+from services.trader.watchlist import WatchList
+
+COMMON_NAMES = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "LINKBTC", "PEPEUSDC")
+WATCHED, OTHERS = 24, 8  # symbols
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A call of ManualMarket: `tick`, `candles` or `delist` of a symbol."""
+
+    call: str
+    symbol: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def apply(self, market: ManualMarket) -> None:
+        getattr(market, self.call)(self.symbol, **self.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """After `after_s` seconds these changes come, and the traders have their turn."""
+
+    after_s: float
+    changes: tuple[Change, ...]
+
+
+Sample = Sequence[Moment]
+
+
+def sample(trader: Trader, seed: int) -> list[Moment]:
+    """A market in which a trader with this declaration has something to do."""
+    return list(_Generator(trader, seed).moments())
+
+
+def without(moments: Sample, symbols: Collection[str]) -> list[Moment]:
+    """The same without these symbols."""
+    return [
+        replace(moment, changes=tuple(change for change in moment.changes if change.symbol not in symbols))
+        for moment in moments
+    ]
+
+
+def otherwise(moments: Sample, symbols: Collection[str]) -> list[Moment]:
+    """The same, but these symbols, while they change at the same moments, are worth something else."""
+    rng = np.random.default_rng(1)
+
+    def changed(change: Change) -> Change:
+        if change.symbol not in symbols:
+            return change
+        factor = float(rng.uniform(0.3, 3.0))
+        arguments = {
+            name: value * factor if isinstance(value, float | np.ndarray) else value
+            for name, value in change.arguments.items()
+        }
+        return replace(change, arguments=arguments)
+
+    return [replace(moment, changes=tuple(map(changed, moment.changes))) for moment in moments]
+
+
+def symbols_of(moments: Sample) -> list[str]:
+    """In the order of their first change."""
+    return list(dict.fromkeys(change.symbol for moment in moments for change in moment.changes))
+
+
+def watched_symbols(trader: Trader, count: int) -> list[str]:
+    """Names that the trader's watch list takes, at most `count`; references come first."""
+    watch = WatchList(trader.watch, trader.exclude, 0)
+    plain = list(COMMON_NAMES) + [f"S{number:02}USDT" for number in range(count)]
+    patterns = [name for pattern in trader.watch for name in _examples(pattern, count)]
+    names = dict.fromkeys((*plain, *patterns))
+    wanted = [name for name in names if watch.wants(name)]
+    # Where patterns are narrow, names made from them are all there is; take from both.
+    return list(dict.fromkeys((*trader.references, *wanted)))[:count]
+
+
+def _examples(pattern: str, count: int) -> Iterator[str]:
+    """Names that a pattern of `*`, `?` and `[abc]` takes, each of them different where it leaves room."""
+    for number in range(count):
+        name, at = "", 0
+        while at < len(pattern):
+            end = pattern.find("]", at + 2) if pattern[at] == "[" else -1
+            if end > 0:
+                name += _one_of(pattern[at + 1 : end], number)
+                at = end
+            else:
+                name += {"*": f"X{number}" if number else "", "?": chr(ord("A") + number % 26)}.get(
+                    pattern[at], pattern[at]
+                )
+            at += 1
+        if 0 < len(name) < 48:
+            yield name
+
+
+def _one_of(letters: str, number: int) -> str:
+    if letters[0] != "!":
+        return letters[number % len(letters)]
+    return next((letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" if letter not in letters[1:]), "_")
+
+
+class _Generator:
+    """Walks prices and lays out the moments."""
+
+    def __init__(self, trader: Trader, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        watched = watched_symbols(trader, WATCHED)
+        others = [f"OTHER{number}" for number in range(OTHERS)]
+        self._symbols = [name for pair in zip(watched, others, strict=False) for name in pair]
+        self._symbols += [name for name in (*watched, *others) if name not in self._symbols]
+        self._references = set(trader.references)
+        intervals = {name for name in (trader.candles, trader.channel) if name not in (None, "ticker")}
+        self._intervals = sorted((str(name) for name in intervals), key=interval_seconds)
+        self._look_back = trader.look_back
+        self._length_s = interval_seconds(self._intervals[0]) if self._intervals else 60
+        count = len(self._symbols)
+        self._price = dict(zip(self._symbols, 10.0 ** self._rng.uniform(-2.0, 4.5, count), strict=True))
+        self._step = dict(zip(self._symbols, 10.0 ** self._rng.uniform(-4.5, -1.8, count), strict=True))
+        self._drift = dict(zip(self._symbols, self._rng.choice((-0.8, 0.0, 0.0, 0.8), count), strict=True))
+        self._live = list(self._symbols)
+
+    def moments(self) -> Iterator[Moment]:
+        late = [name for name in self._symbols[::8] if name not in self._references]  # listed while it runs
+        first = [name for name in self._symbols if name not in late]
+        yield Moment(0.0, tuple(self._history(first)))
+        self._live = first
+        yield Moment(0.01, tuple(self._tick(name) for name in first))
+        yield from self._phase(24, lambda: self._rng.uniform(0.2, 3.0), 2)
+        yield from self._phase(16, lambda: 0.1, len(first) * 2 // 3)
+        self._live = self._symbols
+        yield Moment(1.0, tuple(self._tick(name) for name in late))
+        yield from self._phase(30, lambda: self._length_s * 0.4, len(first) // 3)
+        # One symbol at a time, while time stands still.
+        yield from (Moment(0.0, (self._tick(name),)) for name in self._some(7))
+        # Hardly anything but time moves.
+        for after_s in (0.5, 4.0, 20.0, 70.0, 400.0, 2_000.0, 5.0, 9_000.0, 1.0, 40_000.0, 86_400.0, 3.0):
+            yield Moment(after_s, (self._tick(self._symbols[-1]),))
+        gone = next((name for name in reversed(first) if name not in self._references), None)
+        if gone is not None:
+            yield Moment(0.2, (Change("delist", gone),))
+            self._live = [name for name in self._symbols if name != gone]
+        for _ in range(2):
+            yield from self._phase(6, lambda: 0.1, len(first) * 2 // 3)
+            yield from self._phase(12, lambda: self._length_s * 0.7, len(first) // 4)
+            yield from self._phase(9, lambda: self._rng.uniform(1.0, 30.0), 1)
+
+    def _history(self, names: Sequence[str]) -> Iterator[Change]:
+        for number, name in enumerate(names):
+            for interval in self._intervals:
+                young = number % 6 == 5 and name not in self._references
+                count = int(self._rng.integers(1, 4)) if young else self._look_back + int(self._rng.integers(2, 9))
+                steps = self._rng.normal(self._drift[name] * 0.5, 1.0, count) * self._step[name]
+                close = self._price[name] * np.exp(np.cumsum(steps))
+                opens = np.concatenate(([self._price[name]], close[:-1]))
+                wick = np.exp(np.abs(self._rng.normal(0.0, self._step[name], count)))
+                yield Change(
+                    "candles",
+                    name,
+                    {
+                        "interval": interval, "close": close, "open": opens,
+                        "high": np.maximum(opens, close) * wick, "low": np.minimum(opens, close) / wick,
+                        "volume": self._rng.lognormal(2.0, 0.5, count),
+                    },
+                )  # fmt: skip
+                self._price[name] = float(close[-1])
+
+    def _phase(self, count: int, after_s: Callable[[], float], symbols: int) -> Iterator[Moment]:
+        for _ in range(count):
+            yield Moment(float(after_s()), tuple(self._tick(name) for name in self._some(symbols)))
+
+    def _some(self, count: int) -> list[str]:
+        chosen = self._rng.choice(len(self._live), min(max(count, 1), len(self._live)), replace=False)
+        return [self._live[place] for place in chosen]
+
+    def _tick(self, name: str) -> Change:
+        """The next price of a symbol, with what is told of it."""
+        rng, step = self._rng, self._step[name]
+        shock = float(rng.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.02, -0.03, 0.1)))
+        self._price[name] *= math.exp(float(rng.normal(self._drift[name], 1.0)) * step + shock)
+        price = self._price[name] = min(max(self._price[name], 1e-4), 1e6)
+        half = float(rng.choice((0.00005, 0.0003, 0.002, 0.01))) * price
+        kind = (self._symbols.index(name) + 3) % 10
+        known: dict[str, float] = {"bid": price - half, "ask": price + half, "bid_size": float(rng.lognormal(1.0, 1.0))}
+        known["ask_size"] = float(rng.lognormal(1.0, 1.0))
+        if kind == 0 and name not in self._references:  # nobody sells
+            del known["ask"], known["ask_size"]
+        if not (kind == 1 and name not in self._references):  # the others trade, too
+            known |= {"last": price, "size": float(rng.lognormal(1.0, 1.0) * rng.choice((1.0, 1.0, 1.0, 40.0)))}
+        if kind >= 6:
+            opened = price / (1.0 + float(rng.normal(0.01, 0.05)))
+            known |= {"open_24h": opened, "high_24h": max(price, opened) * (1.0 + 0.02 * float(rng.random()))}
+            known |= {"low_24h": min(price, opened) * 0.98, "volume_24h": float(rng.lognormal(8.0, 2.0))}
+        return Change("tick", name, known)
