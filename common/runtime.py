@@ -17,6 +17,7 @@ from common.errors import AlreadyRunning, TickflagError
 MAX_SOCKET_PATH_BYTES = 103  # the least any supported system allows, macOS
 POINTER = "current"
 SEGMENT_SUFFIX = ".seg"
+JOURNAL = "journal.sqlite"
 _LONGEST_SOCKET = len("/collector-commands")
 _LOOKS = 1_000  # at least 1 s, where a look takes microseconds
 
@@ -26,6 +27,17 @@ def default_root() -> Path:
     shared = Path("/dev/shm")
     base = shared if sys.platform == "linux" and shared.is_dir() else Path(tempfile.gettempdir())
     return base / f"tickflag-{os.getuid()}"
+
+
+def state_root() -> Path | None:
+    """`$XDG_STATE_HOME/tickflag`, else `~/.local/state/tickflag`; None for a user without a home folder.
+
+    What lies there outlives a reboot.
+    """
+    for base in (os.environ.get("XDG_STATE_HOME", ""), os.path.expanduser("~/.local/state")):
+        if os.path.isabs(base):  # others are to be ignored, says the specification of these folders
+            return Path(base) / "tickflag"
+    return None
 
 
 class Runtime:
@@ -67,10 +79,6 @@ class Runtime:
     @property
     def logs(self) -> Path:
         return self.folder / "logs"
-
-    @property
-    def journal(self) -> Path:
-        return self.folder / "journal.sqlite"
 
     def segments(self) -> list[Path]:
         """Every segment file, of whatever age."""

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from common.errors import TickflagError
 from common.layout import MAX_CAPACITY, MAX_INTERVALS
-from common.runtime import Runtime, default_root
+from common.runtime import JOURNAL, Runtime, default_root, state_root
 from common.segment import interval_seconds
 
 PREFIX = "TICKFLAG_"
@@ -38,7 +38,7 @@ class Block(BaseModel):
 
 class RuntimeBlock(Block):
     root: Path = Field(default_factory=default_root)
-    """Folder below which each instance has its segment, sockets, locks, logs and journal."""
+    """Folder below which each instance has its segment, sockets, locks and logs; where it is set, the journal too."""
 
 
 class LogBlock(Block):
@@ -151,6 +151,8 @@ class TraderTable(Block):
 
 
 class CollectorBlock(Block):
+    journal: str = ""
+    """File of the journal; else below a `runtime.root` that is set, or in the user's state folder."""
     journal_keep: int = Field(1_000_000, ge=1)
     """Signals kept in the journal."""
     heartbeat_ms: Annotated[float, Field(ge=10, le=60_000)] = 500.0
@@ -217,6 +219,14 @@ class Settings(BaseSettings):
     def runtime_folder(self) -> Runtime:
         """The instance's runtime folder."""
         return Runtime(self.runtime.root, self.instance)
+
+    def journal_path(self) -> Path:
+        """The journal's file. Whoever sets `runtime.root` finds all of an instance there."""
+        if self.collector.journal:
+            return Path(self.collector.journal)
+        state = None if "root" in self.runtime.model_fields_set else state_root()
+        folder = self.runtime_folder().folder if state is None else state / self.instance
+        return folder / JOURNAL
 
     @property
     def intervals_s(self) -> tuple[int, ...]:

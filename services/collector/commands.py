@@ -65,6 +65,7 @@ class Commands:
             "last_seq": self._journal.last_seq,
             "first_seq": self._journal.first_seq,
             "state_version": self._control.version,
+            "journal": str(self._journal.path),
             "journal_bytes": self._journal.size_bytes,
         }
         return {"collector": collector, "traders": self._trader_list()}

@@ -9,7 +9,7 @@ import zmq
 from common import sockets
 from common.clock import Clock, SystemClock
 from common.codec import decode, decode_as, encode, encode_signals
-from common.errors import MessageError
+from common.errors import MessageError, TickflagError
 from common.lifecycle import Stop
 from common.log import Logger
 from common.messages import Delta, Heartbeat, Reply, Request, Roster, Snapshot
@@ -38,12 +38,21 @@ _RESULTS = (Delta, Heartbeat, Snapshot, Roster)  # the most frequent first
 def run(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
     """Serve until `stop` is requested. Raises TickflagError where the journal cannot be used."""
     with (
-        Journal(runtime.journal, settings.collector.journal_keep) as journal,
+        _journal(settings) as journal,
         sockets.Context() as context,
         Collector(settings, runtime, log, SystemClock(), journal, context) as collector,
     ):
         gc.freeze()  # what is loaded by now stays: a collection that looks at it holds up results for milliseconds
         serve(collector, stop)
+
+
+def _journal(settings: Settings) -> Journal:
+    path = settings.journal_path()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise TickflagError(f"journal {path}: {error.filename}: {error.strerror}: set `collector.journal`") from None
+    return Journal(path, settings.collector.journal_keep)
 
 
 def serve(collector: "Collector", stop: Stop) -> None:

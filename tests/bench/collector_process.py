@@ -36,7 +36,7 @@ class TimedJournal(Journal):
 
 def main(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
     """As `services.collector.service.run`, with the journal in its place."""
-    journal = TimedJournal(runtime.journal, settings.collector.journal_keep)
+    journal = TimedJournal(settings.journal_path(), settings.collector.journal_keep)
     with (
         journal,
         sockets.Context() as context,

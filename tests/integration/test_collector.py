@@ -3,13 +3,16 @@
 import ast
 import random
 import signal
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from common.runtime import JOURNAL
 from tests.support.collector_site import ROOT, WITHIN_S, Site, Worker
 from tests.support.fake_trader import FakeTrader, roster
 from tests.support.folders import runtime_folder
@@ -162,13 +165,29 @@ def test_damaged_journal_is_a_clear_refusal(site: Site) -> None:
     """Exit status 1 and one line with the file's name and what to do."""
     site.ask("status")
     site.end(signal.SIGTERM)
-    site.runtime.journal.write_bytes(b"no database at all, but something" * 1_000)
+    journal = site.runtime.folder / JOURNAL
+    journal.write_bytes(b"no database at all, but something" * 1_000)
     process = site.start()
     _, err = process.communicate(timeout=WITHIN_S)
     assert process.returncode == 1
     assert err.count("\n") == 1
-    assert str(site.runtime.journal) in err
+    assert str(journal) in err
     assert "move it" in err
+
+
+def test_the_journal_lies_where_it_is_said(site: Site, tmp_path: Path) -> None:
+    """Its folder is made; where that cannot be, one line names the setting. Others may not look into it."""
+    path = tmp_path / "state" / "here" / "signals.sqlite"
+    site.end(signal.SIGTERM)
+    site.start(TICKFLAG_COLLECTOR__JOURNAL=str(path))
+    assert site.ask("status")["collector"]["journal"] == str(path)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    site.end(signal.SIGTERM)
+    process = site.start(TICKFLAG_COLLECTOR__JOURNAL=str(path / "below" / "signals.sqlite"))
+    _, err = process.communicate(timeout=WITHIN_S)
+    assert process.returncode == 1
+    below = path / "below"
+    assert err == f"collector: journal {below}/signals.sqlite: {below}: Not a directory: set `collector.journal`\n"
 
 
 def test_collector_stays_light() -> None:

@@ -11,8 +11,8 @@ from .conftest import Answers, Run, trader_line
 
 JOURNAL = [
     {
-        "seq": n, "trader": "ab"[n % 2], "symbol": f"S{n}", "event": "entered", "score": n / 4, "time_ms": n, "cycle": n,
-        "note": "RSI\n\x1b[2J low" if n == 49 else "",
+        "seq": n, "trader": "ab"[n % 2], "symbol": f"S{n}", "event": "entered", "score": n / 4, "time_ms": n,
+        "cycle": n, "note": "RSI\n\x1b[2J low" if n == 49 else "",
     }
     for n in range(1, 51)
 ]  # fmt: skip

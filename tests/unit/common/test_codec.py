@@ -19,7 +19,9 @@ from tests.support.messages import MESSAGES, any_message, messages
 EVENT = SwapEvent(
     channel="ticker", generation=1, cycle=2, buffer="A", segment="1.seg", flagged=3, symbols=4, oldest_ns=5, time_ns=6
 )
-DELTA = Delta(trader="t", incarnation=1, seq=2, cycle=3, time_ms=4, entered={"BTC": 1.5}, left=["ETH"], notes={"BTC": "up"})
+DELTA = Delta(
+    trader="t", incarnation=1, seq=2, cycle=3, time_ms=4, entered={"BTC": 1.5}, left=["ETH"], notes={"BTC": "up"}
+)
 
 
 def _refused(frame: bytes, decoder: Callable[[bytes], Any] = decode) -> str:

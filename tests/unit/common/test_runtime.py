@@ -15,7 +15,7 @@ import pytest
 from common import runtime as module
 from common import sockets
 from common.errors import AlreadyRunning, TickflagError
-from common.runtime import MAX_SOCKET_PATH_BYTES, Role, Runtime, default_root
+from common.runtime import MAX_SOCKET_PATH_BYTES, Role, Runtime, default_root, state_root
 
 ROOT = Path(module.__file__).parent.parent
 
@@ -84,11 +84,27 @@ def test_every_socket_path_is_short_enough() -> None:
 def test_naming_touches_nothing(tmp_path: Path) -> None:
     """Creating a Runtime makes no folder; everything it names lies in its one folder."""
     runtime = Runtime(tmp_path / "r", "main")
-    names = [runtime.pointer, runtime.logs, runtime.journal, runtime.lock_path("feed")]
+    names = [runtime.pointer, runtime.logs, runtime.lock_path("feed")]
     assert {path.parent for path in names} == {tmp_path / "r" / "main"}
     assert runtime.socket("feed-events") == f"ipc://{tmp_path}/r/main/feed-events"
     assert runtime.segments() == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "home", "expected"),
+    [
+        ("/state", "/home/me", Path("/state/tickflag")),
+        ("", "/home/me", Path("/home/me/.local/state/tickflag")),
+        ("not/absolute", "/home/me", Path("/home/me/.local/state/tickflag")),
+        ("", "nowhere", None),
+    ],
+)
+def test_the_state_folder(variable: str, home: str, expected: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the variable says, where that is a full path; else below the home folder, where there is one."""
+    monkeypatch.setenv("XDG_STATE_HOME", variable)
+    monkeypatch.setenv("HOME", home)
+    assert state_root() == expected
 
 
 def test_folders_made_are_their_owners_only(tmp_path: Path) -> None:

@@ -214,6 +214,21 @@ def test_settings_do_not_change() -> None:
         settings.feed.source = "other"
 
 
+def test_where_the_journal_lies(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the state folder, by instance; with a root that is set, also to the default, below that; or where it is said."""
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert load(instance="two").journal_path() == Path("/state/tickflag/two/journal.sqlite")
+    monkeypatch.setenv("TICKFLAG_RUNTIME__ROOT", str(default_root()))
+    assert load().journal_path() == default_root() / "main" / "journal.sqlite"
+    assert load(collector={"journal": "here.sqlite"}).journal_path() == Path("here.sqlite")
+
+
+def test_without_a_state_folder_the_journal_lies_in_the_runtime_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without a home has none."""
+    monkeypatch.setattr("common.settings.state_root", lambda: None)
+    assert load().journal_path() == default_root() / "main" / "journal.sqlite"
+
+
 def test_values_of_files_come_as_a_whole() -> None:
     """The source of files answers for all fields at once."""
     with pytest.raises(NotImplementedError):
