@@ -214,8 +214,8 @@ def test_settings_do_not_change() -> None:
         settings.feed.source = "other"
 
 
-def test_where_the_journal_lies(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the state folder, by instance; with a root that is set, also to the default, below that; or where it is said."""
+def test_where_the_journal_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the state folder, by instance; below a root that is set, also where that is the default; or as it is said."""
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     assert load(instance="two").journal_path() == Path("/state/tickflag/two/journal.sqlite")
     monkeypatch.setenv("TICKFLAG_RUNTIME__ROOT", str(default_root()))
