@@ -3,13 +3,14 @@
 Hooks are called directly: pluggy checks them here, but its dispatch costs more than a small trader's whole evaluation.
 """
 
+import contextlib
 import hashlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.machinery import SourceFileLoader
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -145,9 +146,18 @@ def content_version(content: bytes) -> str:
 
 def _from_package(entry: EntryPoint, label: str) -> tuple[object, str]:
     try:
-        return entry.load(), entry.dist.version if entry.dist is not None else ""
+        return entry.load(), _package_version(entry)
     except BaseException as error:  # as above
         raise PluginError(f"{label}: does not import: {type(error).__name__}: {error}") from error
+
+
+def _package_version(entry: EntryPoint) -> str:
+    """Of the package that brings it; empty where that does not say. An entry point forgets its package on its way."""
+    with contextlib.suppress(Exception):  # another package may be malformed
+        for one in entry_points(group=entry.group, name=entry.name, value=entry.value):
+            if one.dist is not None:
+                return one.dist.version
+    return ""
 
 
 def _helpers(folder: Path) -> tuple[Path, ...]:
