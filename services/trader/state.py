@@ -67,12 +67,12 @@ class StateStore:
         self._after[new] = self._work[new]
 
     def saved(self, seen: Versions) -> dict[str, tuple[int, bytes, bytes]]:
-        """Symbol -> version seen last, numbers before and after it, for `restore` in a successor's store."""
-        slots = np.flatnonzero(seen[: len(self._names)])
-        return {
-            self._names[slot]: (int(seen[slot]), self._before[slot].tobytes(), self._after[slot].tobytes())
-            for slot in slots
-        }
+        """Symbol -> version seen last (0: not in this generation), numbers before and after it, for `restore` in a
+        successor's store."""
+        saved = {name: (0, before.tobytes(), after.tobytes()) for name, (before, after) in self._carried.items()}
+        for slot, name in enumerate(self._names):
+            saved[name] = (int(seen[slot]), self._before[slot].tobytes(), self._after[slot].tobytes())
+        return saved
 
     def restore(self, numbers: Mapping[str, tuple[int, bytes, bytes]]) -> None:
         """Begin with what a predecessor of the same `kind` saved. Before the first generation."""

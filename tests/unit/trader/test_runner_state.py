@@ -10,6 +10,7 @@ from common.segment import Segment
 from common.traderapi import Market as Shown
 from common.traderapi import Symbol
 from services.feed.market import Market
+from services.trader.state import StateStore
 from tests.support.markets import NOON, SECOND, open_market, swap, tick_batch
 from tests.support.seats import Seat, per_symbol, vectorised
 
@@ -167,3 +168,24 @@ def test_a_runner_to_which_no_numbers_are_given_has_its_own(market: Market, segm
         _trade(market, 3)
         seat.step()
     assert seat.matches.scores() == {"S3": 2.0}
+
+
+def test_a_successor_gets_numbers_that_wait_for_their_symbols(runtime: Runtime, market: Market, seat: Seat) -> None:
+    """Taking over when a generation has just begun, it knows those of symbols not yet seen in it, named or not."""
+    _trade(market, 3, 4)
+    seat.step()
+    with open_market(runtime) as other, Segment.attach(other.segment.path) as segment:
+        other.slot("S4")
+        seat.move(segment)
+        _trade(other, other.slot("X"))
+        seat.step()
+        assert seat.state is not None
+        saved = seat.state.saved(seat.runner.seen)
+        assert {name: numbers[0] for name, numbers in saved.items() if name in ("S3", "S4")} == {"S3": 0, "S4": 0}
+        seat.state = StateStore(COUNT["state"])
+        seat.state.restore(saved)
+        seat.move(segment)
+        seat.runner.resume({name: numbers[0] for name, numbers in saved.items()})
+        _trade(other, other.slot("S4"), other.slot("S3"))
+        seat.step()
+        assert seat.matches.scores() == {"S3": 2.0, "S4": 2.0, "X": 1.0}
