@@ -220,13 +220,14 @@ class Settings(BaseSettings):
         """The instance's runtime folder."""
         return Runtime(self.runtime.root, self.instance)
 
-    def journal_path(self) -> Path:
-        """The journal's file. Whoever sets `runtime.root` finds all of an instance there."""
-        if self.collector.journal:
-            return Path(self.collector.journal)
+    def state_folder(self) -> Path:
+        """What outlives a reboot. Whoever sets `runtime.root` finds all of an instance there."""
         state = None if "root" in self.runtime.model_fields_set else state_root()
-        folder = self.runtime_folder().folder if state is None else state / self.instance
-        return folder / JOURNAL
+        return self.runtime_folder().folder if state is None else state / self.instance
+
+    def journal_path(self) -> Path:
+        """The journal's file."""
+        return Path(self.collector.journal) if self.collector.journal else self.state_folder() / JOURNAL
 
     @property
     def intervals_s(self) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ crashes or calls `os._exit` ends or hangs its own worker only, which is started 
 added, changed or removed meanwhile concern their own traders only.
 """
 
+import contextlib
 import multiprocessing
 import os
 import time
@@ -42,7 +43,10 @@ class Supervisor:
         self._folder = settings.trader.plugins
         spawner = multiprocessing.get_context("forkserver")
         spawner.set_forkserver_preload(["services.trader.forkserver"])
-        memory = Memory(runtime.folder / FILE)
+        state = settings.state_folder()
+        with contextlib.suppress(OSError):  # what is switched is then told to be not kept
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        memory = Memory(state / FILE)
         if memory.fault:
             log.warning("memory of the traders is damaged", fault=memory.fault, do="disable again what must not run")
         self._fleet = Fleet(settings, runtime, spawner, memory, log)
