@@ -86,6 +86,7 @@ COUNTERS: Final = (
     "refused_updates",  # of a symbol that found no slot
     "refused_symbols",
     "times_backwards",  # event times older than the row's
+    "status_changes",  # symbols delisted, or trading again
 )
 COUNTER: Final = {name: COUNTERS_FROM + i for i, name in enumerate(COUNTERS)}
 LIVING_WORDS: Final = 512

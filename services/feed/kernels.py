@@ -22,6 +22,7 @@ LATE = COUNTER["late_ticks"]
 REJECTED = COUNTER["rejected_updates"]
 REFUSED = COUNTER["refused_updates"]
 BACKWARDS = COUNTER["times_backwards"]
+STATUS_CHANGES = COUNTER["status_changes"]
 
 AHEAD = 8  # ticks; by then a line has come from memory
 
@@ -120,6 +121,7 @@ def apply_ticks(arrays: Any, state: Any, ticks: Any, now_ns: int, limit_ns: int)
         else:
             row["event_ns"] = at_ns
         row["recv_ns"] = tick["recv_ns"]
+        moved = row["status"] != tick["status"]
         row["status"] = tick["status"]
         if bid == bid:  # said
             row["bid"] = bid
@@ -157,6 +159,9 @@ def apply_ticks(arrays: Any, state: Any, ticks: Any, now_ns: int, limit_ns: int)
         arrays.living[UPDATES] += 1
         _note(arrays, slot, layout.DEBUG_TICK, now_ns)
         _finish(arrays, state, slot, version, closed, now_ns, limit_ns)
+        if moved:
+            # After the row; pairs with the acquire of those who wait on candles and look at the rows' statuses.
+            store_release(arrays.living, STATUS_CHANGES, arrays.living[STATUS_CHANGES] + 1)
 
 
 @kernel

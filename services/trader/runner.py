@@ -24,6 +24,7 @@ from services.trader.plugin import Plugin
 from services.trader.references import References
 from services.trader.results import Results, Tally
 from services.trader.state import StateStore
+from services.trader.statuses import Statuses
 from services.trader.watchlist import WatchList
 
 
@@ -68,6 +69,7 @@ class Runner:
         self._rows = RowReader(segment, channel, wish, most, mirror=self._market)
         self._intake = Intake(self._reader, self._rows)
         self._closes = Closes(segment, channel, wish, most) if wish is not None and trader.every_close else None
+        self._statuses = Statuses(segment) if channel else None
         self._references = References(segment, channel, wish, trader) if trader.references else None
         self._pace = Pace(round(trader.min_interval * 1e9), round(trader.every * 1e9))
         self._state = state
@@ -118,11 +120,16 @@ class Runner:
             return True
         if not self._pace.allows(now_ns):
             return False
-        return self._reader.pending() or self._pace.wants_everything(now_ns)
+        return self._reader.pending() or self._pace.wants_everything(now_ns) or self._restatused
 
     def due_ns(self) -> int | None:
         """When a step has something to do without any event; None where only an event brings it."""
         return self._pace.due_ns(self._reader.pending)
+
+    @property
+    def _restatused(self) -> bool:
+        """Symbols were delisted or trade again, and the channel does not tell of it."""
+        return self._statuses is not None and self._statuses.pending()
 
     @property
     def _owes_snapshot(self) -> bool:
@@ -154,6 +161,8 @@ class Runner:
         retry = n < len(take.slots)
         self._reader.committed(take, change.fresh, retry)
         self._afresh = False
+        if self._statuses is not None and not retry:
+            self._statuses.commit()
         if self._references is not None:
             self._references.commit()
         # An exact pass finds those that changed. In one over everything a row may be owed its evaluation without that.
@@ -170,7 +179,7 @@ class Runner:
         if not self._pace.allows(now_ns):
             return None
         everything = not self.tracking or self._afresh or self._pace.wants_everything(now_ns)
-        if not everything and self._references is None:
+        if not everything and self._references is None and not self._restatused:
             taken = self._intake.take(len(self.directory))
             if taken is not None:
                 return taken
@@ -185,9 +194,13 @@ class Runner:
                 self._reader.retry()
                 return None
             everything = everything or self._references.changed
+        owed = self._owed
+        if self._statuses is not None and self._statuses.pending():
+            self._reader.retry()  # whatever is announced
+            owed = np.union1d(owed, self._statuses.changed(self._reader.watched, self._reader.seen))
         take = self._reader.take(closed, count, everything)
-        if len(self._owed):
-            take = take._replace(slots=np.union1d(take.slots, self._owed))
+        if len(owed):
+            take = take._replace(slots=np.union1d(take.slots, owed))
         return None if take.route is Route.NOTHING else (take, None)
 
     def _place(self, known: int) -> None:

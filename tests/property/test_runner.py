@@ -111,7 +111,6 @@ TRADERS: list[tuple[Callable[[Any], Plugin], Callable[[Any], Any], Callable[[dic
     (lambda rule: vectorised(rule, channel="1m", **CANDLES), _closed_higher, _plain_closed_higher),
 ]
 TALKING = 2  # so many of them give notes
-BY_CANDLES = 3  # hears of delisting with the next closed candle only
 
 KINDS = (
     ["trade"] * 8
@@ -194,7 +193,6 @@ class World:
         )
         self.model = MarketModel((MINUTE, 5 * MINUTE), rate_limit_ns, 0)
         self.delisted: set[str] = set()
-        self.ever_delisted: set[str] = set()
         self.now_ns, self.event_ns = 1_000, NOON
         self.rules = [Flaky(rule) for _, rule, _ in TRADERS]
         self.seats = [
@@ -237,7 +235,6 @@ class World:
 
     def status(self, name: str, delisted: bool) -> None:
         (self.delisted.add if delisted else self.delisted.discard)(name)
-        self.ever_delisted |= self.delisted
         self._tick(name, 11.0, STATUS_DELISTED if delisted else STATUS_TRADING)
 
     def _tick(self, name: str, price: float, status: int) -> None:
@@ -358,10 +355,6 @@ class World:
         found, expected = self.seats[number].matches.scores(), self.expected(number)
         said = {name: _note(score) for name, score in found.items()} if number < TALKING else {}
         assert self.seats[number].matches.notes == said
-        if number == BY_CANDLES:
-            for name in self.ever_delisted:
-                found.pop(name, None)
-                expected.pop(name, None)
         assert found == pytest.approx(expected, rel=1e-12)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from common import layout
 from common.errors import SymbolTableFull
-from common.layout import STATUS_DELISTED
+from common.layout import STATUS_DELISTED, STATUS_TRADING
 from common.runtime import Runtime
 from services.feed.growth import grown
 from services.feed.market import Market
@@ -141,6 +141,12 @@ def test_delisting_is_an_update(market: Market) -> None:
     market.apply(Batch(rows), 1)
     assert _row(market)["status"] == STATUS_DELISTED
     assert _flagged(market) == {"ticker": 1}
+    assert _counters(market)["status_changes"] == 1
+    market.apply(Batch(rows), 1)
+    assert _counters(market)["status_changes"] == 1
+    rows["status"] = STATUS_TRADING
+    market.apply(Batch(rows), 1)
+    assert _counters(market)["status_changes"] == 2
 
 
 def test_time_that_goes_back_is_counted(market: Market) -> None:

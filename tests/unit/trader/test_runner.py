@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from common.errors import PluginError, SegmentError
-from common.layout import STATUS_DELISTED
+from common.layout import STATUS_DELISTED, STATUS_TRADING
 from common.messages import Delta, Snapshot
 from common.segment import Segment
 from common.settings import TraderBlock
@@ -464,6 +464,44 @@ class TestClosedCandles:
         assert rule.take_asked() == [["S4"]]
         _trade(market, 4, event_ns=NOON + MINUTE)
         swap(market)
+        assert not seat.runner.pending(NOON)
+
+    def test_a_delisted_symbol_leaves_at_once(self, market: Market, segment: Segment, rule: Rule) -> None:
+        """No candle has to close for it, nor when it trades again; one without a candle is still no news."""
+        _trade(market, 3, 4, event_ns=NOON)
+        _trade(market, 3, event_ns=NOON + MINUTE)
+        swap(market)
+        seat = Seat(segment, vectorised(rule, channel="1m", candles="1m", look_back=1))
+        seat.step()
+        assert seat.view.matches == {"S3": HIGH}
+        rule.take_asked()
+        for status, expected in ((STATUS_DELISTED, {}), (STATUS_TRADING, {"S3": HIGH})):
+            _trade(market, 3, event_ns=NOON + MINUTE, status=status)
+            _trade(market, 4, 5, event_ns=NOON, status=status)
+            assert seat.runner.pending(NOON)
+            seat.step()
+            assert rule.take_asked() == [["S3"]]
+            assert seat.view.matches == expected
+            assert not seat.runner.pending(NOON)
+
+    def test_a_locked_row_that_was_delisted_leaves_later(self, market: Market, segment: Segment, rule: Rule) -> None:
+        """As soon as it can be read, also after a step that failed."""
+        _trade(market, 3, 4, event_ns=NOON)
+        _trade(market, 3, 4, event_ns=NOON + MINUTE)
+        swap(market)
+        seat = Seat(segment, vectorised(rule, channel="1m", candles="1m", look_back=1))
+        seat.step()
+        market.apply(tick_batch([3, 4], [10.5] * 2, NOON + MINUTE, status=STATUS_DELISTED), 1)
+        market.segment.arrays.versions[3] += 1
+        rule.faults = [ValueError("now")]
+        with pytest.raises(PluginError):
+            seat.step()
+        seat.runner.fail()
+        seat.step()
+        assert seat.view.matches.keys() == {"S3"}
+        market.segment.arrays.versions[3] -= 1
+        seat.step()
+        assert seat.view.matches == {}
         assert not seat.runner.pending(NOON)
 
     def test_it_sees_the_candles(self, market: Market, segment: Segment) -> None:
