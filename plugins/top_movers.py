@@ -21,7 +21,7 @@ def trader() -> Trader:
 def evaluate(market: Market) -> np.ndarray:
     gain = market.change_24h
     scores = np.full(len(market), np.nan)
-    rising = np.flatnonzero(gain > 0.0)
+    rising = np.flatnonzero((gain > 0.0) & market.trading)  # a delisted symbol takes no place
     # Ties go to the symbol that has been in the market longer, so that the ranking is the same every time.
     best = rising[np.argsort(-gain[rising], kind="stable")[:PLACES]]
     scores[best] = gain[best]

@@ -14,7 +14,7 @@ from services.feed.sources.base import Venue
 from services.feed.sources.synthetic import SyntheticSource
 from services.trader.plugin import load_plugin
 from tests.support.folders import runtime_folder
-from tests.support.markets import NOON, SECOND, open_market, swap
+from tests.support.markets import NOON, SECOND, open_market, swap, tick_batch
 from tests.support.oracle_market import Candle, Symbol
 from tests.support.oracle_rules import RULES
 from tests.support.recorded_log import RecordedLog
@@ -138,3 +138,23 @@ def test_a_trader_says_what_it_does(path: Path) -> None:
         assert f"candles.{column}" in text
     for column in layout.CANDLE_FIELDS:
         assert (f"candles.{column}" in text) == (trader.candles is not None and column in trader.columns)
+
+
+def test_a_delisted_symbol_takes_no_place_among_the_top_movers() -> None:
+    """The next one moves up."""
+    with (
+        runtime_folder() as runtime,
+        open_market(runtime, symbols=12) as market,
+        Segment.attach_current(runtime) as segment,
+    ):
+        slots = range(12)
+        market.apply(tick_batch(slots, [100.0] * 12), 1)
+        market.apply(tick_batch(slots, [100.0 + slot for slot in slots]), 1)
+        swap(market)
+        seat = Seat(segment, load_plugin(ROOT / "plugins" / "top_movers.py"))
+        seat.step()
+        assert set(seat.view.matches) == {f"S{slot}" for slot in range(2, 12)}
+        market.apply(tick_batch([11], [111.0], status=layout.STATUS_DELISTED), 1)
+        swap(market)
+        seat.step()
+        assert set(seat.view.matches) == {f"S{slot}" for slot in range(1, 11)}

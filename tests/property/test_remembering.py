@@ -23,7 +23,7 @@ from tests.support.remembering import Plain, ahead, average, count
 from tests.support.seats import Seat, per_symbol, vectorised
 
 NAMES = ["A0", "A1", "B2", "A3", "B4"]
-DEPTH, LOOK_BACK = 4, 2
+DEPTH, LOOK_BACK = 4, 3
 
 
 def _count(market: Shown) -> Any:
@@ -34,9 +34,9 @@ def _count(market: Shown) -> Any:
 
 
 def _average(market: Shown) -> Any:
-    close, state = market.candles.close, market.state
-    state.mean = np.where(np.isnan(state.mean), close[:, 1], 0.5 * state.mean + 0.5 * close[:, 1])
-    return (close[:, 1] > close[:, 0]) & (close[:, 1] > state.mean), state.mean
+    close, before, state = market.candles.close[:, -1], market.candles.close[:, -2], market.state
+    state.mean = np.where(np.isnan(state.mean), close, 0.5 * state.mean + 0.5 * close)
+    return (close > before) & (close > state.mean), state.mean
 
 
 def _ahead(symbol: Symbol) -> Any:

@@ -155,9 +155,10 @@ def test_young_symbols_see_what_was_there_in_time(market: Market, segment: Segme
     seat = Seat(segment, vectorised(rule, **EVERY | {"look_back": 4}))
     clock.closes(3, 1.0)
     seat.step()
-    clock.closes(3, 2.0, 3.0)
+    clock.closes(3, 2.0, 3.0, 4.0, 5.0)
     seat.step()
-    assert [(np.isnan(closes).sum(), count) for _, closes, count, _ in rule.asked] == [(3, 1), (2, 2), (1, 3)]
+    young = [(int(np.isnan(closes).sum()), count) for _, closes, count, _ in rule.asked]
+    assert (young, seat.tally.gaps) == ([(3, 1), (2, 2), (1, 3), (0, 4), (0, 4)], 0)
 
 
 def test_a_cycle_that_fails_on_the_way(clock: Clock, seat: Seat, rule: Record) -> None:
