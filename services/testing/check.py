@@ -31,7 +31,7 @@ class Check:
         seed: int = 1,
     ) -> None:
         self._settings, self._file, self._turn, self._on_fault, self._seed = settings, file, turn, on_fault, seed
-        self._fresh = Fresh(file, own)
+        self._fresh = Fresh(file, own, turn)
         self.cost: Cost | None = None
         """Once it is measured."""
 

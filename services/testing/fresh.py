@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,15 +11,17 @@ from services.trader.plugin import Plugin, load_plugin
 
 
 class Fresh:
-    """`load` gives a plugin that shares nothing with those before: its helpers are imported anew as well."""
+    """`load` gives a plugin that shares nothing with those before: its helpers are imported anew as well. `turn` is
+    called before."""
 
-    def __init__(self, file: Path, own: Mapping[str, Any]) -> None:
-        self._file, self._own = file.resolve(), own
+    def __init__(self, file: Path, own: Mapping[str, Any], turn: Callable[[], None] = lambda: None) -> None:
+        self._file, self._own, self._turn = file.resolve(), own, turn
         self.modules: list[ModuleType] = []
         """Of all loads: the trader's, and those of helpers beside it."""
 
     def load(self) -> Plugin:
         """The plugin, evaluated whenever something changes: without its `min_interval`. Raises PluginError."""
+        self._turn()
         for name in [name for name, module in sys.modules.items() if self._is_ours(module)]:
             del sys.modules[name]
         plugin = load_plugin(self._file, settings=self._own)

@@ -1,6 +1,5 @@
 """Guard: a trader is checked in a process of its own, so that a crash, an exit or an endless loop is a finding."""
 
-import contextlib
 import faulthandler
 import json
 import os
@@ -22,12 +21,14 @@ TAIL = 3  # lines of what it wrote
 
 
 def guarded(file: Path, own: Mapping[str, Any], deadline_s: float) -> Iterator[Finding | dict[str, Any]]:
-    """The findings as they come, and as a dict the cost. `deadline_s` is what one call of the trader may take."""
+    """The findings as they come, and as a dict the cost. `deadline_s` is what a call of the trader may take, and
+    what is done around it."""
     reader, writer = os.pipe()
     with tempfile.TemporaryFile() as output, open(reader, "rb", buffering=0) as lines:
+        arguments = (str(writer), str(deadline_s), str(file), json.dumps(own))
         try:
             process = subprocess.Popen(
-                [sys.executable, "-m", "services.testing.guard", str(writer), str(file), json.dumps(own)],
+                [sys.executable, "-m", "services.testing.guard", *arguments],
                 pass_fds=(writer,), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
         finally:
@@ -42,13 +43,22 @@ def guarded(file: Path, own: Mapping[str, Any], deadline_s: float) -> Iterator[F
                 done = done or "done" in message
             if done:
                 return
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(1.0 if process.poll() is None else None)
+            silent = not _ends(process)
         finally:
             process.kill()
             process.wait()
         output.seek(0)
-        yield _ended(process.returncode, output.read().decode(errors="replace"), file, deadline_s)
+        told = output.read().decode(errors="replace")
+        yield _ended(process.returncode, told, file, deadline_s if silent or "Timeout (" in told else 0.0)
+
+
+def _ends(process: "subprocess.Popen[bytes]") -> bool:
+    """It says no more because it ends, and not because it stands still."""
+    try:
+        process.wait(1.0)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _messages(lines: Any, timeout_s: float) -> Iterator[dict[str, Any]]:
@@ -65,11 +75,11 @@ def _messages(lines: Any, timeout_s: float) -> Iterator[dict[str, Any]]:
 
 
 def _ended(status: int, output: str, file: Path, deadline_s: float) -> Finding:
-    """Why the process did not come to the end of its checks."""
-    if "Timeout (" in output or status == -signal.SIGKILL:
+    """Why the process did not come to the end of its checks; with a deadline where it did not meet that."""
+    if deadline_s:
         what, do = (
             f"a call did not end within {deadline_s:g} s",
-            "that is `trader.deadline_s`, after which it is killed",
+            "in the engine its process would be killed then, and started again",
         )
     elif status < 0:
         what, do = (
@@ -84,7 +94,7 @@ def _ended(status: int, output: str, file: Path, deadline_s: float) -> Finding:
     return Finding("process", "fail", what + where + "".join(f"; {line.strip()}" for line in wrote), do)
 
 
-def main(descriptor: int, file: Path, own: Mapping[str, Any]) -> None:
+def main(descriptor: int, deadline_s: float, file: Path, own: Mapping[str, Any]) -> None:
     """The checks in this process; what they come to goes to the descriptor, a JSON object a line."""
     from common.settings import load
     from services.testing.check import Check
@@ -92,15 +102,13 @@ def main(descriptor: int, file: Path, own: Mapping[str, Any]) -> None:
     def say(**message: Any) -> None:
         os.write(descriptor, json.dumps(message).encode() + b"\n")
 
-    settings = load()
-
     def turn() -> None:
-        faulthandler.dump_traceback_later(settings.trader.deadline_s, exit=True)
+        faulthandler.dump_traceback_later(deadline_s, exit=True)
         say(alive=True)
 
     faulthandler.enable()
     os.set_inheritable(descriptor, False)
-    check = Check(settings, file.resolve(), own, turn)
+    check = Check(load(), file.resolve(), own, turn)
     turn()
     for finding in check.run():
         say(finding=finding)
@@ -111,4 +119,4 @@ def main(descriptor: int, file: Path, own: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]))
+    main(int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4]))

@@ -1,7 +1,8 @@
 """Sample: a generated market to check a trader with, as a list of moments that any number of ManualMarkets can play.
 
-It has quiet and busy phases, shocks, young symbols, gaps between candles, one-sided quotes, symbols without a trade, a
-delisting, closing candles, and stretches in which nothing but time or one symbol moves. The same seed gives the same.
+It has quiet and busy phases, shocks, young symbols, gaps between candles, one-sided quotes, symbols without a trade or
+with one price for ever, a delisting, closing candles, and stretches in which nothing but time or one symbol moves. The
+same seed gives the same.
 """
 
 import math
@@ -131,6 +132,8 @@ class _Generator:
         self._price = dict(zip(self._symbols, 10.0 ** self._rng.uniform(-2.0, 4.5, count), strict=True))
         self._step = dict(zip(self._symbols, 10.0 ** self._rng.uniform(-4.5, -1.8, count), strict=True))
         self._drift = dict(zip(self._symbols, self._rng.choice((-0.8, 0.0, 0.0, 0.8), count), strict=True))
+        for name in self._symbols[4::20]:  # one price for ever
+            self._step[name] = 0.0
         self._live = list(self._symbols)
 
     def moments(self) -> Iterator[Moment]:
@@ -190,7 +193,8 @@ class _Generator:
         """The next price of a symbol, with what is told of it."""
         rng, step = self._rng, self._step[name]
         shock = float(rng.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.02, -0.03, 0.1)))
-        self._price[name] *= math.exp(float(rng.normal(self._drift[name], 1.0)) * step + shock)
+        if step:
+            self._price[name] *= math.exp(float(rng.normal(self._drift[name], 1.0)) * step + shock)
         price = self._price[name] = min(max(self._price[name], 1e-4), 1e6)
         half = float(rng.choice((0.00005, 0.0003, 0.002, 0.01))) * price
         kind = (self._symbols.index(name) + 3) % 10

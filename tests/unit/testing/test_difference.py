@@ -22,8 +22,8 @@ def test_only_some_symbols_are_compared() -> None:
 
 def test_rounding_is_no_difference() -> None:
     """What the last digits say depends on how many symbols came together."""
-    assert first_difference([{"A": 1.0, "B": 0.0}], [{"A": 1.0 + 1e-12, "B": 1e-15}]) is None
-    assert first_difference([{"A": 1.0}], [{"A": 1.0 + 1e-6}]) is not None
+    assert first_difference([{"A": 1.0, "B": 0.0}], [{"A": 1.0 + 1e-7, "B": 1e-8}]) is None
+    assert first_difference([{"A": 1.0}], [{"A": 1.0 + 1e-5}]) is not None
 
 
 def test_it_is_told_in_words() -> None:

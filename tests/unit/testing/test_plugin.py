@@ -1,5 +1,6 @@
 """The pytest plugin, as a user has it: real pytest in a process of its own, in a folder of its own."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -33,46 +34,19 @@ def evaluate_symbol(symbol, settings):
     return symbol.last if symbol.last > settings.above else None
 """
 
+TESTS = """
+import pathlib
+import pytest
 
-def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+BESIDE = pathlib.Path(__file__).parent
 
-
-def outcome(folder: Path, body: str, name: str = "test_it.py") -> subprocess.CompletedProcess[str]:
-    """What pytest makes of a test of the trader above."""
-    (folder / "above.py").write_text(TRADER)
-    (folder / name).write_text("import pytest\n" + body)
-    return run_pytest(folder)
-
-
-def test_it_is_registered() -> None:
-    """Under a name by which it can be left out, `-p no:tickflag`."""
-    (entry,) = entry_points(group="pytest11", name="tickflag")
-    assert entry.value == "services.testing.plugin"
-
-
-def test_it_costs_other_projects_nothing(tmp_path: Path) -> None:
-    """Where no test asks for a fixture, nothing of ours but the plugin is imported."""
-    test = (
-        "import sys\ndef test():\n    assert not {'numba', 'common.settings', 'services.feed'} & sys.modules.keys()\n"
-    )
-    (tmp_path / "test_other.py").write_text(test)
-    assert run_pytest(tmp_path).returncode == 0
-
-
-def test_steps_tell_what_changed(tmp_path: Path) -> None:
-    """Entered, left and moved, through the real protocol; and what matches."""
-    result = outcome(
-        tmp_path,
-        """
-def test(market, load_trader):
+def test_steps_tell_what_entered_left_and_moved(market, load_trader):
     trader = load_trader("above.py")
     assert trader.trader.name == "above"
     market.tick("A", last=11.0)
     market.tick("B", last=9.0)
     step = trader.step()
-    assert (step.entered, step.left, step.scores) == ({"A": 11.0}, set(), {})
+    assert (step.entered, step.left, step.scores, step.notes) == ({"A": 11.0}, set(), {}, {})
     assert trader.step().entered == {}
     market.tick("A", last=12.0)  # less than `score_step`
     market.tick("B", last=20.0)
@@ -89,22 +63,23 @@ def test_notes(market, load_trader):
     market.tick("A", last=21.0)
     assert trader.step().notes == {"A": "of age"}
 
+def test_its_pace_is_kept(market, load_trader):
+    (BESIDE / "slow.py").write_text((BESIDE / "above.py").read_text().replace("score_step", "min_interval"))
+    trader = load_trader("slow.py")
+    market.tick("A", last=11.0)
+    assert set(trader.step().entered) == {"A"}
+    market.tick("B", last=11.0)
+    assert not trader.step().entered
+    market.advance(5.0)
+    assert set(trader.step().entered) == {"B"}
+
 def test_two_traders_at_one_market(market, load_trader):
     low, high = load_trader("above.py", {"above": 1.0}), load_trader("above.py", settings={"above": 100.0})
     market.tick("A", last=11.0)
     assert set(low.step().entered) == {"A"}
     assert high.step().entered == {}
-""",
-    )
-    assert result.returncode == 0, result.stdout
 
-
-def test_faults_are_raised(tmp_path: Path) -> None:
-    """What a hook raises, what it may not be set to, what the feed does not keep, and a file that is not there."""
-    result = outcome(
-        tmp_path,
-        """
-def test(market, load_trader):
+def test_faults_are_raised(market, load_trader):
     from common.errors import PluginError
     trader = load_trader("above.py")
     market.tick("A", last=13.0)
@@ -115,50 +90,78 @@ def test(market, load_trader):
     assert trader.step().entered == {"A": 14.0}
     with pytest.raises(PluginError, match="no such setting"):
         load_trader("above.py", {"below": 1})
-    with pytest.raises(FileNotFoundError, match="nowhere.py"):
-        load_trader("nowhere.py")
-    import pathlib
-    file = pathlib.Path(__file__).with_name("often.py")
-    file.write_text(pathlib.Path(__file__).with_name("above.py").read_text().replace("score_step=5.0", "channel='7m'"))
+    file = BESIDE / "often.py"
+    file.write_text((BESIDE / "above.py").read_text().replace("score_step=5.0", "channel='7m'"))
     with pytest.raises(PluginError, match="no channel '7m'"):
         load_trader(file)
-""",
-    )
-    assert result.returncode == 0, result.stdout
+
+def test_a_file_that_is_not_there(load_trader):
+    with pytest.raises(FileNotFoundError, match="nowhere.py"):
+        load_trader("nowhere.py")
+
+def test_a_file_of_the_root_folder(load_trader):
+    assert load_trader("root.py").trader.name == "root"
+
+def test_a_failed_comparison(market, load_trader):
+    market.tick("A", last=11.5)
+    assert load_trader("above.py").step().entered == {"B": 1.0}
+
+class TestOwnFixture:
+    @pytest.fixture
+    def market(self):
+        return 3
+
+    def test_it_comes_first(self, market):
+        assert market == 3
+"""
 
 
-def test_files_beside_the_test_come_before_those_of_the_root(tmp_path: Path) -> None:
-    """A relative path starts at the test; what is not there is looked for at the root folder."""
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    (tmp_path / "tests").mkdir()
-    body = "def test(load_trader):\n    assert load_trader('above.py').trader.name == {!r}\n"
-    (tmp_path / "tests" / "test_root.py").write_text(body.format("above"))
-    (tmp_path / "above.py").write_text(TRADER)
+def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What pytest says of the tests above: the trader beside them, and another of the same name in the root folder."""
+    root = tmp_path_factory.mktemp("project")
+    (root / "pytest.ini").write_text("[pytest]\n")
+    (root / "root.py").write_text(TRADER.replace('"above"', '"root"'))
+    (root / "above.py").write_text("raise AssertionError('the one beside the test comes first')\n")
+    beside = root / "tests"
+    beside.mkdir()
+    (beside / "above.py").write_text(TRADER)
+    (beside / "test_it.py").write_text(TESTS)
+    return run_pytest(root, "-v").stdout
+
+
+@pytest.mark.parametrize("name", re.findall(r"def (test_\w+)", TESTS))
+def test_fixtures(name: str, output: str) -> None:
+    """Each of the tests above passes but one, which shows both sides of its comparison."""
+    if name == "test_a_failed_comparison":
+        assert f"::{name} FAILED" in output
+        assert "{'A': 11.5}" in output
+    else:
+        assert f"::{name} PASSED" in output, output
+
+
+def test_it_is_registered() -> None:
+    """Under a name by which it can be left out, `-p no:tickflag`."""
+    (entry,) = entry_points(group="pytest11", name="tickflag")
+    assert entry.value == "services.testing.plugin"
+
+
+def test_it_costs_other_projects_nothing(tmp_path: Path) -> None:
+    """Where no test asks for a fixture, nothing of ours but the plugin is imported."""
+    test = "import sys\ndef test():\n    assert not {'numba', 'common', 'services.feed'} & sys.modules.keys()\n"
+    (tmp_path / "test_other.py").write_text(test)
     assert run_pytest(tmp_path).returncode == 0
-    (tmp_path / "tests" / "above.py").write_text(TRADER.replace('"above"', '"beside"'))
-    (tmp_path / "tests" / "test_root.py").write_text(body.format("beside"))
-    assert run_pytest(tmp_path).returncode == 0
 
 
-def test_a_failed_comparison_shows_both_sides(tmp_path: Path) -> None:
-    """pytest's own comparison works on what a step gives."""
-    body = "def test(market, load_trader):\n    market.tick('A', last=11.0)\n"
-    body += "    assert load_trader('above.py').step().entered == {'B': 1.0}\n"
-    result = outcome(tmp_path, body)
-    assert result.returncode == 1
-    assert "{'A': 11.0}" in result.stdout
-
-
-def test_a_projects_own_fixtures_come_first(tmp_path: Path) -> None:
-    """One that is called `market` there is that project's."""
-    body = "@pytest.fixture\ndef market():\n    return 3\n\ndef test(market):\n    assert market == 3\n"
-    assert outcome(tmp_path, body).returncode == 0
-
-
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_templates_pass_their_tests(template: str, tmp_path: Path) -> None:
-    """As they are written, and as tools for style and types want them."""
-    folder = tmp_path / "plugins"
-    _, test = make_trader("deep.dip-2", template, folder)
-    result = run_pytest(folder, "-W", "error", test.name)
+def test_templates_pass_their_tests(tmp_path: Path) -> None:
+    """As they are written, side by side in one folder."""
+    for template in TEMPLATES:
+        make_trader(f"deep.{template}-2", template, tmp_path)
+    result = run_pytest(tmp_path, "-q")
     assert result.returncode == 0, result.stdout
+    assert "9 passed" in result.stdout

@@ -21,6 +21,15 @@ def plain(moments: list[Moment]) -> str:
         return repr(moments)
 
 
+def _prices(of: list[Change]) -> dict[str, set[float]]:
+    """The traded prices of each symbol that traded often."""
+    prices: dict[str, list[float]] = {}
+    for change in of:
+        if "last" in change.arguments:
+            prices.setdefault(change.symbol, []).append(change.arguments["last"])
+    return {symbol: set(seen) for symbol, seen in prices.items() if len(seen) > 5}
+
+
 def test_the_seed_gives_the_market() -> None:
     """The same one for the same seed, another for another."""
     assert plain(sample(TRADER, 1)) == plain(sample(TRADER, 1)) != plain(sample(TRADER, 2))
@@ -40,6 +49,7 @@ def test_it_has_everything(seed: int) -> None:
             ticks.setdefault(change.symbol, set()).update(change.arguments)
     assert any("last" not in told for told in ticks.values())
     assert any("ask" not in told for told in ticks.values())
+    assert any(len(prices) == 1 for prices in _prices(all_of_them).values())
     assert any("open_24h" in told for told in ticks.values())
     assert [change.call for change in all_of_them].count("delist") == 1
     assert len({change.symbol for change in moments[0].changes}) < len(symbols_of(moments))
