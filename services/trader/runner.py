@@ -120,11 +120,15 @@ class Runner:
             return True
         if not self._pace.allows(now_ns):
             return False
-        return self._reader.pending() or self._pace.wants_everything(now_ns) or self._restatused
+        return self._changed() or self._pace.wants_everything(now_ns)
 
     def due_ns(self) -> int | None:
         """When a step has something to do without any event; None where only an event brings it."""
-        return self._pace.due_ns(self._reader.pending)
+        return self._pace.due_ns(self._changed)
+
+    def _changed(self) -> bool:
+        """There is something to look at."""
+        return self._reader.pending() or self._restatused
 
     @property
     def _restatused(self) -> bool:

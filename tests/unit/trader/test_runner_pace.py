@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from common.errors import PluginError
+from common.layout import STATUS_DELISTED
 from common.messages import Snapshot
 from common.segment import Segment
 from services.feed.market import Market
-from tests.support.markets import NOON, SECOND, swap, tick_batch
+from tests.support.markets import MINUTE, NOON, SECOND, swap, tick_batch
 from tests.support.seats import Rule, Seat, vectorised
 
 HIGH, LOW = 20.0, 5.0
@@ -136,3 +137,18 @@ def test_tracking_makes_no_difference_to_when_passes_are_made(market: Market, se
                 seat.step(_at(tick / 2))
                 times[-1].append(tick / 2)
     assert times[0] == times[1]
+
+
+def test_a_delisted_symbol_is_due_too(market: Market, segment: Segment, rule: Rule) -> None:
+    """On an interval's channel, which does not tell of it."""
+    seat = Seat(segment, vectorised(rule, min_interval=10.0, channel="1m"))
+    for minute in range(2):
+        market.apply(tick_batch([1], [HIGH], NOON + minute * MINUTE), 1)
+    swap(market)
+    seat.step()
+    assert (seat.view.matches, seat.runner.due_ns()) == ({"S1": HIGH}, None)
+    market.apply(tick_batch([1], [HIGH], NOON + MINUTE, status=STATUS_DELISTED), 1)
+    swap(market)
+    assert seat.runner.due_ns() == _at(10)
+    seat.step(_at(10))
+    assert (seat.view.matches, seat.runner.due_ns()) == ({}, None)
