@@ -186,7 +186,7 @@ class Control(Message):
     resync: dict[Name, Count] = Field(default_factory=dict)
     """Trader -> token: a snapshot is wanted that carries the token."""
     features: dict[Name, Any] = Field(default_factory=dict)
-    """Feature flags; none are defined yet."""
+    """Feature flag -> its rule; those that are not named have their defaults."""
 
 
 class Signal(Record):

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.errors import TickflagError
+from common.flags.catalog import FlagName
 from common.layout import MAX_CAPACITY, MAX_INTERVALS
 from common.runtime import JOURNAL, Runtime, default_root, state_root
 from common.segment import interval_seconds
@@ -199,6 +200,8 @@ class Settings(BaseSettings):
     feed: FeedBlock = FeedBlock()
     synthetic: SyntheticBlock = SyntheticBlock()  # type: ignore[call-arg] # as above
     replay: ReplayBlock = ReplayBlock()  # type: ignore[call-arg] # as above
+    flags: dict[FlagName, bool] = {}
+    """Feature flags that are on or off from the start, whatever is stored of them."""
     trader: TraderBlock = TraderBlock()  # type: ignore[call-arg] # as above
     traders: dict[TraderName, TraderTable] = {}
     """Instances of traders by name, each with settings of its own."""
@@ -235,6 +238,10 @@ class Settings(BaseSettings):
 
 
 def config_folder() -> Path:
+    def flags_path(self) -> Path:
+        """The file of the feature flags, beside the journal."""
+        return self.journal_path().with_suffix(".flags.json")
+
     """The folder of the settings files. Raises TickflagError where `TICKFLAG_CONFIG` names none."""
     named = os.environ.get("TICKFLAG_CONFIG")
     if named and not Path(named).is_dir():
@@ -301,8 +308,8 @@ def _check_variables() -> None:
         name = variable.upper()
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
-        if name.startswith(f"{_variable('traders')}__"):  # tables have names of their own; their keys are checked later
-            continue
+        if name.startswith((f"{_variable('traders')}__", f"{_variable('flags')}__")):
+            continue  # their keys are names, and are checked later
         if name not in known:
             blocks = ", ".join(Settings.model_fields)
             raise TickflagError(f"environment variable {variable}: no such setting (blocks: {blocks})")

@@ -26,6 +26,7 @@ COMMANDS = {
     "trader": "Start, stop, restart, enable or disable a trader.",
     "matches": "List the symbols that match a trader's rule now.",
     "signals": "Show what entered and left the traders' matches.",
+    "flags": "Feature flags: list, set, force, ramp, explain.",
     "logs": "Show what a trader wrote.",
     "segment": "Look at the segment, swap, clean up after a crash.",
     "synthetic": "Steer the synthetic market.",

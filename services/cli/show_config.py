@@ -36,6 +36,10 @@ def as_toml(entries: list[tuple[tuple[str, ...], Any, str]]) -> list[str]:
     lines = []
     block: tuple[str, ...] = ()
     for key, value, origin in entries:
+        if value == {}:  # a table of names with none in it
+            block = key
+            lines += ["", f"[{'.'.join(map(_bare, block))}]"]
+            continue
         if key[:-1] != block:
             block = key[:-1]
             lines += ["", f"[{'.'.join(map(_bare, block))}]"]
@@ -51,6 +55,6 @@ def _bare(name: str) -> str:
 
 
 def _leaves(key: tuple[str, ...], value: Any) -> list[tuple[tuple[str, ...], Any]]:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         return [leaf for name, inner in value.items() for leaf in _leaves((*key, name), inner)]
     return [(key, value)]

@@ -7,9 +7,10 @@ snapshot                   all match sets as of signal `last_seq`
 signals   since, limit     journalled signals with a number above `since`
 control                    the control document
 resync    trader           ask the trader for a snapshot
+flags.*                    feature flags: see flagdesk.py
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from common.clock import Clock
@@ -30,9 +31,16 @@ class Commands:
     """Answers requests between two commits, so that views, journal and control state agree. One thread."""
 
     def __init__(
-        self, views: Views, journal: Journal, control: ControlState, clock: Clock, about: Callable[[], dict[str, Any]]
+        self,
+        views: Views,
+        journal: Journal,
+        control: ControlState,
+        clock: Clock,
+        about: Callable[[], dict[str, Any]],
+        others: "Mapping[str, Callable[[Arguments], Any]]",
     ) -> None:
-        """`about` gives what `status` tells of the collector beyond journal and control state."""
+        """`about` gives what `status` tells of the collector beyond journal and control state; `others` are commands
+        that are answered elsewhere."""
         self._views = views
         self._journal = journal
         self._control = control
@@ -46,6 +54,7 @@ class Commands:
             "signals": self._signals,
             "control": self._control_document,
             "resync": self._resync,
+            **others,
         }
 
     def answer(self, request: Request) -> Reply:
@@ -146,14 +155,25 @@ class Arguments:
         self._what = what
         self._values = dict(values)
 
-    def text(self, name: str) -> str:
-        """A required text."""
-        if name not in self._values:
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text; required where there is no default."""
+        if name not in self._values and default is None:
             raise TickflagError(f"argument {name!r} of {self._what!r} is missing")
-        value = self._values.pop(name)
+        value = self._values.pop(name, default)
         if not isinstance(value, str):
             raise TickflagError(f"argument {name!r} of {self._what!r} must be a text, not {type(value).__name__}")
         return value
+
+    def switch(self, name: str, default: bool) -> bool:
+        """True or false."""
+        value = self._values.pop(name, default)
+        if not isinstance(value, bool):
+            raise TickflagError(f"argument {name!r} of {self._what!r} must be true or false")
+        return value
+
+    def anything(self, name: str) -> Any:
+        """A value that is checked elsewhere; None where it is not given."""
+        return self._values.pop(name, None)
 
     def number(self, name: str, default: int, least: int, most: int = (1 << 63) - 1) -> int:
         """A whole number from `least` to `most`."""

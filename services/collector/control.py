@@ -17,7 +17,7 @@ class ControlState:
         self.resync: dict[str, int] = {}
         """Trader -> token of the snapshot that is wanted from it."""
         self.features: dict[str, Any] = {}
-        """Feature flags: none are defined yet. Whatever changes one grows `version`, as below."""
+        """Feature flag -> its rule, of those that are not as the catalog has them."""
 
     def want_resync(self, trader: str) -> int:
         """Ask for a snapshot, anew where one was asked for already; gives its token.
@@ -32,6 +32,12 @@ class ControlState:
     def settle_resync(self, trader: str) -> None:
         """The snapshot came, or is not wanted any more."""
         if self.resync.pop(trader, None) is not None:
+            self.version += 1
+
+    def set_features(self, features: dict[str, Any]) -> None:
+        """Other rules count from now on; the same ones are no change."""
+        if features != self.features:
+            self.features = features
             self.version += 1
 
     def document(self, time_ms: int) -> Control:

@@ -18,6 +18,8 @@ from common.settings import Settings
 from common.sockets import open_socket, receive, try_send
 from services.collector.commands import Commands
 from services.collector.control import ControlState
+from services.collector.flagdesk import FlagDesk
+from services.collector.flagstore import FlagStore
 from services.collector.journal import Journal
 from services.collector.report import Report
 from services.collector.tail import Row
@@ -98,7 +100,8 @@ class Collector:
         self._control = ControlState(state.state_version)
         self._views = Views(self._control, stale_after_ns)
         self._views.restore(state.traders, now_ns)
-        self._commands = Commands(self._views, journal, self._control, clock, self._about)
+        self._flags = FlagDesk(FlagStore(settings.flags_path()), self._views, self._control, clock, log, settings.flags)
+        self._commands = Commands(self._views, journal, self._control, clock, self._about, self._flags.commands)
         self._report = Report(log, self._views, now_ns)
         self._dropped = 0
         self._published_version = 0
@@ -134,6 +137,8 @@ class Collector:
             self._expire_due_ns = now_ns + self._expire_every_ns
             self._views.expire(now_ns)
         heartbeat = now_ns >= self._heartbeat_due_ns
+        if heartbeat:
+            self._flags.refresh()
         self._commit(drafts, positions_too=heartbeat)
         taken += self._take_requests()
         self._commit([], positions_too=False)

@@ -15,6 +15,7 @@ import click
 import pytest
 
 from common.client import Live, save_recording
+from common.flags import BUILT_IN, Flag, Rule
 from common.layout import TICKER, plan
 from common.lifecycle import EXIT_ALREADY_RUNNING, EXIT_FAILED
 from common.messages import Heartbeat, RosterEntry
@@ -29,6 +30,8 @@ from services.testing.trader import Step
 from tests.support.markdown import anchors, code, code_blocks, links, plain, section, sections
 from tests.support.pages import PAGES, README, ROOT, page, shown
 from tests.support.reference import INSTANCE, ROOT_DEFAULT, all_settings, unit
+
+FLAG_COLUMNS = ("Flag", "Goes by", "Default", "Meaning")
 
 # --- links
 
@@ -79,6 +82,7 @@ def test_the_config_files_name_every_setting_and_set_none() -> None:
         assert not any(tomllib.loads(text).values()), f"{path.name} sets something"
         for block, content in tomllib.loads(re.sub(r"^#(?=\w)", "", text, flags=re.MULTILINE)).items():
             tree = {f"{block}.{key}": value for key, value in content.items()} if isinstance(content, dict) else None
+            tree = tree or None  # `flags = {}` is a value
             entries = {block: content} if tree is None else tree
             assert not found.keys() & entries.keys(), f"{path.name} names a setting once more"
             found |= entries
@@ -240,6 +244,23 @@ def test_the_arguments_of_saving_are_documented() -> None:
     assert [name for row in rows for name in code(row["Argument"])] == list(
         inspect.signature(save_recording).parameters
     )
+
+
+# --- feature flags
+
+
+def test_the_feature_flags_are_documented() -> None:
+    """The table has each built-in one as the catalog has it; another one every field of the file."""
+    rows = [row for part in sections(page("feature-flags.md")) for row in part.rows]
+    documented = [tuple(plain(row[name]) for name in FLAG_COLUMNS) for row in rows if "Flag" in row]
+    assert documented == [
+        (name, "symbol" if known.by_symbol else "trader", "on" if known.default else "off", known.meaning)
+        for name, known in BUILT_IN.items()
+    ]
+    fields = [plain(row["Field of a flag"]) for row in rows if "Field of a flag" in row]
+    assert fields == list(Flag.model_fields)
+    keys = [plain(row["Key"]) for row in section(page("wire.md"), "A rule in features").rows]
+    assert keys == list(Rule.model_fields)
 
 
 # --- operations

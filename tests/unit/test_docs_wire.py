@@ -1,7 +1,8 @@
 """The pages on wire and segment have every message, socket, request, region and field as the code has it."""
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, cast, get_args
 
 import numpy as np
 import pytest
@@ -14,10 +15,13 @@ from common.messages import AnyMessage, Delta, Heartbeat, Progress, Record, Requ
 from services.collector.commands import Commands
 from services.collector.control import ControlState
 from services.collector.journal import Journal
+from services.collector.flagdesk import FlagDesk
+from services.collector.flagstore import FlagStore
 from services.collector.views import Views
 from tests.support.markdown import Row, code, plain, section, sections
 from tests.support.pages import page
 from tests.support.reference import wire_rows
+from tests.support.recorded_log import RecordedLog
 
 WIRE, SEGMENT = page("wire.md"), page("segment-layout.md")
 
@@ -83,11 +87,13 @@ def test_sockets_are_documented() -> None:
     }
 
 
-def test_requests_to_the_collector_are_documented() -> None:
-    """The table has every request; the collector names them when it is asked for another one."""
+def test_requests_to_the_collector_are_documented(tmp_path: Path) -> None:
+    """The tables have every request; the collector names them when it is asked for another one."""
     control, clock = ControlState(), SystemClock()
     with Journal(":memory:") as journal:
-        commands = Commands(Views(control, 1), journal, control, clock, dict)
+    views = Views(control, 1)
+        flags = FlagDesk(FlagStore(tmp_path / "flags.json"), views, control, clock, cast(Logger, RecordedLog()), {})
+        commands = Commands(views, journal, control, clock, dict, flags.commands)
         answer = commands.answer(Request(id=1, what="?")).error
     names = [code(row["Request"])[0] for row in section(WIRE, "Requests to the collector").rows]
     assert answer.endswith(f"use one of {', '.join(names)}")

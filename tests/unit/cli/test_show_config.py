@@ -18,6 +18,11 @@ def test_the_text_is_a_configuration_file(runtime: Runtime, run: Run, tmp_path: 
     parsed = tomllib.loads(run("show-config").stdout)
     table = {"source": "", "enabled": True, "group": "", "settings": {"a key": [1, 2]}}
     assert parsed == Settings().model_dump(mode="json") | {"traders": {"rsi.fast": table}}
+    (tmp_path / "traders.toml").unlink()
+    (tmp_path / "engine.toml").write_text("[flags]\naudit = false\n")
+    text = run("show-config").stdout
+    assert tomllib.loads(text) == Settings().model_dump(mode="json") | {"flags": {"audit": False}}
+    assert f"audit = false                             # {tmp_path / 'engine.toml'}" in text
 
 
 def test_where_each_value_comes_from(

@@ -29,7 +29,7 @@ class Office:
         self.control = ControlState()
         self.views = Views(self.control, 5_000_000_000)
         self.journal = Journal(":memory:", keep)
-        self.commands = Commands(self.views, self.journal, self.control, self.clock, lambda: {"pid": 1})
+        self.commands = Commands(self.views, self.journal, self.control, self.clock, lambda: {"pid": 1}, {})
 
     def take(self, *messages: Any) -> None:
         for message in messages:

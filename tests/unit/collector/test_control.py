@@ -13,8 +13,11 @@ def test_every_change_grows_the_version() -> None:
     versions.append(control.version)
     control.settle_resync("a")
     versions.append(control.version)
+    control.set_features({"audit": {"default": False}})
+    versions.append(control.version)
     assert versions == sorted(set(versions))
     control.settle_resync("a")
+    control.set_features({"audit": {"default": False}})
     assert control.version == versions[-1]
 
 

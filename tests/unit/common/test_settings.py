@@ -314,3 +314,32 @@ class TestTraders:
         assert load().traders.keys() == {"fast", "slow"}
         (files / "traders.toml").write_text("[fast]\n")
         assert _fault() == f"{files / 'traders.toml'}: `traders.fast` is also set in another file"
+
+
+class TestFlags:
+    """Feature flags from the start."""
+
+    def test_a_flag_is_set_by_file_and_variable(self, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One by one, each with its origin; the words are those of a boolean."""
+        (files / "engine.toml").write_text("[flags]\naudit = false\nbatch_mode = true\n")
+        monkeypatch.setenv("TICKFLAG_FLAGS__PER_SYMBOL_TRACKING", "false")
+        monkeypatch.setenv("TICKFLAG_FLAGS__BATCH_MODE", "off")
+        assert load().flags == {"audit": False, "batch_mode": False, "per_symbol_tracking": False}
+        assert origin(("flags", "audit")) == str(files / "engine.toml")
+        assert origin(("flags", "batch_mode")) == "environment variable TICKFLAG_FLAGS__BATCH_MODE"
+
+    def test_a_bad_value_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Key, variable and reason; of a name that no flag may have as well."""
+        monkeypatch.setenv("TICKFLAG_FLAGS__AUDIT", "maybe")
+        assert _fault().startswith("setting `flags.audit` (environment variable TICKFLAG_FLAGS__AUDIT): Input should")
+        monkeypatch.delenv("TICKFLAG_FLAGS__AUDIT")
+        monkeypatch.setenv("TICKFLAG_FLAGS__A-B", "true")
+        assert _fault().startswith(
+            "setting `flags.a-b` (environment variable TICKFLAG_FLAGS__A-B): String should match"
+        )
+
+
+def test_the_flags_lie_beside_the_journal(tmp_path: Path) -> None:
+    """Of each journal its own."""
+    settings = load(collector={"journal": str(tmp_path / "one.sqlite")})
+    assert settings.flags_path() == tmp_path / "one.flags.json"

@@ -1,0 +1,79 @@
+"""Feature flags of a real collector: what workers are told, and what is left after its death."""
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from common.codec import decode_as
+from common.flags import FlagTable
+from common.messages import Control
+from tests.support.collector_site import Site
+from tests.support.folders import runtime_folder
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with runtime_folder() as runtime:
+        site = Site(runtime)
+        yield site
+        site.close()
+
+
+def _told(site: Site, features: dict[str, Any]) -> Control:
+    """The control state, once it has these features."""
+    while True:
+        assert site.controls.poll(30_000), "no control state came"
+        control = decode_as(Control, site.controls.recv())
+        if control.features == features:
+            return control
+
+
+def test_a_change_reaches_the_workers_and_outlives_the_collector(site: Site) -> None:
+    """Killed right after the answer, the next collector publishes the same, under a higher version."""
+    site.ask("flags.set", flag="per_symbol_tracking", value=25, who="ann")
+    expected = {"per_symbol_tracking": {"default": True, "percentage": 25.0}}
+    before = _told(site, expected)
+    site.end(signal.SIGKILL)
+    site.start()
+    after = _told(site, expected)
+    while after.state_version == before.state_version:  # one that was on its way
+        after = _told(site, expected)
+    assert after.state_version > before.state_version
+    assert [change["who"] for change in site.ask("flags.history")] == ["ann"]
+    table = FlagTable.of(after.features, "rsi")
+    assert table.on("per_symbol_tracking") == site.ask("flags.explain", flag="per_symbol_tracking", name="rsi")["value"]
+
+
+def test_a_variable_counts_from_the_start(site: Site) -> None:
+    """More than what is stored."""
+    site.ask("flags.force", flag="per_symbol_tracking", trader="rsi", value=True)
+    site.end(signal.SIGTERM)
+    site.start(TICKFLAG_FLAGS__PER_SYMBOL_TRACKING="false")
+    _told(site, {"per_symbol_tracking": {"default": False}})
+
+
+def test_a_variable_of_an_unknown_flag_ends_the_start(site: Site) -> None:
+    """One line names it, and the flags there are."""
+    site.end(signal.SIGTERM)
+    process = site.start(TICKFLAG_FLAGS__PER_SYMBOL_TRAKING="false")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert err.count("\n") == 1
+    where = "setting `flags.per_symbol_traking` (environment variable TICKFLAG_FLAGS__PER_SYMBOL_TRAKING)"
+    assert err.startswith(f"collector: {where}: no such feature flag: known are per_symbol_tracking, ")
+
+
+def test_a_damaged_file_does_not_end_the_start(site: Site) -> None:
+    """The last good one counts, and the log says so."""
+    site.ask("flags.kill", flag="audit")
+    site.end(signal.SIGTERM)
+    (path,) = site.runtime.folder.glob("*.flags.json")
+    path.write_text("{")
+    site.start()
+    _told(site, {"audit": {"default": True, "killed": True}})
+    assert "cannot be used" in site.ask("flags.list")["trouble"]
+    code, out, _ = site.end(signal.SIGTERM)
+    assert code == 0
+    assert "cannot be used: no JSON" in out
