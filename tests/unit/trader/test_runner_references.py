@@ -184,3 +184,7 @@ def test_a_row_that_is_locked_meanwhile(market: Market, segment: Segment, rule: 
     seat.step()
     assert (rule.take(), seat.view.matches, seat.runner.retrying) == ([["S1"]], {}, False)
     assert not seat.runner.pending(NOON)
+    market.apply(tick_batch([2], [6.0], NOON + 2 * MINUTE), 1)
+    swap(market)
+    seat.step()
+    assert rule.take() == [["S2"]]
