@@ -194,14 +194,14 @@ class Settings(BaseSettings):
 
     instance: str = "main"
     """Name of this engine; several may run beside one another."""
+    flags: dict[FlagName, bool] = {}
+    """Feature flags that are on or off from the start, whatever is stored of them."""
     runtime: RuntimeBlock = Field(default_factory=RuntimeBlock)
     log: LogBlock = LogBlock()
     segment: SegmentBlock = SegmentBlock()  # type: ignore[call-arg] # Field's first argument is the default
     feed: FeedBlock = FeedBlock()
     synthetic: SyntheticBlock = SyntheticBlock()  # type: ignore[call-arg] # as above
     replay: ReplayBlock = ReplayBlock()  # type: ignore[call-arg] # as above
-    flags: dict[FlagName, bool] = {}
-    """Feature flags that are on or off from the start, whatever is stored of them."""
     trader: TraderBlock = TraderBlock()  # type: ignore[call-arg] # as above
     traders: dict[TraderName, TraderTable] = {}
     """Instances of traders by name, each with settings of its own."""
@@ -232,16 +232,16 @@ class Settings(BaseSettings):
         """The journal's file."""
         return Path(self.collector.journal) if self.collector.journal else self.state_folder() / JOURNAL
 
+    def flags_path(self) -> Path:
+        """The file of the feature flags, beside the journal."""
+        return self.journal_path().with_suffix(".flags.json")
+
     @property
     def intervals_s(self) -> tuple[int, ...]:
         return tuple(interval_seconds(interval) for interval in self.segment.intervals)
 
 
 def config_folder() -> Path:
-    def flags_path(self) -> Path:
-        """The file of the feature flags, beside the journal."""
-        return self.journal_path().with_suffix(".flags.json")
-
     """The folder of the settings files. Raises TickflagError where `TICKFLAG_CONFIG` names none."""
     named = os.environ.get("TICKFLAG_CONFIG")
     if named and not Path(named).is_dir():

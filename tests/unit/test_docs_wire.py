@@ -11,17 +11,18 @@ import zmq
 from common import layout, sockets
 from common.clock import SystemClock
 from common.layout import DEBUG_ENTRY, HEADER, OPEN_CANDLE, TICKER
+from common.log import Logger
 from common.messages import AnyMessage, Delta, Heartbeat, Progress, Record, Request, RosterEntry, Signal, Snapshot
 from services.collector.commands import Commands
 from services.collector.control import ControlState
-from services.collector.journal import Journal
 from services.collector.flagdesk import FlagDesk
 from services.collector.flagstore import FlagStore
+from services.collector.journal import Journal
 from services.collector.views import Views
 from tests.support.markdown import Row, code, plain, section, sections
 from tests.support.pages import page
-from tests.support.reference import wire_rows
 from tests.support.recorded_log import RecordedLog
+from tests.support.reference import wire_rows
 
 WIRE, SEGMENT = page("wire.md"), page("segment-layout.md")
 
@@ -90,8 +91,8 @@ def test_sockets_are_documented() -> None:
 def test_requests_to_the_collector_are_documented(tmp_path: Path) -> None:
     """The tables have every request; the collector names them when it is asked for another one."""
     control, clock = ControlState(), SystemClock()
-    with Journal(":memory:") as journal:
     views = Views(control, 1)
+    with Journal(":memory:") as journal:
         flags = FlagDesk(FlagStore(tmp_path / "flags.json"), views, control, clock, cast(Logger, RecordedLog()), {})
         commands = Commands(views, journal, control, clock, dict, flags.commands)
         answer = commands.answer(Request(id=1, what="?")).error
