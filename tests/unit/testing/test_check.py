@@ -117,13 +117,35 @@ def test_declared_state_is_no_hidden_memory(tmp_path: Path) -> None:
     assert failed(checked(tmp_path, body, ', state={"top": 0.0}')) == []
 
 
-def test_more_than_closed_candles_is_looked_at(tmp_path: Path) -> None:
-    """Legal, but worth a warning: between closes nobody asks."""
-    declared = ', channel="5m", candles="5m", look_back=3, columns=("close",)'
-    findings = checked(tmp_path, vector("market.last > market.candles.close.mean(axis=1)"), declared)
+@pytest.mark.parametrize(
+    ("answer", "declared"),
+    [
+        ("market.last > market.candles.close.mean(axis=1)", ""),
+        ("market.candles.close[:, -1] > market.candles.close[:, -2]", ", forming=True"),
+    ],
+)
+def test_more_than_closed_candles_is_looked_at(answer: str, declared: str, tmp_path: Path) -> None:
+    """The latest price or the forming candle: legal, but between closes nobody asks."""
+    declared += ', channel="5m", candles="5m", look_back=3, columns=("close",)'
+    findings = checked(tmp_path, vector(answer), declared)
     assert failed(findings) == []
     assert findings["tracking"].level == "warn"
     assert "5m" in findings["tracking"].found
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        ', channel="5m", candles="5m", look_back=3',
+        ', channel="5m", candles="5m", look_back=3, every_close=True',
+        ', candles="1h", look_back=3, min_interval=60.0',
+        ', candles="1m", look_back=3, every=30.0, watch=["B*", "E*"]',
+    ],
+)
+def test_ways_to_be_woken_are_not_mistaken(declared: str, tmp_path: Path) -> None:
+    """Candles, each of them, at a pace or by a timer: the same rule, and nothing to say."""
+    rule = vector("market.candles.close[:, -1] > market.candles.close[:, -2]")
+    assert {finding.level for finding in checked(tmp_path, rule, declared).values()} == {"ok"}
 
 
 def test_an_unneeded_scope(tmp_path: Path) -> None:
