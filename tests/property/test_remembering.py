@@ -222,6 +222,7 @@ class World:
             assert variant.seat.matches.scores() == plain.matches, way
             assert str(variant.numbers()) == str(numbers), way  # NaN is NaN
             assert variant.seat.tally.gaps == plain.gaps, way
+            assert not variant.seat.matches.stale, way
 
     def _grow(self) -> None:
         """A new generation, to which all move at once."""
@@ -242,7 +243,7 @@ class World:
 @settings(deadline=None, max_examples=50)
 @given(acts=_acts)
 def test_every_way_comes_to_the_same(acts: list[Any]) -> None:
-    """After each step: matches, numbers, and how many closes came too late."""
+    """After each step: matches, none of them stale, numbers, and how many closes came too late."""
     with ExitStack() as resources:
         world = World(resources)
         for act in acts:
