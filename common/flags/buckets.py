@@ -7,11 +7,14 @@ Source: flagd, the operation `fractional` (https://flagd.dev/reference/custom-op
 decision on high-precision bucketing.
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
-from common.flags.murmur import murmur3_32
+from common.flags.murmur import murmur3_32, murmur3_32_each
 
 BUCKETS = 100_000
 PER_PERCENT = BUCKETS // 100
@@ -20,6 +23,12 @@ PER_PERCENT = BUCKETS // 100
 def bucket(flag: str, identity: str) -> int:
     """0 to 99,999; the same in every process, for ever, and independent of other flags."""
     return (murmur3_32(f"{flag}{identity}".encode()) * BUCKETS) >> 32
+
+
+def buckets(flag: str, identities: Sequence[str]) -> NDArray[np.int32]:
+    """The bucket of each."""
+    hashes = murmur3_32_each([f"{flag}{identity}".encode() for identity in identities])
+    return ((hashes.astype(np.uint64) * np.uint64(BUCKETS)) >> np.uint64(32)).astype(np.int32)
 
 
 def points(percentage: float) -> int:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from common.errors import MessageError
-from common.flags.buckets import bucket
+from common.flags.buckets import buckets
 from common.flags.catalog import BUILT_IN, by_symbol
 from common.flags.rules import Decision, Rule
 
@@ -99,9 +99,9 @@ class SymbolTable:
             values = np.full(count - start, anybody.value, np.uint8)
         else:
             values = np.zeros(count - start, np.uint8)
-            buckets = self._bucketed()[start:]
+            places = self._bucketed()[start:]
             for arm, first, end in rule.ranges():
-                values[(buckets >= first) & (buckets < end)] = arm.value
+                values[(places >= first) & (places < end)] = arm.value
         if not rule.killed:
             for name, value in rule.force.items():
                 slot = self._slots.get(name, -1)
@@ -113,6 +113,6 @@ class SymbolTable:
         """The buckets of all slots: a symbol's is computed once, and only if a percentage asks for it."""
         known = len(self._buckets)
         if known < len(self._slots):
-            fresh = [bucket(self._flag, name) for name in list(self._slots)[known:]]
-            self._buckets = np.concatenate((self._buckets, np.array(fresh, np.int32)))
+            fresh = buckets(self._flag, list(self._slots)[known:])
+            self._buckets = np.concatenate((self._buckets, fresh))
         return self._buckets

@@ -5,7 +5,7 @@ import math
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from common.flags.buckets import BUCKETS, Percentage, bucket, points
+from common.flags.buckets import BUCKETS, Percentage, bucket, buckets, points
 from common.flags.murmur import murmur3_32
 
 percentage: TypeAdapter[float] = TypeAdapter(Percentage)
@@ -25,6 +25,12 @@ def test_buckets_are_spread_evenly() -> None:
         tenths[bucket("delta_results", f"trader-{number}") * 10 // BUCKETS] += 1
     bound = 5 * math.sqrt(count * 0.1 * 0.9)
     assert all(abs(found - count * 0.1) < bound for found in tenths)
+
+
+def test_many_at_once_have_the_same_buckets() -> None:
+    """Also the highest ones, and names beyond ASCII."""
+    names = [f"S{number}/USDT" for number in range(2_000)] + ["π", ""]
+    assert buckets("audit", names).tolist() == [bucket("audit", name) for name in names]
 
 
 def test_flags_are_independent() -> None:

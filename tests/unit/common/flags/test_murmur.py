@@ -1,8 +1,10 @@
 """The hash, against published values."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from common.flags.murmur import murmur3_32
+from common.flags.murmur import murmur3_32, murmur3_32_each
 
 
 def test_the_verification_value_of_smhasher() -> None:
@@ -37,3 +39,9 @@ def test_the_verification_value_of_smhasher() -> None:
 def test_known_hashes(data: bytes, seed: int, expected: int) -> None:
     """Of every length of the tail, with and without seed, beyond ASCII."""
     assert murmur3_32(data, seed) == expected
+
+
+@given(st.lists(st.binary(max_size=13)))
+def test_many_at_once_are_the_same(keys: list[bytes]) -> None:
+    """Of any lengths, in their order."""
+    assert murmur3_32_each(keys).tolist() == [murmur3_32(key) for key in keys]
