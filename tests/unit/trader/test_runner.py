@@ -269,7 +269,7 @@ def test_batch_mode(market: Market, segment: Segment, slots: int, calls: int) ->
 ])  # fmt: skip
 def test_when_it_is_batch_mode(vectorised: bool, symbols: int, of: int, chunk: int) -> None:
     """With more than 50 symbols, or more than half of them; a vectorised trader has one size of chunk."""
-    assert Batches(vectorised, TraderBlock()).chunk(symbols, of) == chunk
+    assert Batches(vectorised, TraderBlock.model_validate({})).chunk(symbols, of) == chunk
 
 
 @pytest.mark.parametrize("single", [False, True])
