@@ -144,13 +144,13 @@ def _words(error: ValidationError, flag: str) -> str:
 
 
 def _shown(name: str, flag: Flag | None) -> dict[str, Any]:
-    """The fields for the history, of the catalog's flag where there is none; nothing for one that is not known."""
+    """The fields for the history, of the catalog's flag where there is none. One that is not known has no default."""
     if flag is None and name in BUILT_IN:
         flag = Flag(default=BUILT_IN[name].default)
-    return {} if flag is None else flag.model_dump(mode="json")
+    if flag is None:
+        return Flag(default=False).model_dump(mode="json") | {"default": None}
+    return flag.model_dump(mode="json")
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    names = after or before
-    pairs = [(field, before.get(field), after.get(field)) for field in names]
-    return [pair for pair in pairs if pair[1] != pair[2]]
+    return [(field, before[field], after[field]) for field in after if before[field] != after[field]]

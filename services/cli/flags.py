@@ -1,6 +1,7 @@
 """`tickflag flags`: feature flags, as the collector keeps them."""
 
 import getpass
+import json
 import re
 from datetime import datetime
 from typing import Any
@@ -242,4 +243,6 @@ def _word(value: bool) -> str:
 
 
 def _plain(value: Any) -> str:
-    return _word(value) if isinstance(value, bool) else "-" if value is None else str(value)
+    if isinstance(value, bool):
+        return _word(value)
+    return "-" if value is None else value if isinstance(value, str) else json.dumps(value)

@@ -150,10 +150,10 @@ def test_history(runtime: Runtime, run: Run, answers: Answers) -> None:
     change = {
         "revision": 3, "time_ms": 1_000, "who": "ann", "flag": "audit", "field": "killed", "before": None, "after": True
     }  # fmt: skip
-    answers["flags.history"] = _recording(asked, [change, change | {"before": 5.0}])
+    answers["flags.history"] = _recording(asked, [change, change | {"before": 5.0, "after": "x"}])
     lines = run("flags", "history").stdout.splitlines()
     assert lines[1].split()[2:] == ["3", "ann", "audit", "killed", "-", "on"]
-    assert lines[2].split()[2:] == ["3", "ann", "audit", "killed", "5.0", "on"]
+    assert lines[2].split()[2:] == ["3", "ann", "audit", "killed", "5.0", "x"]
     assert json.loads(run("flags", "history", "audit", "--limit", "5", "--json").stdout)[0] == change
     assert asked == [{}, {"flag": "audit", "limit": 5}]
     answers["flags.history"] = []

@@ -83,6 +83,17 @@ def test_a_percentage_is_as_flagd_has_it(flag: str, identity: str, percentage: f
     assert Rule(default=False, percentage=percentage).decide(flag, identity).value is expected
 
 
+@given(flags, identities)
+def test_the_bucket_at_the_edge_is_out(flag: str, identity: str) -> None:
+    """So many thousandths of a percent have as many buckets, from 0 on; an arm ends where the next one begins."""
+    place = bucket(flag, identity)
+    assert not Rule(default=True, percentage=place / 1_000).decide(flag, identity).value
+    assert Rule(default=False, percentage=(place + 1) / 1_000).decide(flag, identity).value
+    if place > 0:
+        arms = (Arm(name="a", share=place / 1_000), Arm(name="b", share=(100_000 - place) / 1_000))
+        assert Rule(default=True, percentage=100.0, arms=arms).decide(flag, identity).arm == "b"
+
+
 @given(flags, identities, arms(), thousandths, thousandths)
 def test_ramping_only_adds(flag: str, identity: str, arms: tuple[Arm, ...], one: float, other: float) -> None:
     """Who is in an arm is in the same one at any higher percentage."""
