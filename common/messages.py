@@ -146,6 +146,12 @@ class Heartbeat(Progress):
     owner: Text = ""
     batched: Count = 0
     """Cycles in batch mode."""
+    cost_ns: Count = 0
+    """Time that 95 % of the last 100 cycles took at most."""
+    cost_cpu_ns: Count = 0
+    """The same of processor time."""
+    gaps: Count = 0
+    """Closed candles that a trader which wants each of them came too late for."""
 
 
 class RosterEntry(Record):

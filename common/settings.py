@@ -130,6 +130,12 @@ class TraderBlock(Block):
     """Results of at least this size are compressed; 0 is never."""
     deadline_s: float = Field(30.0, gt=0, le=3_600)
     """A worker whose cycle takes longer is killed and started again."""
+    slow_share: Annotated[float, Field(ge=0, le=100)] = 0.5
+    """A trader whose cycles take more than this share of the time between two is warned about; 0 is never."""
+    memory_limit_mb: int = Field(1024, ge=16, le=1 << 20)
+    """A worker that takes more memory of its own is killed and started again."""
+    thread_limit: int = Field(64, ge=0, le=1_000_000)
+    """A worker with more threads of its own is warned about."""
     restart_ms: Annotated[float, Field(ge=1, le=60_000)] = 200.0
     """Wait before the first restart of a worker; doubled with each further one."""
     restart_limit_ms: Annotated[float, Field(ge=1, le=3_600_000)] = 30_000.0
@@ -137,7 +143,7 @@ class TraderBlock(Block):
     heartbeat_ms: Annotated[float, Field(ge=10, le=60_000)] = 1_000.0
     """Time between a worker's reports to the collector."""
     log_limit_bytes: int = Field(1 << 20, ge=4096)
-    """A trader's log file is cut when it is larger."""
+    """A trader's log file is cut where it would be larger."""
 
 
 class TraderTable(Block):

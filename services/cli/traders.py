@@ -68,7 +68,6 @@ def matches(trader: str, as_json: bool) -> None:
 
 
 def why(trader: dict[str, Any]) -> str:
-    """Why it, or a new version of it, does not run; else why it fails; nothing for one that is well."""
-    if trader["state"] == "running":
-        return str(trader["reason"])
-    return str(trader["reason"] or trader["error"])
+    """Why it fails, and why it, or a new version of it, does not run, or what it does that it should not."""
+    found = (trader["error"] if trader["state"] == "failing" else "", trader["reason"])
+    return "; ".join(filter(None, found)) or (trader["error"] if trader["state"] != "running" else "")

@@ -219,6 +219,8 @@ def _trader(name: str, known: Known | None, entry: RosterEntry | None, now_ns: i
         "version": entry.trader_version if entry else "",
         "log": entry.log if entry else "",
         "cpu_ns": heartbeat.cpu_ns if heartbeat else 0,
+        "cost_ns": heartbeat.cost_ns if heartbeat else 0,
+        "cost_cpu_ns": heartbeat.cost_cpu_ns if heartbeat else 0,
         "age_ms": None if known is None or known.heard_ns is None else (now_ns - known.heard_ns) // 1_000_000,
     }
 

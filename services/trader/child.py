@@ -1,9 +1,6 @@
 """Child: one trader as the supervisor sees it: the worker that runs it, and the one that is to take over."""
 
-import contextlib
 import enum
-import os
-import signal
 import time
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from services.trader.process import Hosts, Place
 
 MS = 1_000_000
 HEALTHY_NS = 60_000 * MS  # a worker that ran so long starts its backoff over
+WARN_AGAIN_NS = 60_000 * MS
 PATIENCE_NS = 2_000 * MS  # for a worker that was asked to end or to hand over; then it is killed
 
 
@@ -68,6 +66,8 @@ class Child:
         self._yields = False  # the current worker was asked to make room
         self._restarts = 0
         self._reason = ""
+        self._remark = ""
+        self._warn_from_ns = 0
         self._incarnation = 0
         trader = settings.trader
         self._backoff = Backoff(int(trader.restart_ms * MS), int(trader.restart_limit_ms * MS))
@@ -197,7 +197,7 @@ class Child:
             pid=self._current.pid if self._current is not None else 0,
             restarts=self._restarts,
             source=self.assignment.shown_source,
-            reason=self._reason[:4096],
+            reason="; ".join(filter(None, (self._reason, self._remark)))[:4096],
             trader_version=self.version,
             log=self._log_path.stem,
         )
@@ -211,7 +211,7 @@ class Child:
             changed |= worker.listen()
         successor, current = self._successor, self._current
         if successor is not None and (successor.refusal or successor.exit_status is not None):
-            self._refuse_successor(successor.refusal or _how(successor, self._settings.trader.deadline_s))
+            self._refuse_successor(successor.refusal or successor.ending)
             changed = True
         if current is not None and current.refusal:
             self._skip(current.refusal)
@@ -228,16 +228,18 @@ class Child:
             else:
                 self._drop()
             changed = True
-        return changed
+        return self._note_remark(now_ns) or changed
 
-    def look(self, now_ns: int) -> None:
-        """End a worker whose cycle is over its deadline; cut a log that is too long."""
-        limit_s = self._settings.trader.deadline_s
-        for worker in self._workers:
-            worker.abort_if_overdue(limit_s)
-        with contextlib.suppress(OSError):
-            if self._log_path.stat().st_size > self._settings.trader.log_limit_bytes:
-                os.truncate(self._log_path, 0)  # it is opened for appending, so the next line starts at 0
+    def _note_remark(self, now_ns: int) -> bool:
+        """What the worker does that it should not is on the roster, and in the log once a minute at most."""
+        remark = self._current.remark if self._current is not None else ""
+        if remark == self._remark:
+            return False
+        self._remark = remark
+        if remark and now_ns >= self._warn_from_ns:
+            self._warn_from_ns = now_ns + WARN_AGAIN_NS
+            self._log.warning("trader exceeds its share", trader=self.name, reason=remark)
+        return True
 
     def _begin(self, now_ns: int) -> None:
         if self.assignment.fault:
@@ -247,7 +249,7 @@ class Child:
         try:
             self._current = self._spawn()
         except (EOFError, OSError):  # by the signal that is to end us too, or for want of memory
-            self._again("the fork server ended before the worker was there", 0, now_ns)
+            self._again("the fork server ended before the worker was there", now_ns)
 
     def _spawn(self) -> Place:
         assignment = self.assignment
@@ -280,22 +282,22 @@ class Child:
         if self._yields:
             self._promote()
             return
-        how, started_ns = _how(worker, self._settings.trader.deadline_s), worker.started_ns
+        how, blameless = worker.ending, worker.innocent or now_ns - worker.started_ns > HEALTHY_NS
         worker.close()
         # One that is still loading takes its place; what the old one died of may be what the edit mends.
         self._current, self._successor = self._successor, None
         if not self.on:
             self.due_ns = 0
         elif self._current is None:
-            self._again(how, started_ns, now_ns)
+            if blameless:
+                self._backoff.succeeded()
+            self._again(how, now_ns)
         else:
             self._log.warning("trader ended", trader=self.name, reason=how)
 
-    def _again(self, reason: str, started_ns: int, now_ns: int) -> None:
+    def _again(self, reason: str, now_ns: int) -> None:
         """Start anew after a while."""
         self.tried = True
-        if started_ns and now_ns - started_ns > HEALTHY_NS:
-            self._backoff.succeeded()
         wait_ns = self._backoff.failed()
         self.due_ns = now_ns + wait_ns
         self._restarts += 1
@@ -334,13 +336,3 @@ class Child:
             self._current = None
         self._yields = False
         self.due_ns = 0
-
-
-def _how(worker: Place, deadline_s: float) -> str:
-    """How a worker that is no more ended."""
-    if worker.fault:
-        return worker.fault
-    if worker.overdue:
-        return f"a cycle took longer than {deadline_s:g} s (`trader.deadline_s`); its stack is in the log"
-    status = worker.exit_status or 0
-    return f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"

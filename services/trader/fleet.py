@@ -118,9 +118,8 @@ class Fleet:
         return changed
 
     def look(self, now_ns: int) -> None:
-        """Deadlines and logs."""
-        for child in self._all:
-            child.look(now_ns)
+        """End workers that are over a limit."""
+        self._hosts.look(now_ns)
 
     def descriptors(self) -> list[int]:
         """Readable when a worker ended or said something."""

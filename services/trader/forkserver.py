@@ -4,13 +4,20 @@ Imported there by name, once. Workers share these pages; the garbage collector n
 context exists here: one does not survive a fork.
 """
 
+import atexit
+import contextlib
 import gc
+import os
+import signal
 import sys
 
 import zmq  # noqa: F401 - loaded for the workers
 
 from common.jit import warming
-from services.trader import worker  # noqa: F401 - loaded for the workers
+from services.trader import (
+    probe,
+    worker,  # noqa: F401 - loaded for the workers
+)
 from services.trader.warmup import warm_up
 
 
@@ -19,6 +26,15 @@ def _say() -> None:
     sys.stdout.flush()
 
 
+def _end_groups() -> None:
+    """The supervisor has gone, and who hangs does not end what it started itself."""
+    found = probe.read(os.getpid())
+    for pid in found.children if found is not None else ():
+        with contextlib.suppress(OSError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+atexit.register(_end_groups)
 with warming("trader", _say):
     warm_up()
 gc.collect()

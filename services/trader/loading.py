@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import invalidate_caches
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_file_location
@@ -26,6 +27,7 @@ ENTRY_POINTS = "tickflag.traders"
 """Group of the entry points by which packages bring traders; each names a module with hooks."""
 
 VERSION_DIGITS = 8
+REASON_LIMIT = 1_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Code:
             field, reason = _faults(error)[0]
             raise self.fault(f"hook `{hook}`: `{field or 'Trader'}`: {reason}") from None
         except BaseException as error:  # a plugin may raise anything
-            raise self.fault(f"hook `{hook}` raised {type(error).__name__}: {error}") from error
+            raise self.fault(f"hook `{hook}` raised {described(error)}") from error
 
     def bound(self, hook: str, varying: str, fixed: Mapping[str, Any]) -> Callable[[Any], Any]:
         """The hook as a function of its argument `varying` alone, with those of `fixed` that it asks for filled in."""
@@ -73,7 +75,7 @@ def load_code(source: Path | EntryPoint) -> Code:
     if isinstance(source, Path):
         label = source.name
         loaded, version = _imported(source)
-        helpers = _helpers(source.parent.resolve())
+        helpers = _helpers(source.parent)
     else:
         label = f"{source.name} ({source.value})"
         loaded, version = _from_package(source, label)
@@ -86,6 +88,31 @@ def load_code(source: Path | EntryPoint) -> Code:
         raise PluginError(f"{label}: {error}") from None
     callers = manager.get_hookcallers(loaded) or []
     return Code(label, version, helpers, {caller.name: caller.get_hookimpls()[0] for caller in callers})
+
+
+def described(error: BaseException) -> str:
+    """Its class and words, which a plugin may have made of anything."""
+    try:
+        words = str(error)[:REASON_LIMIT]
+    except BaseException:  # noqa: BLE001 - the text is the plugin's code, too
+        words = "(without words: its `__str__` raises)"
+    return f"{type(error).__name__}: {words}"
+
+
+def forget(source: Path | EntryPoint) -> None:
+    """Let what this process imported for the code be imported anew with it: helpers beside a file, a package's modules.
+
+    Traders that run keep theirs; so those of one process never share a helper's state either.
+    """
+    if isinstance(source, Path):
+        beginning = _helpers_beginning(source.parent)
+        stale = [name for name, file in _module_files() if file.startswith(beginning)]
+    else:
+        package = source.module.partition(".")[0]
+        stale = [name for name in sys.modules if name == package or name.startswith(f"{package}.")]
+    for name in stale:
+        del sys.modules[name]
+    invalidate_caches()
 
 
 def own_settings(code: Code, where: str, given: Mapping[str, Any]) -> BaseModel | None:
@@ -112,7 +139,7 @@ def own_settings(code: Code, where: str, given: Mapping[str, Any]) -> BaseModel 
     except ValidationError as error:
         raise PluginError("; ".join(f"{where}{field and '.'}{field}: {why}" for field, why in _faults(error))) from None
     except BaseException as error:  # validators are the plugin's code, which may raise anything
-        raise PluginError(f"{where}: {code.label} raised {type(error).__name__}: {error}") from error
+        raise PluginError(f"{where}: {code.label} raised {described(error)}") from error
 
 
 def _faults(error: ValidationError) -> list[tuple[str, str]]:
@@ -135,7 +162,7 @@ def _imported(path: Path) -> tuple[ModuleType, str]:
         content = path.read_bytes()
         exec(compile(content, path, "exec", dont_inherit=True), module.__dict__)
     except BaseException as error:  # importing runs the plugin's code, which may raise anything
-        raise PluginError(f"{path.name}: does not import: {type(error).__name__}: {error}") from error
+        raise PluginError(f"{path.name}: does not import: {described(error)}") from error
     return module, content_version(content)
 
 
@@ -148,7 +175,7 @@ def _from_package(entry: EntryPoint, label: str) -> tuple[object, str]:
     try:
         return entry.load(), _package_version(entry)
     except BaseException as error:  # as above
-        raise PluginError(f"{label}: does not import: {type(error).__name__}: {error}") from error
+        raise PluginError(f"{label}: does not import: {described(error)}") from error
 
 
 def _package_version(entry: EntryPoint) -> str:
@@ -162,6 +189,16 @@ def _package_version(entry: EntryPoint) -> str:
 
 def _helpers(folder: Path) -> tuple[Path, ...]:
     """Compared as texts: to ask the system for the paths of a thousand modules takes a tenth of a second."""
-    beginning = f"{folder / '_'}"
-    files = (getattr(module, "__dict__", {}).get("__file__") for module in list(sys.modules.values()))
-    return tuple(sorted(Path(file) for file in files if isinstance(file, str) and file.startswith(beginning)))
+    beginning = _helpers_beginning(folder)
+    return tuple(sorted({Path(file) for _, file in _module_files() if file.startswith(beginning)}))
+
+
+def _helpers_beginning(folder: Path) -> str:
+    """What the paths of all helpers of a plugin folder begin with."""
+    return str(folder.resolve() / "_")
+
+
+def _module_files() -> list[tuple[str, str]]:
+    """Name and file of every module that has one."""
+    files = [(name, getattr(module, "__dict__", {}).get("__file__")) for name, module in list(sys.modules.items())]
+    return [(name, file) for name, file in files if isinstance(file, str)]

@@ -19,6 +19,11 @@ class Order:
     legacy_path: Path
     """Where a predecessor left what it hands over, and this one leaves it."""
 
+    @property
+    def label(self) -> str:
+        """What it is called before it tells its name."""
+        return self.name or (self.source.stem if isinstance(self.source, Path) else self.source.name)
+
     def to_words(self) -> dict[str, Any]:
         source: Any = str(self.source)
         if isinstance(self.source, EntryPoint):

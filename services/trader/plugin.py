@@ -12,7 +12,7 @@ from common.errors import PluginError
 from common.rows import UNKNOWN, Rows
 from common.traderapi import Market, Symbol, Trader
 from services.trader.answers import AnswerError, Answers, Floats, Notes, score_of
-from services.trader.loading import load_code, own_settings
+from services.trader.loading import described, load_code, own_settings
 
 References = Mapping[str, Symbol | None]
 
@@ -89,7 +89,7 @@ class Plugin:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a plugin may raise anything, SystemExit too: its fault stays its own
-            raise self._wrong(hook, f"raised {type(error).__name__}: {error}") from error
+            raise self._wrong(hook, f"raised {described(error)}") from error
 
     def _wrong(self, hook: str, what: str) -> PluginError:
         return PluginError(f"trader {self.trader.name!r}: hook `{hook}` {what}")

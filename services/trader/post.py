@@ -10,8 +10,9 @@ from common.errors import MessageError, PluginError, SegmentError
 from common.layout import HEARTBEAT
 from common.messages import Control, Heartbeat
 from common.runtime import Runtime
-from common.segment import AttachError, Segment
+from common.segment import AttachError, Segment, interval_seconds
 from common.settings import Settings
+from services.trader.cost import Cost
 from services.trader.handover import Legacy, leave
 from services.trader.matches import MatchSet
 from services.trader.order import Order
@@ -30,6 +31,7 @@ NO_SEGMENT_NS = 100 * MS
 REFUSED_NS = 100 * MS  # a collector that is away is asked this often
 TOO_LARGE_NS = 5_000 * MS  # a result that no message can hold is built again this often
 STALE_BEATS = 3
+SLOW_AGAIN_NS = 60_000 * MS
 
 
 class Post:
@@ -65,6 +67,10 @@ class Post:
         self._beat_due_ns = 0
         self._error = ""
         self._cpu_ns = 0
+        self._cost = Cost(_period_ns(plugin, settings), settings.trader.slow_share)
+        self.slow = ""
+        """That its cycles take too long, and how long; of the last minute."""
+        self._slow_due_ns = 0
         self._feed_beat_ns = int(settings.feed.heartbeat_ms * MS)
         self._own_beat_ns = int(settings.trader.heartbeat_ms * MS)
 
@@ -100,13 +106,13 @@ class Post:
         """One cycle of its runner. Faults of the plugin stay here."""
         runner = self._runner
         assert runner is not None
-        began_ns = time.thread_time_ns()
+        began_ns, began_cpu_ns, processed = time.monotonic_ns(), time.thread_time_ns(), self._tally.processed
         try:
             runner.step(time.time_ns(), now_ns, between)
         except PluginError as error:
-            runner.fail()
-            self._complain(str(error))
-            self._step_from_ns = now_ns + self._backoff.failed()
+            self._failed(str(error), now_ns)
+        except KeyboardInterrupt:  # Ctrl-C does not come here: it is the trader that raised it
+            self._failed(f"trader {self.name!r}: raised KeyboardInterrupt", now_ns)
         except MessageError as error:  # the step is done, its result is not sent
             self._complain(str(error))
             self._unblock_ns = now_ns + TOO_LARGE_NS
@@ -117,7 +123,9 @@ class Post:
             self._step_from_ns = now_ns + RETRY_ROWS_NS if runner.retrying else 0
             if self._results.blocked and not self._unblock_ns:
                 self._unblock_ns = now_ns + REFUSED_NS
-        self._cpu_ns += time.thread_time_ns() - began_ns
+        cpu_ns = time.thread_time_ns() - began_cpu_ns
+        self._cpu_ns += cpu_ns
+        self._cost.add(time.monotonic_ns() - began_ns, cpu_ns, self._tally.processed - processed)
 
     def look(self, now_ns: int) -> None:
         """Everything but steps: attach, try a refused result again, report when due."""
@@ -127,15 +135,15 @@ class Post:
             self._unblock_ns = 0
             self._results.blocked = False
         if now_ns >= self._beat_due_ns:
-            alive = self._feed_alive(now_ns)
-            if not alive:  # for three beats: it may have been replaced
+            if not self._feed_alive(now_ns):  # for three beats: it may have been replaced
                 self._move()
-            self.beat("failing" if self._error else "running" if alive else "waiting", now_ns)
+            self.beat(self._state_now(now_ns), now_ns)
+            self._judge(now_ns)
 
     def beat_if_due(self, now_ns: int) -> None:
-        """A sign of life out of a long step."""
+        """A sign of life out of a long step, its own or another's."""
         if now_ns >= self._beat_due_ns:
-            self.beat("running", now_ns)
+            self.beat(self._state_now(now_ns), now_ns)
 
     def due_ns(self, now_ns: int) -> int | None:
         """When a step has something to do without any event; None where only an event brings it."""
@@ -163,6 +171,18 @@ class Post:
             return
         if event.generation != runner.segment.generation:
             self._move()
+
+    def _failed(self, fault: str, now_ns: int) -> None:
+        assert self._runner is not None
+        self._runner.fail()
+        self._complain(fault)
+        self._step_from_ns = now_ns + self._backoff.failed()
+
+    def _judge(self, now_ns: int) -> None:
+        """Whether it is slow. Its numbers change all the time, and are news once a minute."""
+        slow = self._cost.remark()
+        if bool(slow) != bool(self.slow) or now_ns >= self._slow_due_ns:
+            self.slow, self._slow_due_ns = slow, now_ns + SLOW_AGAIN_NS
 
     def _complain(self, fault: str) -> None:
         """The same fault again and again is one line in the log."""
@@ -210,6 +230,9 @@ class Post:
             runner.segment.close()
             self._attach_from_ns = 0
 
+    def _state_now(self, now_ns: int) -> str:
+        return "failing" if self._error else "running" if self._feed_alive(now_ns) else "waiting"
+
     def beat(self, state: str, now_ns: int) -> None:
         """Tell the collector how it is; `state` as in a heartbeat."""
         self._beat_due_ns = now_ns + self._own_beat_ns
@@ -235,7 +258,19 @@ class Post:
             error=self._error[:4096],
             fast=tally.fast,
             retried=tally.retried,
+            gaps=tally.gaps,
             batched=tally.batched,
             cpu_ns=self._cpu_ns,
+            cost_ns=self._cost.wall_ns,
+            cost_cpu_ns=self._cost.cpu_ns,
         )
         self._send(encode(heartbeat))
+
+
+def _period_ns(plugin: Plugin, settings: Settings) -> int:
+    """The time that its cycles are apart; 0 for none that is known."""
+    trader = plugin.trader
+    apart_ns = int(settings.feed.min_swap_interval_ms * MS)
+    if trader.channel in settings.segment.intervals:
+        apart_ns = interval_seconds(trader.channel) * 1_000 * MS
+    return max(apart_ns, round(trader.min_interval * 1e9))

@@ -1,7 +1,6 @@
 """Worker processes as the supervisor sees them: a host, the places in it, and which host a trader gets."""
 
 import contextlib
-import os
 import signal
 import time
 from multiprocessing.connection import Connection
@@ -12,7 +11,9 @@ from typing import Any
 import msgpack
 
 from common.settings import Settings
+from services.trader.guard import Guard
 from services.trader.order import Order
+from services.trader.output import Output
 from services.trader.watch import Watch
 from services.trader.worker import run_worker, tell
 
@@ -22,25 +23,29 @@ class Host:
 
     def __init__(self, settings: Settings, log_path: Path, spawner: ForkServerContext) -> None:
         self.places: dict[int, Place] = {}
-        self.overdue = False
-        """It was ended because a cycle took too long."""
         self._number = 0
         self._culprit: Place | None = None
-        words: Any = spawner.RawArray("q", 2)
+        words = Watch.words(spawner)
         self._watch = Watch(words)
         ours, theirs = spawner.Pipe()
-        arguments = (settings, log_path, theirs, words)
+        written, output = spawner.Pipe(duplex=False)
+        self._output = Output(written, log_path, settings.trader.log_limit_bytes)
+        arguments = (settings, output, theirs, words)
         process = spawner.Process(target=run_worker, args=arguments, name=f"trader-{log_path.stem}", daemon=True)
         try:
             process.start()
         except BaseException:
             ours.close()
+            self._output.close()
             raise
         finally:
             theirs.close()
+            output.close()
         self._process: ForkServerProcess | None = process
         self._pipe: Connection | None = ours
-        self._pid, self._status = process.pid or 0, 0
+        assert process.pid
+        self._pid, self._status = process.pid, 0
+        self._guard = Guard(settings.trader, self._pid, self._watch)
 
     @property
     def pid(self) -> int:
@@ -53,10 +58,36 @@ class Host:
 
     @property
     def culprit(self) -> "Place | None":
-        """Whose work it was at when it ended."""
-        if self._culprit is None and self._watch.began_ns:
+        """Whose work it was at when it ended; None where that was not the cause."""
+        blamed = self._guard.at_work or not self._guard.verdict
+        if self._culprit is None and blamed and self._watch.began_ns:
             self._culprit = self.places.get(self._watch.member)  # looked up while it still has its place
         return self._culprit
+
+    @property
+    def ending(self) -> str:
+        """How it ended, and where in its trader's code."""
+        self._output.drain()
+        status, place = self.exit_status or 0, self._output.place()
+        if self._guard.verdict:
+            how = self._guard.verdict
+        elif status < 0:
+            how = f"ended by {_signal(-status)}{self._guard.hint()}"
+        else:
+            complaint = self._output.complaint()
+            return f"ended with status {status}{complaint and ': '}{complaint}"
+        return f"{how}{place and ', at '}{place}"
+
+    @property
+    def usable(self) -> bool:
+        """It takes in more traders."""
+        leaves = all(place.leaving for place in self.places.values())
+        return self.exit_status is None and not self._guard.verdict and not leaves
+
+    @property
+    def remark(self) -> str:
+        """What it does that it should not, while it runs."""
+        return self._guard.remark
 
     def admit(self, place: "Place") -> int:
         """A number for one more."""
@@ -75,10 +106,11 @@ class Host:
         if self._process is None:
             return []
         pipe = [self._pipe.fileno()] if self._pipe is not None else []
-        return [self._process.sentinel, *pipe]
+        return [self._process.sentinel, *pipe, *self._output.descriptors()]
 
     def listen(self) -> None:
-        """Take what it said, for whichever place."""
+        """Take what it wrote and said, for whichever place."""
+        self._output.drain()
         while self._pipe is not None and self._pipe.poll():
             try:
                 words = msgpack.unpackb(self._pipe.recv_bytes())
@@ -96,14 +128,11 @@ class Host:
             with contextlib.suppress(OSError):
                 tell(self._pipe, **words)
 
-    def abort_if_overdue(self, limit_s: float) -> None:
-        """End it where its present cycle, or a loading, takes longer; faulthandler writes its stack."""
-        began_ns = self._watch.began_ns
-        if began_ns and not self.overdue and time.monotonic_ns() - began_ns > limit_s * 1e9:
-            self.overdue = True
-            if self.exit_status is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self._pid, signal.SIGABRT)
+    def look(self, now_ns: int) -> None:
+        """End it where it is over a limit."""
+        place = self.places.get(self._watch.member)
+        if self.exit_status is None:
+            self._guard.look(now_ns, "a cycle" if place is None or place.going else "loading")
 
     def _close(self) -> None:
         """End it now, if it still runs."""
@@ -114,6 +143,8 @@ class Host:
             self._status = self._process.exitcode or 0
             self._process.close()
             self._process = None
+            self._guard.kill()
+            self._output.close()
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
@@ -136,6 +167,7 @@ class Place:
         self.going = False
         """It was given the word to go."""
         self._host = host
+        self._slow = ""
         self._ended = self._leaving = self._closed = False
         self._heard = 0
         self._number = host.admit(self)
@@ -158,18 +190,24 @@ class Place:
         return self._host.exit_status  # with its last trader the process ends, once its last messages are out
 
     @property
-    def fault(self) -> str:
-        """How its group ended, where that was not its own doing; else empty."""
-        culprit = self._host.culprit
-        if not self.group or culprit is self or self._ended:
-            return ""
-        by = f" at work on trader {culprit.name or culprit.order.name!r}" if culprit is not None else ""
-        return f"its group {self.group!r} ended{by}"
+    def innocent(self) -> bool:
+        """Its process ended by another trader's doing."""
+        return not self._ended and self._host.culprit not in (None, self)
 
     @property
-    def overdue(self) -> bool:
-        """Its process was ended because a cycle of this one took too long."""
-        return self._host.overdue and self._host.culprit is self
+    def ending(self) -> str:
+        """How it ended."""
+        culprit = self._host.culprit
+        if self._ended or not self.group or culprit is self:
+            return self._host.ending
+        if culprit is None:
+            return f"its group {self.group!r} {self._host.ending}"
+        return f"its group {self.group!r} ended at work on trader {culprit.name or culprit.order.label!r}"
+
+    @property
+    def remark(self) -> str:
+        """What it does that it should not, while it runs."""
+        return "; ".join(filter(None, (self._slow, self._host.remark)))
 
     def descriptors(self) -> list[int]:
         """Readable when its host ended or said something."""
@@ -191,6 +229,8 @@ class Place:
                 self.name, self.version = str(words.get("name")), str(words.get("version"))
                 self.helpers = frozenset(map(Path, words.get("helpers", ())))
                 self.ready = True
+            case "slow":
+                self._slow = str(words.get("remark"))
             case "ended":
                 self._ended = True
 
@@ -209,10 +249,6 @@ class Place:
         self._leaving = True
         self._host.tell(member=self._number, word="replace")
 
-    def abort_if_overdue(self, limit_s: float) -> None:
-        """End its process where the present cycle takes longer."""
-        self._host.abort_if_overdue(limit_s)
-
     def close(self) -> None:
         """End it now, if it still is there, and release what belongs to it."""
         if not self._closed:
@@ -228,12 +264,27 @@ class Hosts:
     def __init__(self, settings: Settings, spawner: ForkServerContext) -> None:
         self._settings, self._spawner = settings, spawner
         self._groups: dict[str, Host] = {}
+        self._all: list[Host] = []
 
     def place(self, order: Order, group: str, log_path: Path) -> Place:
         """Raises OSError or EOFError where no process can be started."""
         host = self._groups.get(group) if group else None
-        if host is None or host.exit_status is not None or all(place.leaving for place in host.places.values()):
+        if host is None or not host.usable:
             host = Host(self._settings, log_path, self._spawner)
+            self._all.append(host)
             if group:
                 self._groups[group] = host
         return Place(host, order, group)
+
+    def look(self, now_ns: int) -> None:
+        """End what is over a limit."""
+        self._all = [host for host in self._all if host.places]
+        for host in self._all:
+            host.look(now_ns)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of those for real time
+        return f"signal {number}"

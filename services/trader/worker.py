@@ -4,17 +4,11 @@ It is a fork of the fork server, and ends with its supervisor. Everything it doe
 segment is mapped read-only.
 """
 
-import ctypes
-import faulthandler
 import os
-import resource
-import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -25,7 +19,10 @@ from common.errors import MessageError, PluginError
 from common.messages import Control
 from common.settings import Settings
 from common.sockets import CONTROL_IN, EVENTS_IN, RESULTS_OUT, Context, open_socket, receive, try_send
+from services.trader import probe
+from services.trader.confine import confine, end_group
 from services.trader.handover import inherit
+from services.trader.loading import forget
 from services.trader.order import Order
 from services.trader.plugin import Plugin, load_plugin
 from services.trader.post import Post
@@ -35,11 +32,10 @@ MS = 1_000_000
 LOOK_NS = 100 * MS  # between looks at control messages, the supervisor and the heartbeat
 LINGER_MS = 500
 
-_PR_SET_PDEATHSIG = 1
 
-
-def run_worker(settings: Settings, log_path: Path, pipe: Connection, watch_words: Any) -> None:
-    """The process's main. What it is to run comes as words through `pipe`, each for a member by its number:
+def run_worker(settings: Settings, output: Connection, pipe: Connection, watch_words: Any) -> None:
+    """The process's main; what it writes goes to `output`. What it is to run comes as words through `pipe`, each for a
+    member by its number:
 
     load       an order: load the trader, and tell `ready` with its name or `refused` with the reason
     go         run it, as `incarnation`, with what a predecessor left where it `inherits`
@@ -49,33 +45,22 @@ def run_worker(settings: Settings, log_path: Path, pipe: Connection, watch_words
 
     Without the word to go no two of one name ever speak to the collector.
     """
-    _settle(log_path)
+    confine(output, settings.trader.memory_limit_mb)
+    watch = Watch(watch_words)
+    watch.memory_bytes = probe.memory_bytes()
     context: Context = zmq.Context()
     try:
-        Worker(settings, context, pipe, Watch(watch_words)).run()
+        worker = Worker(settings, context, pipe, watch)
+        worker.run()
     finally:
         context.destroy(linger=LINGER_MS)
+    if worker.orphaned:
+        end_group()
 
 
 def tell(pipe: Connection, **words: Any) -> None:
     """A word to the other end; msgpack, as everything between processes."""
     pipe.send_bytes(msgpack.packb(words, default=str))  # TOML's dates become texts, which models take as well
-
-
-def _settle(log_path: Path) -> None:
-    """Die with the parent, write to the log file, leave Ctrl-C to the supervisor."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.umask(0o077)
-    sys.dont_write_bytecode = True  # two edits of a helper within a second could make it stale
-    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    faulthandler.enable()  # SIGABRT from the supervisor shows where a cycle hangs, in C code too
 
 
 @dataclass(slots=True)
@@ -85,6 +70,8 @@ class Member:
     order: Order
     plugin: Plugin
     post: Post | None = None
+    told: str = ""
+    """What the supervisor was told of it: that it is slow, and how."""
 
 
 class Worker:
@@ -94,6 +81,9 @@ class Worker:
         self._settings, self._pipe, self._watch = settings, pipe, watch
         self._runtime = settings.runtime_folder()
         self._context = context
+        self.orphaned = False
+        """The supervisor has gone."""
+        self._pid = os.getpid()
         self._members: dict[int, Member] = {}
         self._posts: tuple[tuple[int, Post], ...] = ()
         self._stopping = False
@@ -122,6 +112,7 @@ class Worker:
                 if post.ready(now_ns):
                     self._watch.begin(number)
                     post.step(now_ns, self._between_chunks)
+                    self._end_if_forked()
                     self._watch.end()
                     stepped = True
             if not stepped:  # else a cycle may have been closed meanwhile, and its event lost
@@ -133,8 +124,12 @@ class Worker:
         while not self._stopping and self._pipe.poll():
             self._take_word()
         self._take_control()
-        for _, post in self._posts:
+        for number, post in self._posts:
             post.look(now_ns)
+            member = self._members[number]
+            if member.told != post.slow:
+                member.told = post.slow
+                tell(self._pipe, member=number, state="slow", remark=post.slow)
 
     def _wait(self, now_ns: int) -> None:
         """For an event, or what is due without one. Whole looks where nothing presses: setting another time at each
@@ -180,13 +175,23 @@ class Worker:
         for _, post in self._posts:
             post.hear(control)
 
+    def _send(self, frame: bytes) -> bool:
+        self._end_if_forked()
+        return try_send(self._results, frame)
+
+    def _end_if_forked(self) -> None:
+        """A trader forked, and the child came back from the hook: it must not go on as a second worker on the same
+        sockets."""
+        if os.getpid() != self._pid:
+            os._exit(0)
+
     # Words of the supervisor.
 
     def _take_word(self) -> None:
         try:
             words = msgpack.unpackb(self._pipe.recv_bytes())
         except (EOFError, OSError):  # it is gone
-            self._stopping = True
+            self._stopping = self.orphaned = True
             return
         number = int(words["member"])
         if words["word"] == "load" or number in self._members:
@@ -195,12 +200,14 @@ class Worker:
     def _load(self, number: int, words: dict[str, Any]) -> None:
         order = Order.of_words(words["order"])
         self._watch.begin(number)  # importing has the deadline of a cycle
+        forget(order.source)
         try:
             plugin = load_plugin(order.source, order.name, order.own)
         except PluginError as error:
             tell(self._pipe, member=number, state="refused", reason=str(error))
             return
         finally:
+            self._end_if_forked()
             self._watch.end()
         self._members[number] = Member(order, plugin)
         helpers = [str(path) for path in plugin.helpers]
@@ -212,11 +219,7 @@ class Worker:
             self._control = open_socket(self._context, self._runtime, CONTROL_IN)
             self._results = open_socket(self._context, self._runtime, RESULTS_OUT)
         member = self._members[number]
-        results = self._results
-        member.post = Post(
-            member.order, member.plugin, words["incarnation"], self._settings, self._runtime,
-            lambda frame: try_send(results, frame),
-        )  # fmt: skip
+        member.post = Post(member.order, member.plugin, words["incarnation"], self._settings, self._runtime, self._send)
         if words["inherits"]:
             member.post.take_over(inherit(member.order.legacy_path))
         # Of all channels that its traders have the newest event is enough: it wakes, and each looks at its own channel.

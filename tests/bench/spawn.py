@@ -1,12 +1,12 @@
 """Spawn: single workers from a fork server, as the supervisor makes them, with nobody else reading their results."""
 
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import zmq
 
@@ -17,44 +17,52 @@ from common.runtime import Runtime
 from common.settings import Settings
 from common.sockets import CONTROL_OUT, RESULTS_IN, Context, open_socket, receive
 from services.trader.order import Order
+from services.trader.watch import Watch
 from services.trader.worker import run_worker, tell
 from tests.bench.processes import RunFailed, cpu_of_ns
 
 
 class Worker:
-    """One worker process. `incarnation` tells its messages from the others'."""
+    """One worker process, of as many `members` of one file. `incarnation` tells its messages from the others'."""
 
-    def __init__(self, path: Path, settings: Settings, log_path: Path, incarnation: int) -> None:
+    def __init__(self, path: Path, settings: Settings, log_path: Path, incarnation: int, members: int = 1) -> None:
         self._spawner = multiprocessing.get_context("forkserver")
         self._spawner.set_forkserver_preload(["services.trader.forkserver"])
         self.incarnation = incarnation
-        words: Any = self._spawner.RawArray("q", 2)
+        words = Watch.words(self._spawner)
         self._pipe: Connection
         self._pipe, theirs = self._spawner.Pipe()
-        arguments = (settings, log_path, theirs, words)
+        output = Connection(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), readable=False)
+        arguments = (settings, output, theirs, words)
         self._process = self._spawner.Process(target=run_worker, args=arguments, daemon=True)
         self.started_ns = time.monotonic_ns()
         self._process.start()
         theirs.close()
-        order = Order(path.resolve(), "", {}, log_path.with_suffix(".handover"))
-        tell(self._pipe, member=1, word="load", order=order.to_words())
+        output.close()
+        self._members = range(1, members + 1)
+        for member in self._members:
+            name = f"member-{member}" if members > 1 else ""
+            order = Order(path.resolve(), name, {}, log_path.with_suffix(f".{member}"))
+            tell(self._pipe, member=member, word="load", order=order.to_words())
 
     @property
     def pid(self) -> int:
         return self._process.pid or 0
 
     def wait_ready(self, limit_s: float = 60.0) -> None:
-        """Until it says that its trader is loaded; then it may run."""
-        if not self._pipe.poll(limit_s):
-            raise RunFailed("a worker did not get ready")
-        self._pipe.recv_bytes()
-        tell(self._pipe, member=1, word="go", incarnation=self.incarnation, inherits=False)
+        """Until it says that its traders are loaded; then they may run."""
+        for member in self._members:
+            if not self._pipe.poll(limit_s):
+                raise RunFailed("a worker did not get ready")
+            self._pipe.recv_bytes()
+            tell(self._pipe, member=member, word="go", incarnation=self.incarnation, inherits=False)
 
     def cpu_ns(self) -> int:
         return cpu_of_ns(self.pid)
 
     def stop(self) -> None:
-        tell(self._pipe, member=1, word="stop")
+        for member in self._members:
+            tell(self._pipe, member=member, word="stop")
         self._process.join(5)
         self._process.kill()
         self._process.join()

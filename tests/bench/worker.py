@@ -25,6 +25,7 @@ from tests.bench.world import SHIPPED, TRADERS
 
 SYMBOLS = 5_000
 CYCLE_MS = 10
+GROUP = 20
 MS = 1_000_000
 
 
@@ -81,6 +82,7 @@ class _Bench:
     def run(self, seconds: float, asleep_s: float) -> None:
         if self._first:
             self._start_and_memory()
+            self._group_memory()
         rsi, empty = SHIPPED / "rsi.py", TRADERS / "empty.py"
         workers = {
             "RSI, tracking": self._spawn(rsi),
@@ -137,6 +139,18 @@ class _Bench:
         self._found.at_most("start of a worker, fork to first heartbeat", statistics.median(heard), 200.0, "ms")
         self._found.at_most("private memory (USS) of a worker with an empty trader", private / 1e6, 30.0, "MB")
 
+    def _group_memory(self) -> None:
+        """Twenty traders in twenty processes, and in one."""
+        alone = [self._spawn(TRADERS / "empty.py") for _ in range(GROUP)]
+        group = self._spawn(TRADERS / "empty.py", members=GROUP)
+        for worker in (*alone, group):
+            self._results.wait_heartbeat(worker.incarnation)
+        apart, together = sum(private_bytes(worker.pid) for worker in alone), private_bytes(group.pid)
+        for worker in (*alone, group):
+            worker.stop()
+        name = f"private memory (USS) of {GROUP} empty traders as a group"
+        self._found.plainly(name, together / 1e6, "MB", f"in processes of their own: {apart / 1e6:.1f} MB")
+
     def _asleep(self, reader: ChannelReader, asleep_s: float) -> None:
         """Stop a worker, let the market go on, wake it: how many cycles of versions does it take?"""
         worker = self._spawn(SHIPPED / "rsi.py", heartbeat_ms=20)
@@ -159,11 +173,13 @@ class _Bench:
         missed = closed - before.cycle
         self._found.at_most(name, exact, 1, "", f"it missed {missed:,}; reported after {took_ms:.0f} ms")
 
-    def _spawn(self, path: Path, tracking: bool = True, heartbeat_ms: float = 1_000, wait: bool = True) -> Worker:
+    def _spawn(
+        self, path: Path, tracking: bool = True, heartbeat_ms: float = 1_000, wait: bool = True, members: int = 1
+    ) -> Worker:
         self._number += 1
         block = {"tracking": tracking, "heartbeat_ms": heartbeat_ms}
         settings = _settings(self._folder, self._runtime, block)
-        worker = Worker(path, settings, self._folder / f"worker-{self._number}.log", self._number)
+        worker = Worker(path, settings, self._folder / f"worker-{self._number}.log", self._number, members)
         if wait:
             worker.wait_ready()
         return worker
