@@ -186,3 +186,15 @@ def test_a_copy_that_cannot_be_written_is_told(path: Path) -> None:
     assert FlagStore(path).document.flags == KILLED
     store.put(HALF, "ann", 2)
     assert not path.with_suffix(".damaged.json").exists()
+
+
+def test_an_unchanged_file_is_not_read_again(path: Path) -> None:
+    """It is told by inode, time and size; a damaged one is not looked at in every heartbeat."""
+    store = FlagStore(path)
+    path.write_text("{ ")
+    store.refresh(1)
+    looks = path.stat()
+    path.write_text("{}")
+    os.utime(path, ns=(looks.st_atime_ns, looks.st_mtime_ns))
+    assert not store.refresh(2)
+    assert store.trouble != ""
