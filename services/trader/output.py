@@ -9,6 +9,7 @@ from pathlib import Path
 AT_ONCE = 1 << 16
 MOST_A_TURN = 1 << 20  # a flood must not keep the supervisor from everything else
 TAIL_BYTES = 1 << 14  # kept of it, to tell how the process ended
+COMPLAINT_LIMIT = 1_000  # characters
 FRAMES = 3
 CUT = b"... (cut: longer than `trader.log_limit_bytes`)\n"
 
@@ -81,7 +82,7 @@ class Output:
     def complaint(self) -> str:
         """The last line of what Python wrote of an exception that ended the process; empty where there was none."""
         _, found, trace = self._text().rpartition(_TRACEBACK)
-        return trace.strip().rpartition("\n")[2] if found else ""
+        return trace.strip().rpartition("\n")[2][:COMPLAINT_LIMIT] if found else ""
 
     def _text(self) -> str:
         return self._tail.decode(errors="replace")
