@@ -198,3 +198,21 @@ def test_an_unchanged_file_is_not_read_again(path: Path) -> None:
     os.utime(path, ns=(looks.st_atime_ns, looks.st_mtime_ns))
     assert not store.refresh(2)
     assert store.trouble != ""
+
+
+def test_a_file_that_is_right_again_ends_the_trouble(path: Path) -> None:
+    """With what it held before, or with something else: it is not put aside as damaged."""
+    store = FlagStore(path)
+    store.put(KILLED, "ann", 1)
+    content = path.read_text()
+    _edit(path, "{")
+    store.refresh(2)
+    _edit(path, content)
+    assert store.refresh(3)
+    assert (store.trouble, store.document.flags) == ("", KILLED)
+    _edit(path, "{")
+    store.refresh(4)
+    _edit(path, {"flags": {}})
+    assert store.refresh(5)
+    assert (store.trouble, store.document.flags) == ("", {})
+    assert not path.with_suffix(".damaged.json").exists()
