@@ -50,7 +50,7 @@ class Limits:
 
     def backoff(self, level: int) -> int:
         """The wait after `level` openings in near succession: doubled with each, up to the limit."""
-        return min(self.backoff_ns << min(level, 40), self.backoff_limit_ns)
+        return min(self.backoff_ns << level, self.backoff_limit_ns)
 
 
 class Circuit:

@@ -1,5 +1,6 @@
 """Feature flags of a real collector: what workers are told, and what is left after its death."""
 
+import json
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -63,6 +64,17 @@ def test_a_variable_of_an_unknown_flag_ends_the_start(site: Site) -> None:
     assert err.count("\n") == 1
     where = "setting `flags.per_symbol_traking` (environment variable TICKFLAG_FLAGS__PER_SYMBOL_TRAKING)"
     assert err.startswith(f"collector: {where}: no such feature flag: known are per_symbol_tracking, ")
+
+
+def test_time_and_editors_are_followed(site: Site) -> None:
+    """A ramp goes on and an edited file is taken, without any command."""
+    site.ask("flags.ramp", flag="audit", steps=[[10, 0.2], [20, 0]])
+    _told(site, {"audit": {"default": True, "percentage": 20.0}})
+    fresh = site.runtime.folder / "edited"
+    fresh.write_text(json.dumps({"flags": {"batch_mode": {"default": False}}}))
+    (path,) = site.runtime.folder.glob("*.flags.json")
+    fresh.replace(path)
+    _told(site, {"batch_mode": {"default": False}})
 
 
 def test_a_damaged_file_does_not_end_the_start(site: Site) -> None:

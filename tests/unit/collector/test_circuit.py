@@ -101,6 +101,18 @@ def test_opening_soon_again_takes_longer(tracking: Story) -> None:
     assert tracking.circuit.level == 0
 
 
+@pytest.mark.parametrize(("kind", "seconds"), [("tracking", 1_000), ("plugin", 50)])
+def test_calm_begins_when_it_closes(kind: Kind, seconds: int) -> None:
+    """Which is when the last clean cycle comes, where that is later than the time it takes."""
+    story = Story(kind)
+    story.fail(0, 1, 2, 3, 4)
+    assert story.succeed(seconds, 20) == "closed"
+    story.at(seconds + 599)
+    assert story.circuit.level == 1
+    story.at(seconds + 600)
+    assert story.circuit.level == 0
+
+
 def test_an_error_breaks_the_calm(tracking: Story) -> None:
     """Ten minutes without any error are meant."""
     tracking.fail(0, 1, 2, 3, 4)
