@@ -57,6 +57,7 @@ def trader_line(name: str, **fields: Any) -> dict[str, Any]:
     return {
         "name": name, "state": "running", "pid": 1, "synced": True, "matches": 0, "stale": 0, "cycle": 0, "cycles": 0,
         "processed": 0, "skipped": 0, "efficiency": 0.0, "bytes_sent": 0, "bytes_full": 0, "bytes_wire": 0, "fast": 0,
-        "retried": 0, "batched": 0, "failures": 0, "error": "", "restarts": 0, "source": f"/traders/{name}.py", "reason": "",
+        "retried": 0, "batched": 0, "failures": 0, "error": "", "restarts": 0, "reason": "",
+        "source": f"/traders/{name}.py",
         "version": "", "log": name, "cpu_ns": 0, "age_ms": 10, **fields,
     }  # fmt: skip
