@@ -6,7 +6,9 @@ import os
 import resource
 import signal
 import sys
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from typing import Any
 
 HARD_FACTOR = 4
 """Allocations fail at so many times `trader.memory_limit_mb`; from the limit on the supervisor ends the process."""
@@ -20,6 +22,7 @@ def confine(output: Connection, memory_limit_mb: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.setpgid(0, 0)  # what the supervisor ends is the group: the process with its children
+    _let_fork_server_go()
     _die_with_parent()
     os.register_at_fork(after_in_child=_die_with_parent)
     os.umask(0o077)
@@ -35,9 +38,12 @@ def confine(output: Connection, memory_limit_mb: int) -> None:
     faulthandler.enable()  # SIGABRT from the supervisor shows where a cycle hangs, in C code too
 
 
-def end_group() -> None:
-    """End this process and its children, where nobody else is left to do so."""
-    os.killpg(0, signal.SIGKILL)
+def _let_fork_server_go() -> None:
+    """It ends when the last one that may use it has gone. No worker does, and one that hangs must not keep it."""
+    server: Any = forkserver._forkserver  # there is no public way
+    if server._forkserver_alive_fd is not None:
+        os.close(server._forkserver_alive_fd)
+        server._forkserver_alive_fd = None
 
 
 def _die_with_parent() -> None:

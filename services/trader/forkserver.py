@@ -27,7 +27,7 @@ def _say() -> None:
 
 
 def _end_groups() -> None:
-    """The supervisor has gone, and who hangs does not end what it started itself."""
+    """The supervisor has gone, so nobody else ends what the workers started."""
     found = probe.read(os.getpid())
     for pid in found.children if found is not None else ():
         with contextlib.suppress(OSError):

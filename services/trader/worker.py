@@ -20,7 +20,7 @@ from common.messages import Control
 from common.settings import Settings
 from common.sockets import CONTROL_IN, EVENTS_IN, RESULTS_OUT, Context, open_socket, receive, try_send
 from services.trader import probe
-from services.trader.confine import confine, end_group
+from services.trader.confine import confine
 from services.trader.handover import inherit
 from services.trader.loading import forget
 from services.trader.order import Order
@@ -50,12 +50,9 @@ def run_worker(settings: Settings, output: Connection, pipe: Connection, watch_w
     watch.memory_bytes = probe.memory_bytes()
     context: Context = zmq.Context()
     try:
-        worker = Worker(settings, context, pipe, watch)
-        worker.run()
+        Worker(settings, context, pipe, watch).run()
     finally:
         context.destroy(linger=LINGER_MS)
-    if worker.orphaned:
-        end_group()
 
 
 def tell(pipe: Connection, **words: Any) -> None:
@@ -81,8 +78,6 @@ class Worker:
         self._settings, self._pipe, self._watch = settings, pipe, watch
         self._runtime = settings.runtime_folder()
         self._context = context
-        self.orphaned = False
-        """The supervisor has gone."""
         self._pid = os.getpid()
         self._members: dict[int, Member] = {}
         self._posts: tuple[tuple[int, Post], ...] = ()
@@ -191,7 +186,7 @@ class Worker:
         try:
             words = msgpack.unpackb(self._pipe.recv_bytes())
         except (EOFError, OSError):  # it is gone
-            self._stopping = self.orphaned = True
+            self._stopping = True
             return
         number = int(words["member"])
         if words["word"] == "load" or number in self._members:

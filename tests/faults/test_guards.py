@@ -1,9 +1,9 @@
 """What a trader may do wrong stays in its process, has an end, and is named."""
 
-import contextlib
 import os
 import signal
 
+import psutil
 import pytest
 
 from tests.support.engine import Engine, write_trader
@@ -80,6 +80,7 @@ def test_what_ends_or_hangs_a_process(engine: Engine, ledger: Ledger) -> None:
         "overwrites": (segment, "ended by SIGSEGV, at overwrites.py line"),
         "closes": ("    os.closerange(3, 200)\n", "ended "),
         "patches": ("    time.monotonic_ns = None\n", "ended with status 1: TypeError: 'NoneType' object"),
+        "leaves": ("    print('last words')\n    os._exit(7)\n", "ended with status 7"),
         "stuck": ("", "loading took longer than 1 s (`trader.deadline_s`), at stuck.py line"),
     }
     if not os.path.isdir("/proc/self"):
@@ -91,6 +92,7 @@ def test_what_ends_or_hangs_a_process(engine: Engine, ledger: Ledger) -> None:
     engine.start()
     _wait_reasons(engine, {name: words for name, (_, words) in bodies.items()})
     assert "deep.py" in engine.cli("logs", "deep").stdout
+    assert "last words" in engine.cli("logs", "leaves").stdout
     _unharmed(engine, ledger)
     assert engine.stop("trader") == 0
     engine.wait(lambda: not [one for one in engine.processes() if one.pid not in _services(engine)], 5.0, "all ended")
@@ -125,7 +127,8 @@ def test_what_does_no_harm(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_memory(engine: Engine, ledger: Ledger) -> None:
-    """One that leaks and one whose compiled code takes what it can are ended and named, with where they were."""
+    """One that leaks and one whose compiled code takes what it can are ended and named, with where they were. In a
+    group nobody is to blame."""
     leak = f"kept = []\n{EVALUATE}    kept.append(np.ones(1 << 21))\n{ZEROS}"
     native = f"""
     import ctypes
@@ -140,9 +143,11 @@ def test_memory(engine: Engine, ledger: Ledger) -> None:
     write_trader(engine.plugins, "leaks", leak, every=0.02)
     write_trader(engine.plugins, "native", native)
     engine.env["TICKFLAG_TRADER__MEMORY_LIMIT_MB"] = "64"
+    tables = '[leaks]\ngroup = "m"\n[friend]\nsource = "by_array"\ngroup = "m"\n'
+    (engine.folder / "configs" / "traders.toml").write_text(tables + "[by-array]\nsource = 'by_array'\n")
     engine.start()
     took = "MB of memory, of 64 (`trader.memory_limit_mb`)"
-    _wait_reasons(engine, {"leaks": took, "native": f"{took}, at native.py line"})
+    _wait_reasons(engine, {"leaks": took, "friend": "its group 'm' took", "native": f"{took}, at native.py line"})
     _unharmed(engine, ledger)
 
 
@@ -169,6 +174,8 @@ def test_children(engine: Engine, ledger: Ledger) -> None:
             return np.floor(market.last * 100) % 3 == 0, market.last
     """
     write_trader(engine.plugins, "parent", body)
+    hung = f"import subprocess\n{EVALUATE}    subprocess.Popen(['sleep', '1000'])\n    while True: pass\n"
+    write_trader(engine.plugins, "hung", hung)
     engine.start()
     every = (*TRADERS, "parent")
     engine.wait(lambda: settled(engine, ledger, every), what="matches equal a full evaluation")
@@ -185,15 +192,11 @@ def test_children(engine: Engine, ledger: Ledger) -> None:
     os.kill(worker, signal.SIGKILL)
     engine.wait(lambda: all(map(gone, first)), 5.0, "the children ended with the worker")
     engine.wait(lambda: len(children()) == 4 and settled(engine, ledger, every), what="it is started again")
+    (hanging,) = pids(engine, "hung")
+    engine.wait(lambda: "child processes: 1" in line(engine, "hung")["reason"], what="one has a child and hangs")
+    last = [*children(), *(child.pid for child in psutil.Process(hanging).children())]
     engine.kill("trader")
-    engine.wait(lambda: all(map(gone, children())), 5.0, "the children ended with the supervisor")
-    _end_strays(children())
-
-
-def _end_strays(found: list[int]) -> None:
-    for pid in found:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    engine.wait(lambda: all(map(gone, last)), 5.0, "the children ended with the supervisor")
 
 
 def test_output(engine: Engine, ledger: Ledger) -> None:

@@ -36,7 +36,7 @@ SERVICES = ("feed", "collector", "trader")
 READY_S = 90.0  # a first start compiles kernels, on a machine that may be busy
 STOP_S = 5.0  # the promise: a stop leaves nothing behind after so long
 _LOOK_S = 0.02
-_KEPT = {"collector.lock", "feed.lock", "trader.lock", "logs"}  # and the journal
+_KEPT = {"collector.lock", "feed.lock", "trader.lock", "traders.json", "logs"}  # and the journal
 
 T = TypeVar("T")
 
