@@ -131,9 +131,9 @@ def test_committed_it_is_where_the_steps_lead(market: Market, segment: Segment) 
 class TestNothingTaken:
     """What it leaves to the steps, which then find all of it."""
 
-    @pytest.fixture
-    def side(self, segment: Segment) -> Side:
-        return Side(segment, None, 70, mirror=False)
+    @pytest.fixture(params=[None, WISH])
+    def side(self, segment: Segment, request: pytest.FixtureRequest) -> Side:
+        return Side(segment, request.param, 70, mirror=False)
 
     def test_without_a_new_cycle(self, side: Side) -> None:
         assert side.intake.take(SYMBOLS) is None
