@@ -242,7 +242,7 @@ def test_threads_and_slowness(engine: Engine, ledger: Ledger) -> None:
     write_trader(engine.plugins, "crowd", crowd + ZEROS)
     write_trader(engine.plugins, "slow", f"{EVALUATE}    time.sleep(0.02)\n{ZEROS}")
     engine.env["TICKFLAG_TRADER__THREAD_LIMIT"] = "8"
-    engine.start()
+    engine.start(env={"TICKFLAG_TRADER__SLOW_SHARE": "0.5"})
     engine.wait(
         lambda: "9 threads of its own, of 8 (`trader.thread_limit`)" in engine.trader("crowd")["reason"], what="threads"
     )
