@@ -114,13 +114,13 @@ def replay(
     Same input, same output: segment, update protocol and trader code are the live ones, the time is the recording's.
     Rows at fault are refused, named on standard error and counted; the rest goes on. What traders print goes there too.
     """
+    _refuse("--against", against, {"--sweep": sweeps, "--full": full, "--report": report, "--chart": chart})
+    _refuse("--sweep", sweeps, {"--only": only, "--report": report, "--chart": chart})
     from services.cli.replay_modes import Job, compare, complain, play, sweep
     from services.feed.recordings import RecordingError, open_recording
     from services.replay.period import EVER, Period
     from services.replay.traders import configured, placed
 
-    _refuse("--against", against, {"--sweep": sweeps, "--full": full, "--report": report, "--chart": chart})
-    _refuse("--sweep", sweeps, {"--only": only, "--report": report, "--chart": chart})
     overrides: dict[str, Any] = {"trader": {"tracking": False}} if full else {}
     settings = configuration.load(**overrides)
     period = Period(from_ns or 0, EVER if to_ns is None else to_ns)

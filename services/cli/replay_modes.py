@@ -44,7 +44,7 @@ class Job:
 
 
 def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None) -> Callable[[], None]:
-    """Signals as they come; gives what shows the summary."""
+    """Signals as they come; gives what shows the summary, and exits with 1 where a trader failed."""
     from services.replay.chart import check_chart, write_chart
     from services.replay.engine import Replay
     from services.replay.report import Report
@@ -75,13 +75,12 @@ def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None)
             written.finish(summary, names, study)
         if chart is not None:
             write_chart(chart, _title(job), names, study)
-    if job.as_json:
-        return lambda: output.show_json_result("summary", summary)
-    return lambda: output.show_summary(summary)
+        failures = engine.seats.failures
+    return lambda: output.show_summary(summary, failures, job.as_json)
 
 
 def compare(job: Job, only: Sequence[str]) -> Callable[[], None]:
-    """With tracking and without, side by side; gives what shows the result, and exits with 1 at a difference."""
+    """With tracking and without, side by side; gives what shows the result; a difference or a fault exits with 1."""
     from services.replay.against import Comparison, without_tracking
     from services.replay.player import Player
     from services.replay.seats import Seats
@@ -106,7 +105,7 @@ def compare(job: Job, only: Sequence[str]) -> Callable[[], None]:
 
 
 def sweep(job: Job, combinations: "Sequence[Combination]") -> Callable[[], None]:
-    """Each combination's own run, all in one pass; gives what shows their rows."""
+    """Each combination's own run, all in one pass; gives what shows their rows, and exits with 1 where one failed."""
     from services.replay.player import Player
     from services.replay.sweep import Sweep
     from services.replay.traders import load_traders
@@ -124,8 +123,8 @@ def sweep(job: Job, combinations: "Sequence[Combination]") -> Callable[[], None]
         with job.progress(quiet=True) as progress:
             for _ in swept.run():
                 progress.reach(player.applied)
-        digests = swept.digests()
-    return lambda: output.show_sweep(digests, job.as_json)
+        digests, failures = swept.digests(), swept.failures()
+    return lambda: output.show_sweep(digests, failures, job.as_json)
 
 
 def _title(job: Job) -> str:

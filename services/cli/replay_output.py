@@ -1,7 +1,7 @@
 """What a replay shows: signals as they come, then tables, or the same as lines of JSON."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -13,6 +13,7 @@ from services.cli.output import duration, finite, one_line, share, show_table
 
 if TYPE_CHECKING:
     from services.replay.against import Comparison
+    from services.replay.seats import Failure
     from services.replay.sweep import Combination
 
 FIELDS = ("seq", "trader", "symbol", "event", "score", "time_ms", "cycle")
@@ -36,13 +37,26 @@ def write_text(signal: Signal, out: TextIO) -> None:
     click.echo(f"{moment}  {signal.trader:<16} {signal.event:<8} {signal.symbol:<28} {signal.score:.6g}{note}", out)
 
 
-def show_summary(summary: Mapping[str, Any]) -> None:
+def show_summary(summary: Mapping[str, Any], failures: "Mapping[str, Failure]", as_json: bool) -> None:
+    """What a replay came to; exit code 1 where a trader failed."""
+    if as_json:
+        show_json_result("summary", summary)
+    else:
+        _show_tables(summary)
+        _show_failures((f"trader {name!r}", failure) for name, failure in failures.items())
+    if failures:
+        click.get_current_context().exit(EXIT_FAILED)
+
+
+def _show_tables(summary: Mapping[str, Any]) -> None:
     """Each trader's matches, what its signals were worth, and what it all cost."""
-    click.echo("")
+    if any(digest["entered"] for digest in summary["traders"].values()):  # signals stand above
+        click.echo("")
     for trader, matches in summary["matches"].items():
         shown = ", ".join(f"{symbol} {score:.4g}" for symbol, score in list(matches.items())[:8])
         click.echo(f"{trader:<16} {len(matches):>5} matches  {shown}{' ...' if len(matches) > 8 else ''}")
-    click.echo("")
+    if summary["matches"]:
+        click.echo("")
     show_studies(("trader",), [((trader,), digest) for trader, digest in summary["traders"].items()])
     click.echo("")
     click.echo(
@@ -76,16 +90,21 @@ def show_studies(keys: tuple[str, ...], studies: Iterable[tuple[tuple[Any, ...],
 
 
 def show_comparison(comparison: "Comparison", as_json: bool) -> None:
-    """That both sides were the same, or the first difference and exit code 1."""
+    """That both sides were the same; or which traders failed, the first difference if any, and exit code 1."""
     from services.replay.period import utc
 
-    found = comparison.difference
+    found, failures = comparison.difference, comparison.failures
+    if not as_json:
+        _show_failures((f"trader {name!r}", failure) for name, failure in failures.items())
     if as_json:
         counts = {"signals": comparison.signals, "cycles": comparison.cycles}
         difference = None if found is None else asdict(found)
-        show_json_result("against", {"identical": found is None, **counts, "difference": difference})
+        failed = {name: failure.cycles for name, failure in failures.items()}
+        identical = found is None and not failed
+        show_json_result("against", {"identical": identical, **counts, "difference": difference, "failed": failed})
     elif found is None:
-        click.echo(f"identical: {comparison.signals:,} signals, {comparison.cycles:,} cycles")
+        verdict = "no difference, but a trader failed" if failures else "identical"
+        click.echo(f"{verdict}: {comparison.signals:,} signals, {comparison.cycles:,} cycles")
     else:
         nothing = "no match" if found.what == "match" else "nothing"
         flagged, full = (nothing if value is None else value for value in (found.flagged, found.full))
@@ -93,20 +112,24 @@ def show_comparison(comparison: "Comparison", as_json: bool) -> None:
             f"different: trader {found.trader!r}, symbol {found.symbol!r}, cycle {found.cycle:,}, "
             f"{utc(found.time_ms * 1_000_000)}: {found.what} {flagged} with tracking, {full} without"
         )
-    if found is not None:
+    if found is not None or failures:
         click.get_current_context().exit(EXIT_FAILED)
 
 
-def show_sweep(digests: "Iterable[tuple[Combination, Mapping[str, Any]]]", as_json: bool) -> None:
-    """A row for each combination, in a table for each trader."""
+def show_sweep(
+    digests: "Iterable[tuple[Combination, Mapping[str, Any]]]",
+    failures: "Sequence[tuple[Combination, Failure]]",
+    as_json: bool,
+) -> None:
+    """A row for each combination, in a table for each trader; exit code 1 where one failed."""
+    failed = {str(combination): failure.cycles for combination, failure in failures}
     grids: dict[str, list[tuple[Combination, Mapping[str, Any]]]] = {}
     for combination, digest in digests:
         if as_json:
             own = {"trader": combination.trader, "settings": combination.settings}
-            show_json_result("combination", {**own, **digest})
-        grids.setdefault(combination.trader, []).append((combination, digest))
-    if as_json:
-        return
+            show_json_result("combination", {**own, **digest, "failed": failed.get(str(combination), 0)})
+        else:
+            grids.setdefault(combination.trader, []).append((combination, digest))
     for trader, rows in grids.items():
         first, digest = rows[0]
         columns = [*first.settings, ">entered", ">left", ">time in set", ">held mean"]
@@ -114,6 +137,10 @@ def show_sweep(digests: "Iterable[tuple[Combination, Mapping[str, Any]]]", as_js
         click.echo(trader)
         show_table(columns, [_sweep_row(combination, digest) for combination, digest in rows])
         click.echo("")
+    if not as_json:
+        _show_failures((str(combination), failure) for combination, failure in failures)
+    if failures:
+        click.get_current_context().exit(EXIT_FAILED)
 
 
 def _sweep_row(combination: "Combination", digest: Mapping[str, Any]) -> list[Any]:
@@ -122,6 +149,14 @@ def _sweep_row(combination: "Combination", digest: Mapping[str, Any]) -> list[An
     for found in digest["returns"].values():
         row += [_percent(found["mean"]), _percent(found["baseline"]), _rate(found["hit_rate"])]
     return row
+
+
+def _show_failures(failures: "Iterable[tuple[str, Failure]]") -> None:
+    """A line each."""
+    for name, failure in failures:
+        cycles = f"{failure.cycles:,} cycle{'' if failure.cycles == 1 else 's'}"
+        fault = one_line(failure.first.removeprefix(f"{name}: "))
+        click.echo(f"{name} failed in {cycles}, first: {fault}")
 
 
 def show_json_result(key: str, content: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from common.messages import Signal
 from common.settings import Settings
 from services.replay.player import Player
-from services.replay.seats import Seats
+from services.replay.seats import Failure, Seats
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,15 @@ class Comparison:
         self.difference: Difference | None = None
         self.signals = 0
         self.cycles = 0
+
+    @property
+    def failures(self) -> dict[str, Failure]:
+        """Of the traders that failed in a cycle, by name; where both sides failed, of the side that did more often."""
+        found = self._flagged.failures
+        for name, failure in self._full.failures.items():
+            if name not in found or found[name].cycles < failure.cycles:
+                found[name] = failure
+        return found
 
     def run(self) -> Iterator[None]:
         """A cycle each time; both sides have the same matches and told the same until then."""

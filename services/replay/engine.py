@@ -32,6 +32,8 @@ class Summary:
     bytes_sent: int
     bytes_full: int
     rejected: int
+    failed: dict[str, int]
+    """Trader -> cycles in which it failed; only of those that did."""
     traders: dict[str, dict[str, Any]]
     """Trader -> what its signals were worth, where they were studied."""
 
@@ -95,6 +97,7 @@ class Replay:
             bytes_sent=sum(tally.bytes_sent for tally in tallies),
             bytes_full=sum(tally.bytes_full for tally in tallies),
             rejected=self.player.rejected,
+            failed={name: failure.cycles for name, failure in self.seats.failures.items()},
             traders={} if self.study is None else {name: self.study.digest(n) for name, n in self._numbers.items()},
         )
 

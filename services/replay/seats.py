@@ -1,6 +1,7 @@
 """Seats: traders at a market in lock-step, and what the collector would make of their results."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from common.codec import decode
 from common.errors import PluginError, SegmentError
@@ -16,6 +17,14 @@ from services.trader.results import Results, Tally
 from services.trader.runner import Runner
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """In how many cycles a trader failed, and what it failed with in the first."""
+
+    cycles: int
+    first: str
+
+
 class _Seat:
     """One trader's place: its runner and what it counts."""
 
@@ -23,6 +32,7 @@ class _Seat:
         self.trader = plugin.trader
         self.fault = ""
         """What its last step failed with."""
+        self.failure: Failure | None = None
         self.tally = Tally()
         matches = MatchSet()
         results = Results(
@@ -64,6 +74,11 @@ class Seats:
         """In the order of `traders`."""
         return [seat.tally for seat in self._seats]
 
+    @property
+    def failures(self) -> dict[str, Failure]:
+        """Of the traders that failed in a cycle, by name."""
+        return {seat.trader.name: seat.failure for seat in self._seats if seat.failure is not None}
+
     def step(self, now_ns: int) -> list[Signal]:
         """A step of every trader for which something was announced; gives the signals in their order."""
         for seat in self._seats:
@@ -72,6 +87,8 @@ class Seats:
                     seat.runner.step(now_ns, now_ns)
                 except PluginError as error:
                     seat.runner.fail()
+                    before = seat.failure
+                    seat.failure = Failure(before.cycles + 1, before.first) if before else Failure(1, str(error))
                     if str(error) != seat.fault:  # the same fault again and again is told once
                         self._on_fault(str(error))
                     seat.fault = str(error)

@@ -10,7 +10,7 @@ from typing import Any
 from common.errors import TickflagError
 from common.settings import Settings
 from services.replay.player import Player
-from services.replay.seats import Seats
+from services.replay.seats import Failure, Seats
 from services.replay.study import Horizon, Study
 from services.trader.plugin import Plugin
 
@@ -99,6 +99,14 @@ class Sweep:
     def digests(self) -> list[tuple[Combination, dict[str, Any]]]:
         """Each combination that runs and what `Study.digest` tells of it."""
         return [(one, self._study.digest(number)) for number, one in enumerate(self._combinations)]
+
+    def failures(self) -> list[tuple[Combination, Failure]]:
+        """Each combination that failed in a cycle."""
+        return [
+            (one, failure)
+            for one, seats in zip(self._combinations, self._seats, strict=True)
+            for failure in seats.failures.values()
+        ]
 
 
 def _name(combination: Combination, on_fault: Callable[[str], None], fault: str) -> None:

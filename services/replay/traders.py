@@ -43,7 +43,9 @@ def placed(places: Iterable[Path]) -> Cast:
         elif place.is_dir():
             files += trader_files(place)
         else:
-            raise TickflagError(f"no such folder or file of traders: {place}")
+            name = str(place)
+            hint = f"; `--only {name}` takes one trader by name" if place.name == name and place.suffix != ".py" else ""
+            raise TickflagError(f"no such folder or file of traders: {place}{hint}")
     return [Assignment(path.name, path.stem, path) for path in dict.fromkeys(files)]
 
 

@@ -116,8 +116,27 @@ def test_a_fault_on_one_side_is_a_difference(traders: Path) -> None:
     outcome = run("replay", "--against", "full", "--only", "flaky", "--traders", traders, TICKS)
     assert outcome.status == 1
     assert outcome.stderr == "full: trader 'flaky': hook `evaluate` raised RuntimeError: too many\n"
-    assert outcome.stdout.startswith("different: trader 'flaky'")
+    failed, different = outcome.stdout.splitlines()
+    assert failed.startswith("trader 'flaky' failed in ")
+    assert failed.endswith(", first: hook `evaluate` raised RuntimeError: too many")
+    assert different.startswith("different: trader 'flaky'")
     assert outcome.stdout.endswith("match 1.0 with tracking, no match without\n")
+
+
+def test_a_fault_on_both_sides_is_not_identical(traders: Path) -> None:
+    """A trader that never answers was not compared: it is named and counted, and the exit code is 1."""
+    write_trader(traders, "bad", "@hookimpl\ndef evaluate(market):\n    raise RuntimeError('always')\n")
+    arguments = ("--against", "full", "--only", "bad", "--traders", traders, TICKS, "--to", "2024-03-04T14:01")
+    found = replay(*arguments)
+    told = found.lines[-1]["against"]
+    assert (found.status, told["identical"], told["difference"]) == (1, False, None)
+    assert told["failed"] == {"bad": told["cycles"]}
+    outcome = run("replay", *arguments)
+    assert outcome.status == 1
+    assert outcome.stdout.splitlines() == [
+        f"trader 'bad' failed in {told['cycles']:,} cycles, first: hook `evaluate` raised RuntimeError: always",
+        f"no difference, but a trader failed: 0 signals, {told['cycles']:,} cycles",
+    ]
 
 
 def test_streams_are_compared_too(tmp_path: Path) -> None:
@@ -154,8 +173,8 @@ def test_tracking_is_off_on_one_side_only() -> None:
     [["--full"], ["--sweep", "rsi.period=7"], ["--report", "x"], ["--chart", "x.html"]],
 )
 def test_what_does_not_go_together(others: list[str]) -> None:
-    """Wrong usage, with both names; nothing is written."""
-    outcome = run("replay", "--against", "full", *others, TICKS)
+    """Wrong usage, with both names, before anything is looked for; nothing is written."""
+    outcome = run("replay", "--against", "full", *others, "--traders", "gone", "gone.parquet")
     assert outcome.status == 2
     assert f"--against and {others[0]} do not go together" in outcome.stderr
     assert outcome.stdout == ""

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.engine import write_trader
 from tests.support.generated import START_MS, TICKS
-from tests.support.replays import ROOT, Outcome, replay, replay_process, write_ticks
+from tests.support.replays import ROOT, Outcome, replay, replay_process, run, write_ticks
 
 START_NS = START_MS * 1_000_000
 SECOND = 1_000_000_000
@@ -70,8 +70,8 @@ class TestFiles:
 
     def test_that_is_not_there(self, traders: Path, tmp_path: Path) -> None:
         """The path and the reason; also in a process of its own, without a traceback."""
-        for run in (replay, replay_process):
-            outcome = run("--traders", traders, tmp_path / "gone.parquet")
+        for way in (replay, replay_process):
+            outcome = way("--traders", traders, tmp_path / "gone.parquet")
             _assert_refused(outcome, str(tmp_path / "gone.parquet"), "cannot be opened", "No such file")
             assert outcome.stdout == ""
 
@@ -282,7 +282,8 @@ class TestTraders:
         """Its fault is told once where it stays the same; the others' signals are those without it."""
         write_trader(traders, "bad", f"@hookimpl\ndef evaluate(market):\n    {body}\n")
         outcome = replay("--traders", traders, good)
-        assert (outcome.status, _events(outcome)) == (0, GOOD_EVENTS)
+        assert (outcome.status, _events(outcome)) == (1, GOOD_EVENTS)
+        assert outcome.summary["failed"] == {"bad": outcome.summary["cycles"]}
         lines = outcome.stderr.splitlines()
         assert all(line.startswith("trader 'bad': hook `evaluate` ") and words in line for line in lines)
         assert len(lines) == (len(set(lines)))
@@ -306,7 +307,9 @@ class TestTraders:
             """
         write_trader(traders, "flaky", "\n".join(line[12:] for line in body.splitlines()) + "\n", score_step=0.0005)
         outcome = replay("--traders", traders, TICKS)
-        assert outcome.status == 0
+        assert outcome.status == 1
+        assert set(outcome.summary["failed"]) == {"flaky"}
+        assert 5 < outcome.summary["failed"]["flaky"] < outcome.summary["cycles"]
         assert (
             outcome.stderr.splitlines().count("trader 'flaky': hook `evaluate_symbol` raised RuntimeError: the 50th")
             > 5
@@ -314,6 +317,50 @@ class TestTraders:
         assert outcome.summary["matches"]["flaky"] == outcome.summary["matches"]["spread"]
         flaky = [s for s in outcome.signals if s["trader"] == "flaky"]
         assert 0 < len(flaky) <= len([s for s in outcome.signals if s["trader"] == "spread"])
+
+    def test_what_people_see_of_one_that_fails(self, traders: Path, good: Path) -> None:
+        """A line with the count and the first fault, after the others' results; a silent replay begins with a table."""
+        raising = "@hookimpl\ndef evaluate(market):\n    raise ValueError(f'{len(market)} symbols\\nin two lines')\n"
+        bad = write_trader(traders, "bad", raising)
+        both, alone = (run("replay", "--traders", place, good) for place in (traders, bad))
+        cycles = replay("--traders", traders / "above.py", good).summary["cycles"]
+        for outcome in (both, alone):
+            assert outcome.status == 1
+            last = outcome.stdout.splitlines()[-1]
+            assert last.startswith(
+                f"trader 'bad' failed in {cycles} cycles, first: hook `evaluate` raised ValueError: "
+            )
+        assert "above                1 matches  C 12" in both.stdout.splitlines()
+        assert alone.stdout.startswith("trader ")
+        assert run("replay", "--traders", traders / "above.py", good).stdout.count("failed") == 0
+
+    def test_combinations_of_a_sweep_that_fail(self, tmp_path: Path, good: Path) -> None:
+        """They are named after the rows, and counted in their lines; the others are not."""
+        source = """\
+            from pydantic import BaseModel
+
+            class Settings(BaseModel):
+                limit: int = 10
+
+            @hookimpl
+            def settings():
+                return Settings
+
+            @hookimpl
+            def evaluate(market, settings):
+                if settings.limit > 10:
+                    raise ValueError("no")
+                return market.last > settings.limit
+            """
+        path = write_trader(tmp_path, "picky", "\n".join(line[12:] for line in source.splitlines()) + "\n")
+        arguments = ("--traders", path, "--sweep", "picky.limit=10,11", good)
+        found, shown = replay(*arguments), run("replay", *arguments)
+        assert (found.status, shown.status) == (1, 1)
+        sound, failing = (line["combination"]["failed"] for line in found.lines)
+        assert sound == 0 < failing
+        assert shown.stdout.splitlines()[-1] == (
+            f"picky limit=11 failed in {failing} cycles, first: trader 'picky': hook `evaluate` raised ValueError: no"
+        )
 
     def test_what_a_trader_prints(self, traders: Path, good: Path) -> None:
         """It goes to standard error: what we print stays JSON."""
@@ -327,6 +374,14 @@ class TestTraders:
         (tmp_path / "none").mkdir()
         _assert_refused(replay("--traders", tmp_path / "none", good), "no trader to replay with")
         _assert_refused(replay("--traders", tmp_path / "gone", good), "no such folder or file of traders", "gone")
+
+    def test_a_name_in_place_of_a_path(self, good: Path) -> None:
+        """The error says which option takes names; where a path was meant, it does not."""
+        _assert_refused(replay("--traders", "rsi", good), "traders: rsi; `--only rsi` takes one trader by name")
+        for path in ("gone.py", "gone/rsi"):
+            outcome = replay("--traders", path, good)
+            _assert_refused(outcome, f"traders: {path}")
+            assert "--only" not in outcome.stderr
 
     def test_a_single_file(self, traders: Path, good: Path) -> None:
         """Instead of a folder one trader may be named."""

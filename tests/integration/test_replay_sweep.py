@@ -45,7 +45,7 @@ def test_each_combination_is_a_run_of_its_own() -> None:
         {"period": period, "oversold": limit} for period, limit in itertools.product(periods, limits)
     ]
     for one in found:
-        assert one == {"trader": "rsi", "settings": one["settings"], **_alone("rsi", one["settings"])}
+        assert one == {"trader": "rsi", "settings": one["settings"], **_alone("rsi", one["settings"]), "failed": 0}
     assert len({one["entered"] for one in found}) == len(found)
 
 
