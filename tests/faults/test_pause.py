@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -11,6 +12,8 @@ from tests.support.ledger import Ledger, check_signals, played, settled
 
 pytestmark = pytest.mark.timeout(180)
 
+ASLEEP_S = 5.0
+
 
 def test_stopped_worker(engine: Engine, ledger: Ledger) -> None:
     """A worker asleep while thousands of updates pass catches up in one exact cycle."""
@@ -18,8 +21,9 @@ def test_stopped_worker(engine: Engine, ledger: Ledger) -> None:
     engine.wait_ready()
     pid = engine.trader("by-array")["pid"]
     os.kill(pid, signal.SIGSTOP)
+    until = time.monotonic() + ASLEEP_S
     try:
-        engine.wait(lambda: played(engine, ledger), what="the recording's end")
+        engine.wait(lambda: played(engine, ledger) and time.monotonic() >= until, what="the recording's end, and 5 s")
         before = engine.trader("by-array")["cycles"]
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -36,8 +40,10 @@ def test_stopped_feed(engine: Engine, ledger: Ledger) -> None:
     engine.start()
     engine.wait_ready()
     engine.send("feed", signal.SIGSTOP)
+    until = time.monotonic() + ASLEEP_S
     try:
         engine.wait(lambda: engine.trader("by-array")["state"] == "waiting", what="the worker notices")
+        engine.wait(lambda: time.monotonic() >= until, what="5 s")
         assert engine.trader("by-array")["synced"]
     finally:
         engine.send("feed", signal.SIGCONT)
