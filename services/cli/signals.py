@@ -88,8 +88,13 @@ def _only(ready: dict[Any, int], socket: Socket) -> bool:
 
 def _check_trader(ask: Ask, trader: str) -> None:
     known = [one["name"] for one in ask("traders")]
+    if not known:
+        raise TickflagError(
+            f"no trader {trader!r}: none is known yet: the engine is still starting, or runs no traders "
+            "(see `tickflag status`)"
+        )
     if trader not in known:
-        raise TickflagError(f"no trader {trader!r}: known are {', '.join(known) or 'none so far'}")
+        raise TickflagError(f"no trader {trader!r}: known are {', '.join(known)}")
 
 
 def _notice(text: str) -> None:

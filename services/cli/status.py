@@ -9,9 +9,11 @@ from common.requests import Client, Unreachable
 from common.runtime import Role, Runtime
 from services.cli import feed
 from services.cli.group import EXIT_FAILED
-from services.cli.output import amount, duration, json_option, share, show_json, show_table
+from services.cli.output import amount, duration, json_option, one_line, share, show_json, show_table
+from services.cli.traders import why
 
 SUPERVISOR_S = 1.0
+WHY_CHARACTERS = 150
 SUMMED = ("processed", "skipped", "bytes_sent", "bytes_full")
 
 
@@ -102,6 +104,11 @@ def _show(document: dict[str, Any]) -> None:
             ("trader", "state", ">matches", ">efficiency", ">bytes saved", ">cycle", ">heard"),
             [_row(trader) for trader in document["traders"]],
         )
+    reasons = [(trader["name"], one_line(why(trader))) for trader in document["traders"] if why(trader)]
+    if reasons:
+        click.echo()
+    for name, reason in reasons:
+        click.echo(f"{name}: {reason if len(reason) <= WHY_CHARACTERS else f'{reason[: WHY_CHARACTERS - 3]}...'}")
 
 
 def _state(part: dict[str, Any]) -> str:

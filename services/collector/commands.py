@@ -138,7 +138,12 @@ class Commands:
                 raise TickflagError(f"trader {trader!r} is disabled: `tickflag trader enable {trader}`")
             if trader in self._views.roster:
                 raise TickflagError(f"trader {trader!r} has reported nothing yet")
-            names = ", ".join(self._views.names()) or "none so far"
+            names = ", ".join(self._views.names())
+            if not names:
+                raise TickflagError(
+                    f"no trader {trader[:80]!r}: none is known yet: the engine is still starting, or runs no traders "
+                    "(see `tickflag status`)"
+                )
             raise TickflagError(f"argument 'trader': no trader {trader[:80]!r}: known are {names}")
         return known
 

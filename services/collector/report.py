@@ -52,7 +52,7 @@ class Report:
                 self._repeated += 1
                 continue
             self._warned.add((trader, what))
-            if what in ("gap", "stale"):
+            if what in ("gap", "stale", "failing"):
                 self._log.warning(_WORDS[what], trader=trader, reason=reason)
             else:
                 self._log.info(_WORDS[what], trader=trader)
@@ -90,6 +90,8 @@ _WORDS = {
     "synced": "resynced",
     "stale": "trader stale",
     "live": "trader live",
+    "failing": "trader failing",
+    "works": "trader works again",
     "retired": "trader retired",
 }
 

@@ -11,6 +11,7 @@ from services.collector.view import Draft, Position, View
 LARGEST = (1 << 63) - 1  # what the journal can hold
 RETRY_NS = 2_000_000_000
 RETRY_LIMIT_NS = 60_000_000_000
+FAULT_AGAIN_NS = 60_000_000_000  # words that change all the time are news once a minute
 
 
 class Saved(NamedTuple):
@@ -25,14 +26,17 @@ class Change(NamedTuple):
     """Something to tell the operator."""
 
     trader: str
-    what: Literal["new", "restarted", "gap", "synced", "stale", "live", "retired"]
+    what: Literal["new", "restarted", "gap", "synced", "stale", "live", "failing", "works", "retired"]
     reason: str = ""
 
 
 class Known:
     """What is known of one trader beside its view."""
 
-    __slots__ = ("down", "heard_ns", "heartbeat", "listed", "progress", "retry_at_ns", "retry_ns", "stale", "view")
+    __slots__ = (
+        "down", "fault", "fault_from_ns", "heard_ns", "heartbeat", "listed", "progress", "retry_at_ns", "retry_ns",
+        "stale", "view",
+    )  # fmt: skip
 
     def __init__(self, view: View, listed: bool) -> None:
         self.view = view
@@ -46,6 +50,10 @@ class Known:
         """Its matches are those of a trader that does not report."""
         self.down = False
         """It, or the supervisor, said that this incarnation has ended."""
+        self.fault = ""
+        """Why it is failing, as the log was told; empty where it works."""
+        self.fault_from_ns = 0
+        """When the log may be told of another fault."""
         self.retry_at_ns = 0
         self.retry_ns = RETRY_NS
 
@@ -186,12 +194,24 @@ class Views:
         if message.kind == "heartbeat":
             known.heartbeat = message
             known.down = known.down or message.state == "stopped"
+            self._judge(known, message, now_ns)
         if known.down:
             self._mark_stale(known, "it stopped")
         elif known.stale:
             known.stale = False
             known.retry_at_ns = now_ns + known.retry_ns
             self._changes.append(Change(known.view.trader, "live"))
+
+    def _judge(self, known: Known, message: Heartbeat, now_ns: int) -> None:
+        """Whether it began to fail, fails of something else, or works again; a feed that is away says neither."""
+        if message.state == "running" and known.fault:
+            known.fault = ""
+            self._changes.append(Change(message.trader, "works"))
+        elif message.state == "failing" and message.error != known.fault:
+            if known.fault and now_ns < known.fault_from_ns:
+                return
+            known.fault, known.fault_from_ns = message.error, now_ns + FAULT_AGAIN_NS
+            self._changes.append(Change(message.trader, "failing", message.error))
 
     def _follow(self, known: Known, why: Literal["new", "restarted", "gap"], now_ns: int) -> None:
         """Token and log follow what became of the view. Of a new trader the log has said so."""

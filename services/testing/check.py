@@ -42,7 +42,7 @@ class Check:
             yield from self._economy()
         except PluginError as error:
             self._on_fault(error)
-            yield Finding("contract", "fail", _told(error, self._file.resolve()))
+            yield Finding("contract", "fail", str(error))
 
     def answers(self) -> Iterator[Finding]:
         """Those on what it answers. Raises PluginError where it cannot run, or fails."""
@@ -58,14 +58,3 @@ class Check:
         yield from needs(self._settings, self._fresh, trader, sample(trader, self._seed), self._turn)
         self.cost, finding = cost_of(self._settings, self._fresh, self._turn)
         yield finding
-
-
-def _told(error: BaseException, file: Path) -> str:
-    """What went wrong, and in which line of the file."""
-    cause, line = error.__cause__, 0
-    trace = cause.__traceback__ if cause is not None else None
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(file):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f"{error} (line {line})" if line else str(error)

@@ -6,6 +6,7 @@ Hooks are called directly: pluggy checks them here, but its dispatch costs more 
 import contextlib
 import hashlib
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,8 @@ REASON_LIMIT = 1_000  # characters
 class Code:
     """What was imported, checked against the hook specifications."""
 
+    file: str
+    """As its tracebacks name it; empty where it has none."""
     label: str
     """What errors call it: the file's name, or entry point and module."""
     version: str
@@ -53,7 +56,7 @@ class Code:
             field, reason = _faults(error)[0]
             raise self.fault(f"hook `{hook}`: `{field or 'Trader'}`: {reason}") from None
         except BaseException as error:  # a plugin may raise anything
-            raise self.fault(f"hook `{hook}` raised {described(error)}") from error
+            raise self.fault(f"hook `{hook}` raised {described(error, self.file)}") from error
 
     def bound(self, hook: str, varying: str, fixed: Mapping[str, Any]) -> Callable[[Any], Any]:
         """The hook as a function of its argument `varying` alone, with those of `fixed` that it asks for filled in."""
@@ -73,12 +76,13 @@ def load_code(source: Path | EntryPoint) -> Code:
     loaded: object
     helpers: tuple[Path, ...] = ()
     if isinstance(source, Path):
-        label = source.name
+        label, file = source.name, str(source)
         loaded, version = _imported(source)
         helpers = _helpers(source.parent)
     else:
         label = f"{source.name} ({source.value})"
         loaded, version = _from_package(source, label)
+        file = getattr(loaded, "__file__", None) or ""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hooks)
     try:
@@ -87,16 +91,28 @@ def load_code(source: Path | EntryPoint) -> Code:
     except pluggy.PluginValidationError as error:
         raise PluginError(f"{label}: {error}") from None
     callers = manager.get_hookcallers(loaded) or []
-    return Code(label, version, helpers, {caller.name: caller.get_hookimpls()[0] for caller in callers})
+    return Code(file, label, version, helpers, {caller.name: caller.get_hookimpls()[0] for caller in callers})
 
 
-def described(error: BaseException) -> str:
-    """Its class and words, which a plugin may have made of anything."""
+def described(error: BaseException, file: str = "") -> str:
+    """Its class and words, which a plugin may have made of anything, and where in the trader's `file` it was raised."""
     try:
         words = str(error)[:REASON_LIMIT]
     except BaseException:  # noqa: BLE001 - the text is the plugin's code, too
         words = "(without words: its `__str__` raises)"
-    return f"{type(error).__name__}: {words}"
+    return f"{type(error).__name__}: {words}{_place(error, file) if file else ''}"
+
+
+def _place(error: BaseException, file: str) -> str:
+    """The last line that was at work in the file or a helper beside it; empty where there is none."""
+    helpers, place = _helpers_beginning(Path(file).parent), ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        name = frame.f_code.co_filename
+        if name == file:
+            place = f" (line {line})"
+        elif name.startswith(helpers):
+            place = f" ({Path(name).name} line {line})"
+    return place
 
 
 def forget(source: Path | EntryPoint) -> None:
@@ -139,7 +155,7 @@ def own_settings(code: Code, where: str, given: Mapping[str, Any]) -> BaseModel 
     except ValidationError as error:
         raise PluginError("; ".join(f"{where}{field and '.'}{field}: {why}" for field, why in _faults(error))) from None
     except BaseException as error:  # validators are the plugin's code, which may raise anything
-        raise PluginError(f"{where}: {code.label} raised {described(error)}") from error
+        raise PluginError(f"{where}: {code.label} raised {described(error, code.file)}") from error
 
 
 def _faults(error: ValidationError) -> list[tuple[str, str]]:
@@ -162,7 +178,7 @@ def _imported(path: Path) -> tuple[ModuleType, str]:
         content = path.read_bytes()
         exec(compile(content, path, "exec", dont_inherit=True), module.__dict__)
     except BaseException as error:  # importing runs the plugin's code, which may raise anything
-        raise PluginError(f"{path.name}: does not import: {described(error)}") from error
+        raise PluginError(f"{path.name}: does not import: {described(error, str(path))}") from error
     return module, content_version(content)
 
 

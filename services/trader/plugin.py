@@ -27,12 +27,15 @@ class Plugin:
         per_symbol: Callable[..., Any] | None,
         version: str = "",
         helpers: tuple[Path, ...] = (),
+        file: str = "",
     ) -> None:
+        """`file` is the code's as its tracebacks name it."""
         self.trader = trader
         self.version = version
         """As declared, else of its content."""
         self.helpers = helpers
         """Files beside its own that it imported."""
+        self._file = file
         self._evaluate = evaluate
         self._per_symbol = per_symbol
         rows = np.repeat(UNKNOWN, 2)
@@ -89,7 +92,7 @@ class Plugin:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a plugin may raise anything, SystemExit too: its fault stays its own
-            raise self._wrong(hook, f"raised {described(error)}") from error
+            raise self._wrong(hook, f"raised {described(error, self._file)}") from error
 
     def _wrong(self, hook: str, what: str) -> PluginError:
         return PluginError(f"trader {self.trader.name!r}: hook `{hook}` {what}")
@@ -116,4 +119,4 @@ def load_plugin(source: Path | EntryPoint, name: str = "", settings: Mapping[str
         declaration = declaration.model_copy(update={"name": name})
     evaluate = code.bound("evaluate", "market", fixed) if "evaluate" in code.hooks else None
     per_symbol = code.bound("evaluate_symbol", "symbol", fixed) if "evaluate_symbol" in code.hooks else None
-    return Plugin(declaration, evaluate, per_symbol, declaration.version or code.version, code.helpers)
+    return Plugin(declaration, evaluate, per_symbol, declaration.version or code.version, code.helpers, code.file)

@@ -3,7 +3,9 @@
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from common.codec import decode_event, encode
 from common.errors import MessageError, PluginError, SegmentError
@@ -32,6 +34,9 @@ REFUSED_NS = 100 * MS  # a collector that is away is asked this often
 TOO_LARGE_NS = 5_000 * MS  # a result that no message can hold is built again this often
 STALE_BEATS = 3
 SLOW_AGAIN_NS = 60_000 * MS
+STACK_FRAMES = 8
+STACK_CHARACTERS = 4_000
+STACKS = 100  # of one life: words that are other ones every time must not flood the log
 
 
 class Post:
@@ -66,6 +71,7 @@ class Post:
         self._unblock_ns = 0  # when a refused result is tried again; 0: none was refused
         self._beat_due_ns = 0
         self._error = ""
+        self._stacks: set[str] = set()  # the faults whose stack is in the log
         self._cpu_ns = 0
         self._cost = Cost(_period_ns(plugin, settings), settings.trader.slow_share)
         self.slow = ""
@@ -110,7 +116,7 @@ class Post:
         try:
             runner.step(time.time_ns(), now_ns, between)
         except PluginError as error:
-            self._failed(str(error), now_ns)
+            self._failed(str(error), now_ns, error.__cause__)
         except KeyboardInterrupt:  # Ctrl-C does not come here: it is the trader that raised it
             self._failed(f"trader {self.name!r}: raised KeyboardInterrupt", now_ns)
         except MessageError as error:  # the step is done, its result is not sent
@@ -172,10 +178,10 @@ class Post:
         if event.generation != runner.segment.generation:
             self._move()
 
-    def _failed(self, fault: str, now_ns: int) -> None:
+    def _failed(self, fault: str, now_ns: int, cause: BaseException | None = None) -> None:
         assert self._runner is not None
         self._runner.fail()
-        self._complain(fault)
+        self._complain(fault, cause)
         self._step_from_ns = now_ns + self._backoff.failed()
 
     def _judge(self, now_ns: int) -> None:
@@ -184,10 +190,13 @@ class Post:
         if bool(slow) != bool(self.slow) or now_ns >= self._slow_due_ns:
             self.slow, self._slow_due_ns = slow, now_ns + SLOW_AGAIN_NS
 
-    def _complain(self, fault: str) -> None:
-        """The same fault again and again is one line in the log."""
+    def _complain(self, fault: str, cause: BaseException | None = None) -> None:
+        """The same fault again and again is one line in the log, and its stack is there once."""
         if fault != self._error:
-            sys.stderr.write(f"{fault}\n")
+            sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {fault}\n")
+            if cause is not None and fault not in self._stacks and len(self._stacks) < STACKS:
+                self._stacks.add(fault)
+                sys.stderr.write(_stack(cause))
             sys.stderr.flush()
         self._error = fault
 
@@ -265,6 +274,14 @@ class Post:
             cost_cpu_ns=self._cost.cpu_ns,
         )
         self._send(encode(heartbeat))
+
+
+def _stack(cause: BaseException) -> str:
+    """Where it was raised, innermost last, without the frame of ours that called the plugin. Its words are not asked
+    for: they may be of any size."""
+    trace = cause.__traceback__
+    frames = traceback.format_tb(trace.tb_next if trace else None, limit=-STACK_FRAMES)
+    return "".join(frames)[-STACK_CHARACTERS:]
 
 
 def _period_ns(plugin: Plugin, settings: Settings) -> int:

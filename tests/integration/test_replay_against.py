@@ -115,10 +115,10 @@ def test_a_fault_on_one_side_is_a_difference(traders: Path) -> None:
     write_trader(traders, "flaky", FLAKY)
     outcome = run("replay", "--against", "full", "--only", "flaky", "--traders", traders, TICKS)
     assert outcome.status == 1
-    assert outcome.stderr == "full: trader 'flaky': hook `evaluate` raised RuntimeError: too many\n"
+    assert outcome.stderr == "full: trader 'flaky': hook `evaluate` raised RuntimeError: too many (line 12)\n"
     failed, different = outcome.stdout.splitlines()
     assert failed.startswith("trader 'flaky' failed in ")
-    assert failed.endswith(", first: hook `evaluate` raised RuntimeError: too many")
+    assert failed.endswith(", first: hook `evaluate` raised RuntimeError: too many (line 12)")
     assert different.startswith("different: trader 'flaky'")
     assert outcome.stdout.endswith("match 1.0 with tracking, no match without\n")
 

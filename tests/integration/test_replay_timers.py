@@ -64,7 +64,7 @@ def test_a_timer_that_always_fails_stops_nothing(tmp_path: Path, recording: Path
     )
     write_trader(tmp_path / "traders", "quiet", QUIET, every=6.5)
     outcome = replay("--traders", tmp_path / "traders", recording, settings=EVERY_CYCLE)
-    assert outcome.stderr == "trader 'bad': hook `evaluate` raised ValueError: no\n"
+    assert outcome.stderr == "trader 'bad': hook `evaluate` raised ValueError: no (line 11)\n"
     assert [(s["symbol"], s["time_ms"] - START_MS) for s in outcome.signals] == [("B", 19_500)]
 
 

@@ -64,6 +64,21 @@ def test_traders_and_what_they_saved(runtime: Runtime, run: Run, answers: Answer
     assert rows[1] == ["b", "stale", "2", "(2", "stale)", "0.0", "%", "-", "0", "-"]
 
 
+def test_why_a_trader_is_not_as_it_should_be(runtime: Runtime, run: Run, answers: Answers) -> None:
+    """An edit that was refused beside a trader that runs, and an error, each on a short line below the table."""
+    answers["status"] = {
+        "collector": {"pid": 77, "uptime_s": 3.0, "last_seq": 0},
+        "traders": [
+            trader_line("a"),
+            trader_line("b", reason="new version refused: b.py: does not import:\n" + "x" * 1_000),
+            trader_line("c", state="failing", error="it raised (line 7)"),
+        ],
+    }
+    lines = run("status").stdout.splitlines()
+    told = "new version refused: b.py: does not import: "
+    assert lines[-3:] == ["", f"b: {told}{'x' * (147 - len(told))}...", "c: it raised (line 7)"]
+
+
 def test_snapshots_that_were_asked_for_save_nothing(runtime: Runtime, run: Run, answers: Answers) -> None:
     """More bytes were sent than full results of the cycles would have cost: none saved, not less than none."""
     line = trader_line("a", processed=1, bytes_sent=300, bytes_full=100)

@@ -239,6 +239,14 @@ def test_wrong_requests_are_answered_by_name(
     assert all(word in error for word in words), error
 
 
+def test_no_trader_is_known_yet(office: Office) -> None:
+    """The name may be right: the engine is still starting."""
+    assert (
+        "no trader 'rsi': none is known yet: the engine is still starting"
+        in office.reply("matches", trader="rsi").error
+    )
+
+
 def test_error_with_many_traders_fits_a_reply(office: Office) -> None:
     """The list of known names is cut where it is too long."""
     office.take(roster(*[f"trader-with-a-rather-long-name-{n}" for n in range(500)]))

@@ -60,6 +60,32 @@ def test_warnings_are_limited_per_trader_and_kind(room: Newsroom) -> None:
     assert len(room.log.lines) == 5
 
 
+def test_a_trader_that_fails_is_told_once_and_when_it_works_again(room: Newsroom) -> None:
+    """One warning for an error, however often it is heard; another one is news once a minute; an end is one line."""
+    trader = FakeTrader("dip")
+
+    def hear(second: int, state: str, error: str = "") -> None:
+        room.views.apply(trader.heartbeat(state, error=error), second * PERIOD_NS)
+        room.report.changes(change for change in room.views.take_changes() if change.what in ("failing", "works"))
+        room.report.write(second * PERIOD_NS)
+
+    hear(0, "running")
+    assert room.log.lines == []
+    for second in range(1, 5):
+        hear(second, "failing", "no (line 7)")
+    hear(5, "waiting")
+    hear(6, "failing", "no, 6")
+    begun = ("warning", "trader failing", {"trader": "dip", "reason": "no (line 7)"})
+    assert room.log.lines == [begun]
+    hear(61, "failing", "no, 61")
+    assert room.log.lines[1:] == [("warning", "trader failing", {"trader": "dip", "reason": "no, 61"})]
+    hear(62, "running")
+    hear(63, "running")
+    assert room.log.lines[2:] == [("info", "trader works again", {"trader": "dip"})]
+    hear(64, "failing", "no (line 7)")
+    assert room.log.lines[3:] == [begun]
+
+
 def test_dropped_messages_are_one_line_a_period(room: Newsroom) -> None:
     """With the count and the last reason."""
     for n in range(1_000):

@@ -141,3 +141,29 @@ def test_a_ranking_needs_the_whole_market(write: Write) -> None:
 def test_the_argument_may_be_left_out(write: Write) -> None:
     """A hook that does not need its argument loads without it."""
     assert load_plugin(write(GOOD.replace("evaluate(market)", "evaluate()"))).vectorised
+
+
+def test_a_fault_has_its_line(tmp_path: Path) -> None:
+    """Of the last frame in the trader's file or in a helper beside it, whatever it calls from there."""
+    (tmp_path / "_deep.py").write_text("import json\n\ndef deep():\n    json.loads('{')\n")
+    rules = {"own": "    return 1 / 0", "library": "    import json\n    json.loads('{')", "helper": "    _deep.deep()"}
+    found = {}
+    for name, body in rules.items():
+        path = tmp_path / f"{name}.py"
+        head = "import _deep\n" + textwrap.dedent(GOOD).replace('"good"', f'"{name}"')
+        path.write_text(head.replace("    return market.last > 1.0", body))
+        plugin = load_plugin(path)
+        with pytest.raises(PluginError) as raised:
+            plugin._called("evaluate", plugin._evaluate, None)
+        found[name] = str(raised.value).rpartition(" (")[2]
+    assert found == {"own": "line 11)", "library": "line 12)", "helper": "_deep.py line 4)"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("return Trader", "1 / 0; return Trader"), ("@hookimpl", "1 / 0\n\n@hookimpl")]
+)
+def test_a_fault_at_the_start_has_its_line(write: Write, before: str, after: str) -> None:
+    """Of a hook, and of the import."""
+    text = textwrap.dedent(GOOD).replace(before, after, 1)
+    line = text[: text.index("1 / 0")].count("\n") + 1
+    assert _refusal(write(text)).endswith(f"ZeroDivisionError: division by zero (line {line})")

@@ -1,5 +1,6 @@
 """One trader at work beside a real market: what it hands over, and what its successor makes of it."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from services.feed.market import Market
 from services.trader.handover import inherit
 from services.trader.order import Order
 from services.trader.plugin import Plugin
-from services.trader.post import MS, NO_SEGMENT_NS, TOO_LARGE_NS, Post
+from services.trader.post import FAILED_LIMIT_NS, MS, NO_SEGMENT_NS, TOO_LARGE_NS, Post
 from tests.support.markets import swap, tick_batch
 
 
@@ -137,6 +138,35 @@ def test_a_result_too_large_for_a_message(
     swap(market)
     assert desk.work(2 * TOO_LARGE_NS) == dict.fromkeys(("S0", "S1", "S2", "S3"), 11.0)
     assert state(3 * TOO_LARGE_NS)[1] == ""
+
+
+def test_a_fault_is_in_the_log_with_time_and_stack(
+    runtime: Runtime, market: Market, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once while it lasts; where it comes back, the line alone; another fault has its own stack."""
+    words: list[str] = ["first", "first", "", "first", "second"]
+
+    def evaluate(market: View) -> np.ndarray:
+        if word := words.pop(0):
+            raise ValueError(word)
+        return market.last > 0.0
+
+    desk = Desk(runtime, tmp_path, Plugin(Trader(name="faulty"), evaluate, None))
+    _trade(market, 0)
+    now_ns, logged = 1, []
+    desk.post.look(now_ns)
+    while words:
+        if not desk.post.ready(now_ns):
+            _trade(market, 0)
+        desk.post.step(now_ns, lambda: None)
+        now_ns += FAILED_LIMIT_NS
+        logged.append(capsys.readouterr().err)
+    begins = [re.sub(r"^[0-9-]{10}T[0-9:]{8}Z trader 'faulty': hook `evaluate` raised ", "", one) for one in logged]
+    assert [one.partition("\n")[0] for one in begins] == [
+        f"ValueError: {word}" if word else "" for word in ("first", "", "", "first", "second")
+    ]
+    assert [one.count("raise ValueError(word)") for one in logged] == [1, 0, 0, 0, 1]
+    assert "plugin.py" not in logged[0]
 
 
 def test_it_waits_for_a_segment(runtime: Runtime, tmp_path: Path) -> None:
