@@ -30,7 +30,7 @@ class Check:
         on_fault: Callable[[PluginError], None] = lambda _error: None,
         seed: int = 1,
     ) -> None:
-        self._settings, self._file, self._turn, self._on_fault, self._seed = settings, file, turn, on_fault, seed
+        self._settings, self._turn, self._on_fault, self._seed = settings, turn, on_fault, seed
         self._fresh = Fresh(file, own, turn)
         self.cost: Cost | None = None
         """Once it is measured."""

@@ -311,7 +311,9 @@ class TestTraders:
         assert set(outcome.summary["failed"]) == {"flaky"}
         assert 5 < outcome.summary["failed"]["flaky"] < outcome.summary["cycles"]
         assert (
-            outcome.stderr.splitlines().count("trader 'flaky': hook `evaluate_symbol` raised RuntimeError: the 50th (line 16)")
+            outcome.stderr.splitlines().count(
+                "trader 'flaky': hook `evaluate_symbol` raised RuntimeError: the 50th (line 16)"
+            )
             > 5
         )
         assert outcome.summary["matches"]["flaky"] == outcome.summary["matches"]["spread"]
