@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from common.errors import TickflagError
+from common.layout import CLOSED
 from common.requests import Unreachable
 from tests.support.engine import Engine, write_trader
 from tests.support.ledger import (
@@ -96,8 +97,11 @@ def test_a_file_comes_changes_and_goes_under_load(tmp_path: Path, watched: bool)
         engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
         check_signals(engine, ledger)
         assert _pids(engine) == before
+        with engine.segment() as segment:
+            closed = int(segment.arrays.control[CLOSED])
         for name in TRADERS:
             assert (engine.trader(name)["restarts"], engine.trader(name)["failures"]) == (0, 0)
+            engine.wait(lambda name=name: engine.trader(name)["cycle"] == closed, what=f"{name} covered every cycle")  # type: ignore[misc] # a lambda's default
         held: dict[str, float] = {}
         for signal in engine.signals():
             if signal["trader"] == "late":
