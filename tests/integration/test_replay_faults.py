@@ -361,7 +361,8 @@ class TestTraders:
         sound, failing = (line["combination"]["failed"] for line in found.lines)
         assert sound == 0 < failing
         assert shown.stdout.splitlines()[-1] == (
-            f"picky limit=11 failed in {failing} cycles, first: trader 'picky': hook `evaluate` raised ValueError: no (line 21)"
+            f"picky limit=11 failed in {failing} cycles, first: trader 'picky': "
+            "hook `evaluate` raised ValueError: no (line 21)"
         )
 
     def test_what_a_trader_prints(self, traders: Path, good: Path) -> None:
