@@ -34,7 +34,7 @@ class Host:
         process = spawner.Process(target=run_worker, args=arguments, name=f"trader-{log_path.stem}", daemon=True)
         try:
             process.start()
-        except BaseException:
+        except BaseException:  # whatever kept it from starting, the pipes must not stay open
             ours.close()
             self._output.close()
             raise
