@@ -2,13 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from common.errors import TickflagError
 from common.layout import CLOSED
-from common.requests import Unreachable
+from tests.support import workers
 from tests.support.engine import Engine, write_trader
 from tests.support.ledger import (
     BY_ARRAY,
@@ -28,23 +26,8 @@ pytestmark = pytest.mark.timeout(180)
 NEVER = "@hookimpl\ndef evaluate(market):\n    return np.zeros(len(market), bool)\n"
 
 
-def _line(engine: Engine, name: str) -> dict[str, Any]:
-    """The supervisor's word on a trader, which is newer than the collector's; Unreachable while it knows none."""
-    try:
-        found: dict[str, Any] = engine.request("trader", "trader", trader=name)
-    except TickflagError as error:
-        raise Unreachable(str(error)) from None
-    return found
-
-
-def _runs(engine: Engine, name: str, but: str = "") -> dict[str, Any]:
-    """Its line once it runs at another version than `but`; empty until then."""
-    line = _line(engine, name)
-    return line if line["state"] == "running" and not line["busy"] and line["trader_version"] != but else {}
-
-
 def _pids(engine: Engine) -> dict[str, int]:
-    return {name: _line(engine, name)["pid"] for name in TRADERS}
+    return {name: workers.line(engine, name)["pid"] for name in TRADERS}
 
 
 def _holds(engine: Engine, matches: dict[str, float], last: Ledger) -> bool:
@@ -77,16 +60,16 @@ def test_a_file_comes_changes_and_goes_under_load(tmp_path: Path, watched: bool)
         engine.wait_ready()
         before = _pids(engine)
         path = write_trader(folder, "late", BY_ARRAY)
-        first = engine.wait(lambda: _runs(engine, "late"), what="the new file runs")
+        first = engine.wait(lambda: workers.runs(engine, "late"), what="the new file runs")
         engine.wait(lambda: engine.matches("late"), what="it has matches")
 
         path.write_text(path.read_text() + "# edited\n")
-        second = engine.wait(lambda: _runs(engine, "late", first["trader_version"]), what="the edit runs")
+        second = engine.wait(lambda: workers.runs(engine, "late", first["trader_version"]), what="the edit runs")
         assert second["pid"] != first["pid"]
 
         _replace(path, path.read_text() + "1 / 0\n")
-        engine.wait(lambda: _line(engine, "late")["reason"], what="the broken edit is refused")
-        line = _line(engine, "late")
+        engine.wait(lambda: workers.line(engine, "late")["reason"], what="the broken edit is refused")
+        line = workers.line(engine, "late")
         assert line["reason"] == "new version refused: late.py: does not import: ZeroDivisionError: division by zero"
         assert (line["state"], line["pid"]) == ("running", second["pid"])
         engine.wait(lambda: engine.trader("late")["reason"], what="the collector knows")
@@ -119,9 +102,9 @@ def test_what_still_matches_gives_no_signal(engine: Engine, ledger: Ledger) -> N
     for away in (False, True):
         if away:
             engine.stop("feed")
-        was = _line(engine, "by-array")
+        was = workers.line(engine, "by-array")
         path.write_text(path.read_text() + "# edited\n")
-        now = engine.wait(lambda was=was: _runs(engine, "by-array", was["trader_version"]), what="the edit runs")  # type: ignore[misc] # a lambda's default
+        now = engine.wait(lambda was=was: workers.runs(engine, "by-array", was["trader_version"]), what="the edit runs")  # type: ignore[misc] # a lambda's default
         assert now["pid"] != was["pid"]
         engine.wait(lambda pid=now["pid"]: engine.trader("by-array")["pid"] == pid, what="it reports")  # type: ignore[misc] # as above
         assert engine.matches("by-array") == ledger.matches()
@@ -141,14 +124,14 @@ def test_another_rule_and_another_name(engine: Engine, ledger: Ledger) -> None:
     path = write_trader(engine.plugins, "by_symbol", NEVER, name="by-symbol")
     engine.wait(lambda: engine.matches("by-symbol") == {}, what="the other rule's matches")
     path.write_text(path.read_text().replace("'by-symbol'", "'renamed'"))
-    engine.wait(lambda: _runs(engine, "renamed"), what="the other name runs")
+    engine.wait(lambda: workers.runs(engine, "renamed"), what="the other name runs")
     engine.wait(
         lambda: {one["name"] for one in engine.request("collector", "traders")} == {"by-array", "renamed"},
         what="only the other name is left",
     )
     path.write_text(path.read_text().replace("'renamed'", "'by-array'"))
-    engine.wait(lambda: _line(engine, "renamed")["reason"], what="a name that is taken is refused")
-    assert _line(engine, "renamed")["reason"] == (
+    engine.wait(lambda: workers.line(engine, "renamed")["reason"], what="a name that is taken is refused")
+    assert workers.line(engine, "renamed")["reason"] == (
         "new version refused: by_symbol.py: the name 'by-array' is already that of by_array.py"
     )
     assert engine.matches("by-array") == ledger.matches()
@@ -159,11 +142,11 @@ def test_a_second_file_of_a_name_waits_for_the_first_to_go(engine: Engine) -> No
     engine.start()
     engine.wait_ready()
     write_trader(engine.plugins, "a_copy", BY_ARRAY, name="by-array")
-    engine.wait(lambda: _line(engine, "a_copy.py")["state"] == "skipped", what="the second is refused")
-    assert "already that of by_array.py" in _line(engine, "a_copy.py")["reason"]
-    assert _line(engine, "by-array")["source"].endswith("/by_array.py")
+    engine.wait(lambda: workers.line(engine, "a_copy.py")["state"] == "skipped", what="the second is refused")
+    assert "already that of by_array.py" in workers.line(engine, "a_copy.py")["reason"]
+    assert workers.line(engine, "by-array")["source"].endswith("/by_array.py")
     (engine.plugins / "by_array.py").unlink()
-    engine.wait(lambda: _runs(engine, "by-array").get("label") == "a_copy.py", what="the second runs")
+    engine.wait(lambda: workers.runs(engine, "by-array").get("label") == "a_copy.py", what="the second runs")
 
 
 def test_a_helper_changes(engine: Engine) -> None:

@@ -3,12 +3,10 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from common.errors import TickflagError
-from common.requests import Unreachable
+from tests.support import workers
 from tests.support.engine import Engine
 from tests.support.ledger import Ledger, ledger_env, played, write_ledger
 
@@ -58,14 +56,6 @@ def _above(ledger: Ledger, level: float) -> set[str]:
     return {symbol for symbol, price in ledger.last.items() if price > level}
 
 
-def _line(engine: Engine, name: str) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = engine.request("trader", "trader", trader=name)
-    except TickflagError as error:
-        raise Unreachable(str(error)) from None
-    return found
-
-
 def _wait_matches(engine: Engine, ledger: Ledger, name: str, level: float) -> None:
     expected = _above(ledger, level)
     engine.wait(
@@ -96,15 +86,15 @@ def test_several_instances_of_one_file(engine: Engine, ledger: Ledger) -> None:
     # A change of one table concerns that instance only; what its model refuses, nobody.
     pids = {name: lines[name]["pid"] for name in ("low", "high")}
     tables.write_text(TABLES.replace("50.0 }", "0.0 }", 1))
-    engine.wait(lambda: _line(engine, "low")["reason"], what="the value is refused")
-    assert _line(engine, "low")["reason"] == (
+    engine.wait(lambda: workers.line(engine, "low")["reason"], what="the value is refused")
+    assert workers.line(engine, "low")["reason"] == (
         "new version refused: traders.low.settings.above: Input should be greater than 0"
     )
     tables.write_text(TABLES.replace("150.0", "120.0"))
     _wait_matches(engine, ledger, "high", 120.0)
-    engine.wait(lambda: not _line(engine, "low")["busy"], what="low is left in peace")
+    engine.wait(lambda: not workers.line(engine, "low")["busy"], what="low is left in peace")
     assert set(engine.matches("low")) == _above(ledger, 50.0)
-    assert _line(engine, "high")["pid"] != pids["high"]
+    assert workers.line(engine, "high")["pid"] != pids["high"]
 
     # A file with a fault changes nothing; without tables the file runs once, under its own name.
     tables.write_text("[low\n")
