@@ -70,7 +70,10 @@ def test_a_file_comes_changes_and_goes_under_load(tmp_path: Path, watched: bool)
         _replace(path, path.read_text() + "1 / 0\n")
         engine.wait(lambda: workers.line(engine, "late")["reason"], what="the broken edit is refused")
         line = workers.line(engine, "late")
-        assert line["reason"] == "new version refused: late.py: does not import: ZeroDivisionError: division by zero"
+        at = len(path.read_text().splitlines())
+        assert line["reason"] == (
+            f"new version refused: late.py: does not import: ZeroDivisionError: division by zero (line {at})"
+        )
         assert (line["state"], line["pid"]) == ("running", second["pid"])
         engine.wait(lambda: engine.trader("late")["reason"], what="the collector knows")
         assert "new version refused: late.py" in engine.cli("traders").stdout

@@ -134,7 +134,8 @@ def test_a_fault_on_both_sides_is_not_identical(traders: Path) -> None:
     outcome = run("replay", *arguments)
     assert outcome.status == 1
     assert outcome.stdout.splitlines() == [
-        f"trader 'bad' failed in {told['cycles']:,} cycles, first: hook `evaluate` raised RuntimeError: always",
+        f"trader 'bad' failed in {told['cycles']:,} cycles, first: hook `evaluate` raised RuntimeError: always "
+        "(line 11)",
         f"no difference, but a trader failed: 0 signals, {told['cycles']:,} cycles",
     ]
 

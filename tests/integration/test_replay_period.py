@@ -195,7 +195,7 @@ class TestChoice:
         assert line.startswith("trader skipped: traders.lost.source: no trader file or entry point 'gone'")
         swept = replay("--horizons", "1m", "--sweep", "rsi_slow.oversold=30,20", KLINES, TICKS, settings=settings)
         first, second = (line["combination"] for line in swept.lines)
-        assert first == {"trader": "rsi_slow", "settings": {"oversold": 30}, **told["rsi_slow"]}
+        assert first == {"trader": "rsi_slow", "settings": {"oversold": 30}, "failed": 0, **told["rsi_slow"]}
         assert 0 < second["entered"] < first["entered"] < told["rsi_fast"]["entered"]
         same = run("replay", "--against", "full", KLINES, TICKS, settings=settings)
         assert same.stdout == f"identical: {len(outcome.signals):,} signals, {outcome.summary['cycles']:,} cycles\n"
