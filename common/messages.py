@@ -12,10 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 NAME_LIMIT = 128
 NOTE_LIMIT = 200
+STACK_LIMIT = 8_000
 
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT)]
 Text = Annotated[str, Field(max_length=4096)]
 Note = Annotated[str, Field(max_length=NOTE_LIMIT)]
+Stack = Annotated[str, Field(max_length=STACK_LIMIT)]
 Count = Annotated[int, Field(ge=0)]
 Scores = dict[Name, float]
 Notes = dict[Name, Note]
@@ -152,14 +154,61 @@ class Heartbeat(Progress):
     """The same of processor time."""
     gaps: Count = 0
     """Closed candles that a trader which wants each of them came too late for."""
+    flags: dict[Name, bool] = Field(default_factory=dict)
+    """The trader's own feature flags with their defaults, as it declares them."""
+
+
+FaultKind = Literal["segment", "flags", "gap", "audit", "buffer", "raise", "deadline", "exit", "dependence"]
+
+
+class Fault(Message):
+    """A cycle of a trader failed, or its worker did. Sent by the worker, or for a worker that has ended."""
+
+    kind: Literal["fault"] = "fault"
+    trader: Name
+    incarnation: Count
+    cycle: Count
+    """The one that failed; 0 where the worker ended. A failure that is tried again keeps its cycle."""
+    time_ms: Count
+    what: FaultKind
+    text: Text
+    stack: Stack = ""
+    cycles: Count = 0
+    """Clean cycles of the incarnation until then."""
+    symbols: list[Name] = Field(default_factory=list)
+    """At fault, of an audit: the first ones."""
+
+
+class Audit(Message):
+    """A cycle of a trader was evaluated both ways: the flagged symbols for real, all of them on copies."""
+
+    kind: Literal["audit"] = "audit"
+    trader: Name
+    incarnation: Count
+    cycle: Count
+    time_ms: Count
+    symbols: Count
+    """Compared."""
+    pending: Count = 0
+    """Not compared, as they changed since they were evaluated."""
+    part_ns: Count = 0
+    """Processor time of the cycle."""
+    full_ns: Count = 0
+    """Processor time of the evaluation of all symbols."""
+    processed: Count = 0
+    """Symbols that the cycle evaluated."""
+    wrong: Count = 0
+    """Symbols with another result for the same version of the row."""
+    unseen: Count = 0
+    """Symbols whose change was never announced."""
 
 
 class RosterEntry(Record):
     """One trader as the supervisor sees it."""
 
     name: Name
-    state: Literal["running", "restarting", "skipped", "stopped", "disabled"]
-    """disabled: off until an operator says otherwise; its matches leave."""
+    state: Literal["running", "restarting", "skipped", "stopped", "disabled", "quarantined"]
+    """disabled: off until an operator says otherwise; its matches leave. quarantined: it failed too often."""
     pid: Count = 0
     restarts: Count = 0
     source: Text = ""
@@ -193,6 +242,12 @@ class Control(Message):
     """Trader -> token: a snapshot is wanted that carries the token."""
     features: dict[Name, Any] = Field(default_factory=dict)
     """Feature flag -> its rule; those that are not named have their defaults."""
+    process_all: list[Name] = Field(default_factory=list)
+    """Traders that are to evaluate all symbols in every cycle, as their tracking is not trusted."""
+    quarantined: dict[Name, Count] = Field(default_factory=dict)
+    """Trader that is not to run -> how often its circuit opened until then."""
+    fresh: dict[Name, Count] = Field(default_factory=dict)
+    """Trader -> fresh starts of its worker that were asked for so far; where it grows, another one is wanted."""
 
 
 class Signal(Record):
@@ -216,6 +271,28 @@ class Signals(Message):
     signals: list[Signal]
     last_seq: Count
     """Number of the newest signal; an empty message is the feed's heartbeat."""
+
+
+class Notice(Record):
+    """Something about a trader, or about the engine, that operators should hear of."""
+
+    seq: Count
+    time_ms: Count
+    trader: str = Field(max_length=NAME_LIMIT)
+    """Empty where it is about none."""
+    what: Name
+    """As `tracking circuit`, `plugin circuit`, `feature flag`."""
+    before: Text
+    after: Text
+    reason: Text = ""
+
+
+class Notices(Message):
+    """Notices of one commit of the journal, with consecutive numbers of their own. On the signal feed."""
+
+    kind: Literal["notices"] = "notices"
+    notices: list[Notice]
+    last_seq: Count
 
 
 class Request(Message):
@@ -243,4 +320,6 @@ def _plain(value: list[Any]) -> list[Any]:
 
 
 Result = Snapshot | Delta
-AnyMessage = SwapEvent | Snapshot | Delta | Heartbeat | Roster | Control | Signals | Request | Reply
+AnyMessage = (
+    SwapEvent | Snapshot | Delta | Heartbeat | Fault | Audit | Roster | Control | Signals | Notices | Request | Reply
+)

@@ -187,6 +187,13 @@ class RecoveryBlock(Block):
     """Time without an error after which the next backoff is halved."""
 
 
+class AuditBlock(Block):
+    share: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """Percent of a trader's cycles that are evaluated both ways, on the changed symbols and on all, and compared."""
+    budget: Annotated[float, Field(gt=0, le=1)] = 0.02
+    """Share of a worker's time that this may take."""
+
+
 class Settings(BaseSettings):
     """All blocks. Build with `load`, which reads the files and turns every fault into a TickflagError."""
 
@@ -213,6 +220,7 @@ class Settings(BaseSettings):
     """Instances of traders by name, each with settings of its own."""
     collector: CollectorBlock = CollectorBlock()  # type: ignore[call-arg] # as above
     recovery: RecoveryBlock = RecoveryBlock()  # type: ignore[call-arg] # as above
+    audit: AuditBlock = AuditBlock()
 
     @classmethod
     def settings_customise_sources(

@@ -22,6 +22,7 @@ _STYLES = {
     "skipped": "yellow",
     "stopped": "yellow",
     "disabled": "yellow",
+    "quarantined": "red",
 }
 
 

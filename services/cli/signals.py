@@ -10,7 +10,7 @@ import click
 import zmq
 
 from common import settings as configuration
-from common.codec import decode_as
+from common.codec import decode
 from common.errors import TickflagError
 from common.follower import Follower, Signal, newest
 from common.messages import Signals
@@ -76,7 +76,9 @@ def _follow(runtime: Runtime, ask: Ask, since: int | None) -> Iterator[Signal]:
         with contextlib.suppress(OSError):  # standard output that is no file
             poller.register(sys.stdout.fileno(), zmq.POLLERR)
         while _only(dict(poller.poll()), socket):
-            yield from follower.take(decode_as(Signals, socket.recv()))
+            message = decode(socket.recv())
+            if isinstance(message, Signals):
+                yield from follower.take(message)
     finally:
         context.destroy(0)
 

@@ -13,7 +13,7 @@ from typing import Any
 import zmq
 
 from common import sockets
-from common.codec import decode_as, encode
+from common.codec import decode, decode_as, encode
 from common.errors import MessageError
 from common.messages import Control, Delta, Heartbeat, Reply, Request, Roster, Signal, Signals, Snapshot
 from common.runtime import Runtime
@@ -85,7 +85,9 @@ class Site:
         """Take what was published."""
         self.signals.poll(wait_ms)
         while (frame := receive(self.signals)) is not None:
-            self.published += decode_as(Signals, frame).signals
+            message = decode(frame)
+            if isinstance(message, Signals):
+                self.published += message.signals
 
     def journalled(self) -> list[Signal]:
         """Every signal, page by page, as a consumer that was away would."""

@@ -12,7 +12,18 @@ from common import layout, sockets
 from common.clock import SystemClock
 from common.layout import DEBUG_ENTRY, HEADER, OPEN_CANDLE, TICKER
 from common.log import Logger
-from common.messages import AnyMessage, Delta, Heartbeat, Progress, Record, Request, RosterEntry, Signal, Snapshot
+from common.messages import (
+    AnyMessage,
+    Delta,
+    Heartbeat,
+    Notice,
+    Progress,
+    Record,
+    Request,
+    RosterEntry,
+    Signal,
+    Snapshot,
+)
 from services.collector.commands import Commands
 from services.collector.control import ControlState
 from services.collector.flagdesk import FlagDesk
@@ -26,7 +37,7 @@ from tests.support.reference import wire_rows
 
 WIRE, SEGMENT = page("wire.md"), page("segment-layout.md")
 
-RECORDS: tuple[type[Record], ...] = (*get_args(AnyMessage), RosterEntry, Signal)
+RECORDS: tuple[type[Record], ...] = (*get_args(AnyMessage), RosterEntry, Signal, Notice)
 RESULTS = (Snapshot, Delta, Heartbeat)
 HEAD = len({*Progress.model_fields, "kind"})
 """Places that all three results share."""
