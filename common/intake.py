@@ -15,7 +15,7 @@ from common.swap import ChannelReader, Take, copy_flags, observe, oldest_update,
 LEFT = -1  # nothing was taken
 
 # Words of what a kernel tells beside its result.
-CLOSED, SELECTED, KNOWN, FOREIGN, OLDEST = range(5)
+CLOSED, SELECTED, KNOWN, FOREIGN, BEYOND, OLDEST = range(6)
 
 
 @kernel
@@ -27,8 +27,8 @@ def _flagged(
     closed, symbols = observe(control, living, channel)
     if closed != done + 1 or symbols != count or not copy_flags(control, flags, channel, closed, words):
         return LEFT
-    n, known, foreign = select_flagged(words, count, versions, seen, watched, slots)
-    told[CLOSED], told[SELECTED], told[KNOWN], told[FOREIGN] = closed, n, known, foreign
+    n, known, foreign, beyond = select_flagged(words, count, versions, seen, watched, slots)
+    told[CLOSED], told[SELECTED], told[KNOWN], told[FOREIGN], told[BEYOND] = closed, n, known, foreign, beyond
     told[OLDEST] = oldest_update(cycles, channel, closed, closed)
     return n
 
@@ -68,7 +68,7 @@ class Intake:
 
     def __init__(self, channel: ChannelReader, rows: RowReader) -> None:
         self._channel, self._rows = channel, rows
-        self._told = np.zeros(5, np.int64)
+        self._told = np.zeros(6, np.int64)
         self._words = memoryview(self._told)  # type: ignore[arg-type] # numpy arrays are buffers
         self._arguments = (*channel.arrays, *rows.arrays, channel.channel)
         take: Any = take_tickers if rows.wish is None else take_rows
@@ -87,6 +87,6 @@ class Intake:
         n = self._take(*self._arguments, channel.done, count, rows.limit, rows.mirror, self._told)
         if n == LEFT:
             return None
-        closed, selected, known, foreign, self.oldest_ns = self._words
-        take = channel.taken(closed, selected, known, foreign, count)
+        closed, selected, known, foreign, beyond, self.oldest_ns = self._words
+        take = channel.taken(closed, selected, known, foreign, beyond, count)
         return take, rows.shown(n, min(selected, rows.limit) - n)

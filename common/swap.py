@@ -47,7 +47,8 @@ def open_next(control: Any, flags: Any, channel: int) -> None:
     """Take the other buffer for the next cycle."""
     base = channel * CONTROL_WORDS
     cycle = control[base + OPEN] + 1
-    store_relaxed(control, base + STAMP + cycle % 2, 0)
+    # Released after `closed`: a reader that misses the stamp finds that a later cycle was closed.
+    store_release(control, base + STAMP + cycle % 2, 0)
     # The stamp falls before the first bit does: pairs with the second look at the stamp in `copy_flags`.
     fence_release()
     clear_words(flags[channel, cycle % 2])
@@ -73,22 +74,27 @@ def copy_flags(control: Any, flags: Any, channel: int, cycle: int, out: Any) -> 
 
 
 @kernel
-def select_flagged(words: Any, count: int, versions: Any, seen: Any, watched: Any, out: Any) -> tuple[int, int, int]:
-    """Slots of set bits that are watched and unseen to `out`; gives (how many, already seen, not watched)."""
-    n, known, foreign = 0, 0, 0
+def select_flagged(
+    words: Any, count: int, versions: Any, seen: Any, watched: Any, out: Any
+) -> tuple[int, int, int, int]:
+    """Slots of set bits that are watched and unseen to `out`; gives (how many, already seen, not watched, beyond
+    `count`). The last is none, as a symbol is counted before it is flagged."""
+    n, known, foreign, beyond = 0, 0, 0, 0
     for i in range(len(words)):
         word = words[i]
         while word:
             slot = i * WORD_BITS + _trailing_zeros(word)
             word = word & (word - np.uint32(1))
-            if slot >= count or watched[slot] == 0:
+            if slot >= count:
+                beyond += 1
+            elif watched[slot] == 0:
                 foreign += 1
             elif load_acquire(versions, slot) == seen[slot]:
                 known += 1
             else:
                 out[n] = slot
                 n += 1
-    return n, known, foreign
+    return n, known, foreign, beyond
 
 
 @kernel
@@ -183,6 +189,13 @@ class ChannelReader:
         # take is being worked on is owed to the next. A new reader has seen nothing and owes one.
         self._required, self._answered, self._answering = 1, 0, 0
         self._retrying = False
+        self._trouble = ""
+
+    def take_trouble(self) -> str:
+        """What was wrong with the flags since the last call; empty where they were as the protocol has them. The
+        versions decide then, so that nothing is lost."""
+        trouble, self._trouble = self._trouble, ""
+        return trouble
 
     @property
     def owes_exact(self) -> bool:
@@ -208,6 +221,8 @@ class ChannelReader:
     def take(self, closed: int, count: int, everything: bool = False) -> Take:
         """What must be processed, given a fresh `observe` whose symbols `watched` already covers."""
         self._answering = self._required
+        if closed < self.done:
+            self._suspect(f"the closed cycle went back from {self.done} to {closed}")
         if everything or self.owes_exact or closed > self.done + 1:
             return self._exact(closed, count, everything)
         if closed <= self.done:
@@ -215,13 +230,18 @@ class ChannelReader:
         if not copy_flags(self._control, self._flags, self.channel, closed, self._words):
             # Lapped: `closed` has moved, and the exact path must aim at where it is now. NoLostUpdate needs only
             # the older aim, which is covered as well, and the count belongs to that one.
+            if self.observe()[0] == closed:
+                self._suspect("a buffer does not bear the stamp of its cycle")
             return self._exact(closed, count, False)
-        n, known, foreign = select_flagged(self._words, count, self.versions, self.seen, self.watched, self._slots)
-        return self.taken(closed, n, known, foreign, count)
+        told = select_flagged(self._words, count, self.versions, self.seen, self.watched, self._slots)
+        return self.taken(closed, *told, count)
 
-    def taken(self, closed: int, n: int, known: int, foreign: int, count: int) -> Take:
+    def taken(self, closed: int, n: int, known: int, foreign: int, beyond: int, count: int) -> Take:
         """The take of a fast path that a kernel went: `n` slots stand in the last of `arrays`."""
         self._answering = self._required
+        if beyond:
+            self._suspect("a flag is set beyond the last symbol")
+            foreign += beyond
         return Take(Route.FAST, closed, self._slots[:n], n + known + foreign, known, foreign, count)
 
     def commit(self, take: Take, slots: npt.NDArray[np.int32], versions: npt.NDArray[np.int64], retry: bool) -> None:
@@ -238,6 +258,10 @@ class ChannelReader:
     def oldest_ns(self, take: Take) -> int:
         """Monotonic ns of the oldest update the take covers, 0 where unknown."""
         return oldest_update(self._cycles, self.channel, self.done + 1, take.target)
+
+    def _suspect(self, trouble: str) -> None:
+        self._trouble = self._trouble or trouble
+        self.require_exact()
 
     def _exact(self, closed: int, count: int, everything: bool) -> Take:
         n = select_changed(count, self.versions, self.seen, self.watched, everything, self._slots)

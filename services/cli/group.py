@@ -23,9 +23,12 @@ COMMANDS = {
     "start": "Start the engine: feed, collector and traders.",
     "status": "Show the engine on one screen.",
     "traders": "List the traders.",
-    "trader": "Start, stop, restart, enable or disable a trader.",
+    "trader": "Start, stop, restart, enable, disable or release a trader.",
     "matches": "List the symbols that match a trader's rule now.",
     "signals": "Show what entered and left the traders' matches.",
+    "notices": "Show what happened to circuits and feature flags.",
+    "circuits": "Show which traders fail too often.",
+    "errors": "Show the traders' errors, each once.",
     "flags": "Feature flags: list, set, force, ramp, explain.",
     "logs": "Show what a trader wrote.",
     "segment": "Look at the segment, swap, clean up after a crash.",
@@ -37,7 +40,7 @@ COMMANDS = {
     "doctor": "Check this machine and the running engine.",
     "show-config": "Show every setting, its value and where that comes from.",
 }
-_MODULES = {"matches": "traders"}
+_MODULES = {"matches": "traders", "errors": "circuits"}
 
 
 class Failure(click.ClickException):

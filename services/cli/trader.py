@@ -1,5 +1,6 @@
 """`tickflag trader`: what operators do with one trader. Each command waits for its effect and says what happened."""
 
+import getpass
 import time
 from typing import Any
 
@@ -15,7 +16,7 @@ _LOOK_S = 0.05
 
 @click.group()
 def trader() -> None:
-    """Start, stop, restart, enable or disable a trader, by its name."""
+    """Start, stop, restart, enable, disable or release a trader, by its name."""
 
 
 @trader.command()
@@ -51,6 +52,15 @@ def enable(name: str) -> None:
 def disable(name: str) -> None:
     """Do not run NAME until it is enabled, not after a start of the engine either. Its matches leave."""
     _end("disable", name, "disabled")
+
+
+@trader.command()
+@click.argument("name")
+def release(name: str) -> None:
+    """Trust NAME again: end its quarantine, and hold no error against it."""
+    with Client(configuration.load().runtime_folder(), "collector") as collector:
+        collector.ask("release", trader=name, who=getpass.getuser())
+    click.echo(f"{name} is released: both circuits are closed")
 
 
 def _run(what: str, name: str) -> None:

@@ -68,6 +68,8 @@ def matches(trader: str, as_json: bool) -> None:
 
 
 def why(trader: dict[str, Any]) -> str:
-    """Why it fails, and why it, or a new version of it, does not run, or what it does that it should not."""
-    found = (trader["error"] if trader["state"] == "failing" else "", trader["reason"])
+    """Why it fails, and why it, or a new version of it, does not run, or what it does that it should not; and which of
+    its circuits is not closed."""
+    open_ones = [f"{kind} circuit {state}" for kind, state in trader["circuits"].items() if state != "closed"]
+    found = (trader["error"] if trader["state"] == "failing" else "", trader["reason"], *open_ones)
     return "; ".join(filter(None, found)) or (trader["error"] if trader["state"] != "running" else "")

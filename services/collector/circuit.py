@@ -10,7 +10,7 @@ comes before the inputs. Times are nanoseconds of one clock that does not go bac
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from common.settings import RecoveryBlock
 
@@ -20,6 +20,13 @@ Failure = tuple[int, int]
 """Incarnation and cycle of a failed cycle. A retry of the cycle is the same failure, and counts once."""
 
 NS_PER_S = 1_000_000_000
+
+
+class Transition(NamedTuple):
+    """The circuit went to another state."""
+
+    before: State
+    after: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,12 @@ class Circuit:
         self._clean = 0  # cycles, since the state began or the last error
         self._errors: deque[tuple[int, Failure]] = deque()  # times and failures of those in the window
         self._last: Failure | None = None
+        self._transitions: list[Transition] = []
+
+    def take_transitions(self) -> list[Transition]:
+        """The changes of state since the last call."""
+        transitions, self._transitions = self._transitions, []
+        return transitions
 
     def failed(self, now_ns: int, failure: Failure) -> None:
         """A cycle failed. The same failure counts once while it is in the window or the latest."""
@@ -134,6 +147,21 @@ class Circuit:
             return self._since_ns + self._wait_ns()
         end_ns = self._since_ns + limits.probe_ns
         return min(max(self._since_ns + limits.least_ns, self._now_ns), end_ns) if enough else end_ns
+
+    def shown(self, now_ns: int) -> dict[str, Any]:
+        """For operators: state, since when, how many errors count, what comes next."""
+        now_ns = self.advance(now_ns)
+        due_ns = self.due_ns()
+        return {
+            "state": self.state,
+            "for_s": (now_ns - self._since_ns) / NS_PER_S,
+            "errors": len(self._errors),
+            "of": self._limits.errors,
+            "clean_cycles": self._clean,
+            "opened": self.opened,
+            "fresh_starts": self.fresh_starts,
+            "due_in_s": None if due_ns is None or self.state == "closed" else (due_ns - now_ns) / NS_PER_S,
+        }
 
     def to_dict(self, now_ns: int) -> dict[str, Any]:
         """Plain values, from which `from_dict` makes a circuit with the same future. Times are ages."""
@@ -193,6 +221,8 @@ class Circuit:
         self._calm_from_ns = now_ns
 
     def _enter(self, state: State, now_ns: int) -> None:
+        if state != self.state:
+            self._transitions.append(Transition(self.state, state))
         self.state = state
         self._since_ns = now_ns
         self._clean = 0

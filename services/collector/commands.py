@@ -8,6 +8,7 @@ signals   since, limit     journalled signals with a number above `since`
 control                    the control document
 resync    trader           ask the trader for a snapshot
 flags.*                    feature flags: see flagdesk.py
+circuits, errors, release, notices                              see recoverydesk.py
 """
 
 from collections.abc import Callable, Mapping
@@ -38,9 +39,11 @@ class Commands:
         clock: Clock,
         about: Callable[[], dict[str, Any]],
         others: "Mapping[str, Callable[[Arguments], Any]]",
+        circuits: Callable[[str], dict[str, str]] = lambda _: {},
     ) -> None:
         """`about` gives what `status` tells of the collector beyond journal and control state; `others` are commands
-        that are answered elsewhere."""
+        that are answered elsewhere; `circuits` gives the state of each circuit of a trader."""
+        self._circuits = circuits
         self._views = views
         self._journal = journal
         self._control = control
@@ -150,7 +153,10 @@ class Commands:
     def _trader_list(self) -> list[dict[str, Any]]:
         now_ns = self._clock.monotonic_ns()
         known, roster = self._views.known, self._views.roster
-        return [_trader(name, known.get(name), roster.get(name), now_ns) for name in self._views.names()]
+        return [
+            {**_trader(name, known.get(name), roster.get(name), now_ns), "circuits": self._circuits(name)}
+            for name in self._views.names()
+        ]
 
 
 class Arguments:

@@ -18,6 +18,7 @@ class ControlState:
         """Trader -> token of the snapshot that is wanted from it."""
         self.features: dict[str, Any] = {}
         """Feature flag -> its rule, of those that are not as the catalog has them."""
+        self._modes: tuple[list[str], dict[str, int], dict[str, int]] = ([], {}, {})
 
     def want_resync(self, trader: str) -> int:
         """Ask for a snapshot, anew where one was asked for already; gives its token.
@@ -40,7 +41,20 @@ class ControlState:
             self.features = features
             self.version += 1
 
+    def set_modes(self, process_all: list[str], quarantined: dict[str, int], fresh: dict[str, int]) -> None:
+        """What recovery wants of the traders, as in the message; the same again is no change."""
+        if self._modes != (process_all, quarantined, fresh):
+            self._modes = (process_all, quarantined, fresh)
+            self.version += 1
+
     def document(self, time_ms: int) -> Control:
+        process_all, quarantined, fresh = self._modes
         return Control(
-            state_version=self.version, time_ms=time_ms, resync=dict(self.resync), features=dict(self.features)
+            state_version=self.version,
+            time_ms=time_ms,
+            resync=dict(self.resync),
+            features=dict(self.features),
+            process_all=process_all,
+            quarantined=quarantined,
+            fresh=fresh,
         )

@@ -1,6 +1,5 @@
 """ErrorBook: the same error is kept once, with how often, when first and when last, and a stack."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -55,14 +54,15 @@ class ErrorBook:
         """A trader is gone."""
         self._faults = {key: fault for key, fault in self._faults.items() if fault.trader != trader}
 
-    def to_list(self) -> list[dict[str, Any]]:
-        """Plain values, the one that came last last."""
-        return [asdict(fault) for fault in self._faults.values()]
+    def saved(self) -> dict[str, Any]:
+        """Plain values, for `of_saved`; the error that came last is last."""
+        return {"faults": [asdict(fault) for fault in self._faults.values()], "forgotten": self.forgotten}
 
     @classmethod
-    def from_list(cls, saved: Iterable[dict[str, Any]], keep: int = KEEP) -> Self:
-        """The book that `to_list` described; of more than `keep` the last ones."""
+    def of_saved(cls, saved: dict[str, Any], keep: int = KEEP) -> Self:
+        """The book that `saved` described; of more than `keep` errors the last ones."""
         book = cls(keep)
-        faults = [Fault(**fields) for fields in saved][-keep:]
+        faults = [Fault(**fields) for fields in saved["faults"]][-keep:]
         book._faults = {(fault.trader, fault.kind, fault.text): fault for fault in faults}
+        book.forgotten = int(saved["forgotten"])
         return book

@@ -123,7 +123,7 @@ class Journal:
                 if rows:
                     tail.append(rows)
                 if positions or state_version != self._state_version:
-                    with self._transaction() as database:
+                    with self._written() as database:
                         database.executemany("INSERT OR REPLACE INTO traders VALUES (?, ?, ?, ?, ?)", positions)
                         database.execute("INSERT OR REPLACE INTO meta VALUES ('state_version', ?)", (state_version,))
             except BaseException:  # an interrupt too must leave nothing of the batch
@@ -155,6 +155,18 @@ class Journal:
             rows = self._connection.execute("SELECT * FROM signals WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit))
             return [Signal(**dict(zip(Signal.model_fields, row, strict=True))) for row in rows]
 
+    @contextmanager
+    def database(self) -> Iterator[sqlite3.Connection]:
+        """For tables of others in the same file; errors are told as ours."""
+        with self._explained():
+            yield self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """As `database`, to change them: all or nothing."""
+        with self._explained(), self._written() as database:
+            yield database
+
     def close(self) -> None:
         """Release the files. What was not committed is gone."""
         if self._tail is not None:
@@ -173,7 +185,7 @@ class Journal:
                 final = {(row.trader, row.symbol): row for row in rows}
                 gone = [key for key, row in final.items() if row.event == "left"]
                 there = [(*key, row.score) for key, row in final.items() if row.event != "left"]
-                with self._transaction() as database:
+                with self._written() as database:
                     database.executemany("INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
                     database.executemany("DELETE FROM matches WHERE trader = ? AND symbol = ?", gone)
                     database.executemany("INSERT OR REPLACE INTO matches VALUES (?, ?, ?)", there)
@@ -185,7 +197,7 @@ class Journal:
                 self._open_tail.cut(0)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _written(self) -> Iterator[sqlite3.Connection]:
         database = self._connection
         database.execute("BEGIN IMMEDIATE")
         try:

@@ -1,9 +1,9 @@
 """Recovery: what each trader's two circuits say, and the errors that moved them."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, get_args
 
-from services.collector.circuit import Circuit, Failure, Kind, Limits
+from services.collector.circuit import Circuit, Failure, Kind, Limits, Transition
 from services.collector.faults import ErrorBook
 
 KIND_OF: dict[str, Kind] = {
@@ -15,6 +15,7 @@ KIND_OF: dict[str, Kind] = {
     "raise": "plugin",
     "deadline": "plugin",
     "exit": "plugin",
+    "dependence": "plugin",
 }
 """What an error was noticed by -> its class."""
 
@@ -60,6 +61,19 @@ class Recovery:
         self._circuits.pop(trader, None)
         self.book.forget(trader)
 
+    def traders(self) -> list[str]:
+        """Those that ever failed."""
+        return list(self._circuits)
+
+    def advance(self, now_ns: int) -> list[tuple[str, Circuit, Transition]]:
+        """Let time pass; gives all changes of state since the last call."""
+        told = []
+        for trader, pair in self._circuits.items():
+            for circuit in pair.values():
+                circuit.advance(now_ns)
+                told += [(trader, circuit, step) for step in circuit.take_transitions()]
+        return told
+
     def mode(self, now_ns: int, trader: str) -> Mode:
         """What the trader is to do now."""
         circuits = self._circuits.get(trader)
@@ -82,25 +96,19 @@ class Recovery:
         due = [circuit.due_ns() for pair in self._circuits.values() for circuit in pair.values()]
         return min((due_ns for due_ns in due if due_ns is not None), default=None)
 
-    def to_dict(self, now_ns: int) -> dict[str, Any]:
-        """Plain values for `from_dict`."""
-        circuits = {
+    def saved(self, now_ns: int) -> dict[str, Any]:
+        """All circuits as plain values, for `restore`."""
+        return {
             trader: {kind: circuit.to_dict(now_ns) for kind, circuit in pair.items()}
             for trader, pair in self._circuits.items()
         }
-        return {"circuits": circuits, "faults": self.book.to_list(), "forgotten": self.book.forgotten}
 
-    @classmethod
-    def from_dict(cls, limits: Limits, saved: dict[str, Any], now_ns: int) -> Self:
-        """What `to_dict` described, as if no time had passed since."""
-        recovery = cls(limits)
-        for trader, pair in saved["circuits"].items():
-            recovery._circuits[trader] = {
-                kind: Circuit.from_dict(kind, limits, pair[kind], now_ns) for kind in get_args(Kind)
-            }
-        recovery.book = ErrorBook.from_list(saved["faults"])
-        recovery.book.forgotten = saved["forgotten"]
-        return recovery
+    def restore(self, saved: dict[str, Any], now_ns: int) -> None:
+        """Go on with the circuits that `saved` described, as if no time had passed since."""
+        self._circuits = {
+            trader: {kind: Circuit.from_dict(kind, self._limits, pair[kind], now_ns) for kind in get_args(Kind)}
+            for trader, pair in saved.items()
+        }
 
     def _of(self, trader: str, now_ns: int) -> dict[Kind, Circuit]:
         known = self._circuits.get(trader)

@@ -1,5 +1,6 @@
 """The collector's loop: drain, apply, commit, publish; then answer, report and fold the journal."""
 
+import contextlib
 import gc
 import os
 from typing import Any
@@ -12,7 +13,7 @@ from common.codec import decode, decode_as, encode, encode_signals
 from common.errors import MessageError, TickflagError
 from common.lifecycle import Stop
 from common.log import Logger
-from common.messages import Delta, Heartbeat, Reply, Request, Roster, Snapshot
+from common.messages import Audit, Delta, Fault, Heartbeat, Notices, Reply, Request, Roster, Snapshot
 from common.runtime import Runtime
 from common.settings import Settings
 from common.sockets import open_socket, receive, try_send
@@ -21,6 +22,8 @@ from services.collector.control import ControlState
 from services.collector.flagdesk import FlagDesk
 from services.collector.flagstore import FlagStore
 from services.collector.journal import Journal
+from services.collector.records import Records
+from services.collector.recoverydesk import RecoveryDesk
 from services.collector.report import Report
 from services.collector.tail import Row
 from services.collector.view import Draft
@@ -34,7 +37,8 @@ FOLD_FROM = 10_000  # unfolded signals, below which folding waits for the heartb
 
 NS_PER_MS = 1_000_000
 
-_RESULTS = (Delta, Heartbeat, Snapshot, Roster)  # the most frequent first
+_Message = Delta | Heartbeat | Snapshot | Roster | Fault | Audit
+_RESULTS = (Delta, Heartbeat, Snapshot, Roster, Fault, Audit)  # the most frequent first
 
 
 def run(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
@@ -101,7 +105,14 @@ class Collector:
         self._views = Views(self._control, stale_after_ns)
         self._views.restore(state.traders, now_ns)
         self._flags = FlagDesk(FlagStore(settings.flags_path()), self._views, self._control, clock, log, settings.flags)
-        self._commands = Commands(self._views, journal, self._control, clock, self._about, self._flags.commands)
+        self._records = Records(journal)
+        self._recovery = RecoveryDesk(
+            settings.recovery, self._records, self._control, clock, log, lambda _trader, _reason: None
+        )
+        commands = {**self._flags.commands, **self._recovery.commands}
+        self._commands = Commands(
+            self._views, journal, self._control, clock, self._about, commands, self._recovery.states
+        )
         self._report = Report(log, self._views, now_ns)
         self._dropped = 0
         self._published_version = 0
@@ -124,6 +135,8 @@ class Collector:
         if self._folding:
             return 0
         due_ns = min(self._heartbeat_due_ns, self._expire_due_ns, self._report.due_ns)
+        if self._recovery.due_ns is not None:
+            due_ns = min(due_ns, self._recovery.due_ns)
         # Rounded up: the poller takes whole milliseconds, and waking early means to turn round for nothing.
         return max(0, due_ns - self._clock.monotonic_ns() + NS_PER_MS - 1) // NS_PER_MS
 
@@ -139,6 +152,8 @@ class Collector:
         heartbeat = now_ns >= self._heartbeat_due_ns
         if heartbeat:
             self._flags.refresh()
+        if self._recovery.due_ns is not None and now_ns >= self._recovery.due_ns:
+            self._recovery.look()
         self._commit(drafts, positions_too=heartbeat)
         taken += self._take_requests()
         self._commit([], positions_too=False)
@@ -146,7 +161,11 @@ class Collector:
             self._heartbeat_due_ns = now_ns + self._heartbeat_ns
             self._publish_control()
             self._publish_signals([])
-        self._report.changes(self._views.take_changes())
+        changes = self._views.take_changes()
+        for change in changes:
+            if change.what == "retired":
+                self._recovery.forget(change.trader)
+        self._report.changes(changes)
         self._report.write(now_ns)
         # Last, and in parts: nobody waits for it, and a result that comes meanwhile waits for one part only.
         self._folding |= heartbeat or self._journal.unfolded > FOLD_FROM
@@ -157,6 +176,8 @@ class Collector:
 
     def close(self) -> None:
         """Release the sockets and remove their files; the context lets the last signals out."""
+        with contextlib.suppress(TickflagError):  # the journal may be what made us end
+            self._write_records(errors_too=True)
         for socket in (self._results, self._requests, self._signals, self._controls):
             socket.close()
         for role in (sockets.RESULTS_IN, sockets.COMMANDS_SERVER, sockets.SIGNALS_OUT, sockets.CONTROL_OUT):
@@ -172,12 +193,26 @@ class Collector:
                 message = decode(frame)
                 if not isinstance(message, _RESULTS):
                     raise MessageError(f"{message.kind!r} is no result")
-                drafts += self._views.apply(message, now_ns)
+                drafts += self._apply(message, now_ns)
             except MessageError as error:
                 self._drop(error)
             if not taken and not _waiting(self._results):
                 return 1
         return DRAIN_LIMIT
+
+    def _apply(self, message: _Message, now_ns: int) -> list[Draft]:
+        # By kind, as in `Views.apply`: most are deltas.
+        if message.kind == "fault":
+            self._recovery.fault(message)
+            return []
+        if message.kind == "audit":
+            return []
+        drafts = self._views.apply(message, now_ns)
+        if message.kind == "heartbeat":
+            self._recovery.heartbeat(message)
+        elif message.kind == "roster":
+            self._recovery.roster(message)
+        return drafts
 
     def _take_requests(self) -> int:
         if not _waiting(self._requests):
@@ -209,6 +244,7 @@ class Collector:
     def _commit(self, drafts: list[Draft], positions_too: bool) -> None:
         """Journal, then publish. A position that only deltas moved waits for the heartbeat: after a crash, all is
         resynced anyway, and matches newer than their position do no harm."""
+        self._write_records(errors_too=False)
         version = self._control.version
         anew = version != self._published_version
         positions_too = self._views.moved and (positions_too or anew or self._views.lives_changed)
@@ -219,6 +255,13 @@ class Collector:
                 self._report.drafts(drafts)
             if anew:
                 self._publish_control()
+
+    def _write_records(self, errors_too: bool) -> None:
+        notices, documents = self._recovery.take_unwritten(errors_too)
+        if notices or documents:
+            told = self._records.write(notices, documents)
+            if told:
+                try_send(self._signals, encode(Notices(notices=told, last_seq=self._records.last_seq)))
 
     def _publish_signals(self, rows: list[Row]) -> None:
         """The batch in one message, a very large one in several; none is the heartbeat."""

@@ -3,6 +3,7 @@
 import enum
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from common.log import Logger
 from common.messages import RosterEntry
@@ -27,6 +28,21 @@ class State(enum.Enum):
     SKIPPED = "skipped"
     STOPPED = "stopped"
     DISABLED = "disabled"
+    QUARANTINED = "quarantined"
+
+
+OFF = (State.STOPPED, State.DISABLED, State.QUARANTINED)
+
+
+class Ending(NamedTuple):
+    """A worker ended, and nobody had asked for it."""
+
+    trader: str
+    incarnation: int
+    hung: bool
+    """It was ended, at its deadline."""
+    how: str
+    stack: str
 
 
 class Child:
@@ -69,6 +85,10 @@ class Child:
         self._remark = ""
         self._warn_from_ns = 0
         self._incarnation = 0
+        self._opening = 0  # of the circuit: the quarantine it is in
+        self._pardoned = 0  # the one that does not count any more
+        self._fresh: int | None = None  # fresh starts that it had; None: not told yet
+        self._endings: list[Ending] = []
         trader = settings.trader
         self._backoff = Backoff(int(trader.restart_ms * MS), int(trader.restart_limit_ms * MS))
 
@@ -85,7 +105,7 @@ class Child:
     @property
     def on(self) -> bool:
         """It is meant to run."""
-        return self.state not in (State.STOPPED, State.DISABLED)
+        return self.state not in OFF
 
     @property
     def busy(self) -> bool:
@@ -119,16 +139,46 @@ class Child:
         """Fork a worker, unless one runs."""
         if self.on and self.alive:
             return
+        self._opening = 0
         self.rival = ""
         self._drop()
         self._backoff.succeeded()
         self._begin(now_ns)
 
+    def obey(self, opening: int, fresh: int, now_ns: int) -> bool:
+        """What recovery wants: quarantine at the circuit's `opening` (0: none), and so many fresh starts so far. True
+        where that changed something."""
+        first, grew = self._fresh is None, fresh > (self._fresh or 0)
+        self._fresh = fresh
+        if opening and opening != self._pardoned:
+            if not self.on:
+                return False
+            self._opening = opening
+            self.stop(State.QUARANTINED, f"it failed too often: `tickflag circuits {self.name}`")
+        elif self.state is State.QUARANTINED:
+            self.start(now_ns)
+        elif grew and not first and self.on:  # a worker that was started since it is fresh enough
+            self._drop()
+            self._backoff.succeeded()
+            self._begin(now_ns)
+        else:
+            return False
+        return True
+
+    def take_endings(self) -> list["Ending"]:
+        """How its workers ended by themselves since the last call."""
+        endings, self._endings = self._endings, []
+        return endings
+
     def renew(self, assignment: Assignment, now_ns: int) -> None:
-        """Load it anew, with whatever code and settings it has now."""
+        """Load it anew, with whatever code and settings it has now. That ends a quarantine: it may be mended."""
         self.assignment = assignment
         if self._yields:
             self._promote()
+        if self.state is State.QUARANTINED:
+            self._pardoned = self._opening
+            self.start(now_ns)
+            return
         if not self.on:
             return
         if assignment.fault or self._current is None or not self._current.going:
@@ -283,6 +333,8 @@ class Child:
             self._promote()
             return
         how, blameless = worker.ending, worker.innocent or now_ns - worker.started_ns > HEALTHY_NS
+        if self.on and not worker.innocent:
+            self._endings.append(Ending(self.name, self._incarnation, worker.hung, how, worker.stack))
         worker.close()
         # One that is still loading takes its place; what the old one died of may be what the edit mends.
         self._current, self._successor = self._successor, None

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from common.errors import TickflagError
 from common.log import Logger
-from common.messages import RosterEntry
+from common.messages import Control, RosterEntry
 from common.runtime import Runtime
 from common.settings import Settings
 from services.trader.catalog import Assignment
-from services.trader.child import Child, State
+from services.trader.child import Child, Ending, State
 from services.trader.memory import Memory
 from services.trader.process import Hosts
 
@@ -74,11 +74,28 @@ class Fleet:
         child.stop(State.STOPPED, "it was removed")
         self._leaving.append(child)
 
+    # What recovery wants, and is told.
+
+    def obey(self, control: Control) -> bool:
+        """Quarantines and fresh starts; True where something changed."""
+        now_ns = time.monotonic_ns()
+        changed = [
+            child.obey(control.quarantined.get(child.name, 0), control.fresh.get(child.name, 0), now_ns)
+            for child in self._children.values()
+            if child.granted
+        ]
+        return any(changed)
+
+    def take_endings(self) -> list[Ending]:
+        """How workers ended by themselves since the last call."""
+        return [ending for child in self._children.values() for ending in child.take_endings()]
+
     # What operators want.
 
     def start(self, child: Child) -> None:
-        """Run it. Raises TickflagError where it is disabled."""
+        """Run it. Raises TickflagError where it is disabled or quarantined."""
         _check_enabled(child)
+        _check_free(child)
         child.start(time.monotonic_ns())
 
     def stop(self, child: Child) -> None:
@@ -87,15 +104,17 @@ class Fleet:
         child.stop(State.STOPPED, BY_OPERATOR)
 
     def restart(self, child: Child) -> None:
-        """Load its code anew. Raises TickflagError where it is disabled."""
+        """Load its code anew. Raises TickflagError where it is disabled or quarantined."""
         _check_enabled(child)
+        _check_free(child)
         if child.state is State.STOPPED:
             child.start(time.monotonic_ns())
         else:
             child.renew(child.assignment, time.monotonic_ns())
 
     def enable(self, child: Child) -> None:
-        """Run it, now and after every start of the service."""
+        """Run it, now and after every start of the service. Raises TickflagError where it is quarantined."""
+        _check_free(child)
         child.start(time.monotonic_ns())
         self._memory.switch(child.assignment.label, True)
 
@@ -191,6 +210,11 @@ class Fleet:
     def complete(self) -> bool:
         """No trader that is missing on the roster may only not have told its name yet."""
         return all(child.name or child.tried or not child.on for child in self._children.values())
+
+
+def _check_free(child: Child) -> None:
+    if child.state is State.QUARANTINED:
+        raise TickflagError(f"trader {child.name!r} is quarantined: `tickflag trader release {child.name}`")
 
 
 def _check_enabled(child: Child) -> None:

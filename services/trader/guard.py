@@ -21,7 +21,7 @@ class Guard:
         self.verdict = ""
         """Why the process was ended; empty where it was not."""
         self.at_work = False
-        """It was for what it was at work on."""
+        """It was for what it was at work on, and took too long."""
         self.remark = ""
         """What it does that it should not, and goes on doing."""
         self._memory_mb = 0

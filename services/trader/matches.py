@@ -71,6 +71,11 @@ class MatchSet:
         self.entries_bytes = 0
         """Bytes that the entries of all matches and notes take in a full result."""
 
+    @property
+    def by_slot(self) -> Floats:
+        """The committed scores, NaN where a symbol does not match. Not to be changed."""
+        return self._scores
+
     def begin_generation(self, capacity: int, names: list[str]) -> None:
         """Slots mean something else from now on; `names` is the new directory's list, which grows."""
         matches = self.scores()

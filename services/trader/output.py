@@ -10,6 +10,7 @@ AT_ONCE = 1 << 16
 MOST_A_TURN = 1 << 20  # a flood must not keep the supervisor from everything else
 TAIL_BYTES = 1 << 14  # kept of it, to tell how the process ended
 COMPLAINT_LIMIT = 1_000  # characters
+ENDING_CHARACTERS = 4_000
 FRAMES = 3
 CUT = b"... (cut: longer than `trader.log_limit_bytes`)\n"
 
@@ -83,6 +84,10 @@ class Output:
         """The last line of what Python wrote of an exception that ended the process; empty where there was none."""
         _, found, trace = self._text().rpartition(_TRACEBACK)
         return trace.strip().rpartition("\n")[2][:COMPLAINT_LIMIT] if found else ""
+
+    def ending(self) -> str:
+        """The last that was written, of what was drained."""
+        return self._text()[-ENDING_CHARACTERS:]
 
     def _text(self) -> str:
         return self._tail.decode(errors="replace")

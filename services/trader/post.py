@@ -18,6 +18,7 @@ from services.trader.cost import Cost
 from services.trader.handover import Legacy, leave
 from services.trader.matches import MatchSet
 from services.trader.order import Order
+from services.trader.oversight import STALE_BEATS, Oversight, announced_within_ns
 from services.trader.pace import Backoff
 from services.trader.plugin import Plugin
 from services.trader.results import Results, Tally
@@ -32,7 +33,6 @@ FAILED_LIMIT_NS = 5_000 * MS
 NO_SEGMENT_NS = 100 * MS
 REFUSED_NS = 100 * MS  # a collector that is away is asked this often
 TOO_LARGE_NS = 5_000 * MS  # a result that no message can hold is built again this often
-STALE_BEATS = 3
 SLOW_AGAIN_NS = 60_000 * MS
 STACK_FRAMES = 8
 STACK_CHARACTERS = 4_000
@@ -62,6 +62,7 @@ class Post:
             trader.name, incarnation, self._matches, self._tally, send,
             settings.trader.deltas, settings.trader.compress_from_bytes, trader.score_step,
         )  # fmt: skip
+        self._oversight = Oversight(trader.name, incarnation, settings, self._tally, send)
         self._runner: Runner | None = None
         self._legacy: Legacy | None = None
         self._segment_name = b""
@@ -113,14 +114,16 @@ class Post:
         runner = self._runner
         assert runner is not None
         began_ns, began_cpu_ns, processed = time.monotonic_ns(), time.thread_time_ns(), self._tally.processed
+        time_ns, cycles = time.time_ns(), self._tally.cycles
         try:
-            runner.step(time.time_ns(), now_ns, between)
+            runner.step(time_ns, now_ns, between)
         except PluginError as error:
             self._failed(str(error), now_ns, error.__cause__)
         except KeyboardInterrupt:  # Ctrl-C does not come here: it is the trader that raised it
             self._failed(f"trader {self.name!r}: raised KeyboardInterrupt", now_ns)
         except MessageError as error:  # the step is done, its result is not sent
             self._complain(str(error))
+            self._oversight.failed(runner.target, "raise", str(error))
             self._unblock_ns = now_ns + TOO_LARGE_NS
         else:
             if self._error and not self._results.blocked:
@@ -130,8 +133,11 @@ class Post:
             if self._results.blocked and not self._unblock_ns:
                 self._unblock_ns = now_ns + REFUSED_NS
         cpu_ns = time.thread_time_ns() - began_cpu_ns
+        processed = self._tally.processed - processed
         self._cpu_ns += cpu_ns
-        self._cost.add(time.monotonic_ns() - began_ns, cpu_ns, self._tally.processed - processed)
+        self._cost.add(time.monotonic_ns() - began_ns, cpu_ns, processed)
+        if self._tally.cycles != cycles:
+            self._oversight.after_cycle(runner, time_ns, now_ns, between, cpu_ns, processed)
 
     def look(self, now_ns: int) -> None:
         """Everything but steps: attach, try a refused result again, report when due."""
@@ -140,6 +146,7 @@ class Post:
         if self._unblock_ns and now_ns >= self._unblock_ns:
             self._unblock_ns = 0
             self._results.blocked = False
+        self._oversight.between_cycles(self._runner, now_ns, self._feed_alive(now_ns))
         if now_ns >= self._beat_due_ns:
             if not self._feed_alive(now_ns):  # for three beats: it may have been replaced
                 self._move()
@@ -182,6 +189,7 @@ class Post:
         assert self._runner is not None
         self._runner.fail()
         self._complain(fault, cause)
+        self._oversight.failed(self._runner.target, "raise", fault, _stack(cause) if cause is not None else "")
         self._step_from_ns = now_ns + self._backoff.failed()
 
     def _judge(self, now_ns: int) -> None:
@@ -207,11 +215,14 @@ class Post:
         except AttachError as error:
             self._attach_from_ns = now_ns + NO_SEGMENT_NS
             self._error = "" if error.state.name in ("MISSING", "NOT_READY") else str(error)
+            if self._error:
+                self._oversight.failed(0, "segment", self._error)
             return
         try:
             self._runner = Runner(
-                segment, self._plugin, self._settings.trader, self._matches, self._results, self._tally, self._state
-            )
+                segment, self._plugin, self._settings.trader, self._matches, self._results, self._tally, self._state,
+                announced_within_ns(self._settings),
+            )  # fmt: skip
         except (SegmentError, ValueError) as error:  # it asks for what this feed does not keep
             segment.close()
             self._attach_from_ns = now_ns + int(STALE_BEATS * self._feed_beat_ns)
@@ -245,6 +256,7 @@ class Post:
     def beat(self, state: str, now_ns: int) -> None:
         """Tell the collector how it is; `state` as in a heartbeat."""
         self._beat_due_ns = now_ns + self._own_beat_ns
+        self._oversight.beat(self._runner, now_ns)
         tally, results = self._tally, self._results
         heartbeat = Heartbeat.model_construct(
             trader=self.name,

@@ -79,6 +79,16 @@ class Host:
         return f"{how}{place and ', at '}{place}"
 
     @property
+    def hung(self) -> bool:
+        """It was ended at its deadline."""
+        return self._guard.at_work
+
+    @property
+    def stack(self) -> str:
+        """The end of what it wrote, with the stack that a fatal signal left."""
+        return self._output.ending()
+
+    @property
     def usable(self) -> bool:
         """It takes in more traders."""
         leaves = all(place.leaving for place in self.places.values())
@@ -193,6 +203,16 @@ class Place:
     def innocent(self) -> bool:
         """Its process ended by another trader's doing."""
         return not self._ended and self._host.culprit not in (None, self)
+
+    @property
+    def hung(self) -> bool:
+        """Its process was ended at the deadline."""
+        return self._host.hung
+
+    @property
+    def stack(self) -> str:
+        """The end of what its process wrote."""
+        return self._host.stack
 
     @property
     def ending(self) -> str:

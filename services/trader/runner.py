@@ -5,6 +5,7 @@ were, and the next one takes the exact path. The runner knows no socket and no c
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from common.segment import Segment
 from common.settings import TraderBlock
 from common.swap import ChannelReader, Route, Take
 from common.symbols import SymbolDirectory
+from services.trader.auditor import Auditor, Findings
 from services.trader.batches import Batches
 from services.trader.closes import Closes
 from services.trader.matches import Floats, MatchSet, Slots, Versions
@@ -47,7 +49,9 @@ class Runner:
         results: Results,
         tally: Tally,
         state: StateStore | None = None,
+        announced_within_ns: int = 0,
     ) -> None:
+        """`announced_within_ns` is how long an update may take to be announced, for the audit."""
         trader, capacity = plugin.trader, segment.layout.capacity
         self.segment = segment
         self._plugin, self._matches, self._results, self._tally = plugin, matches, results, tally
@@ -71,6 +75,10 @@ class Runner:
         self._closes = Closes(segment, channel, wish, most) if wish is not None and trader.every_close else None
         self._statuses = Statuses(segment) if channel else None
         self._references = References(segment, channel, wish, trader) if trader.references else None
+        self._timed = trader.every > 0
+        self.auditor = Auditor(
+            segment, self._reader, self.directory, announced_within_ns + round(trader.min_interval * 1e9)
+        )
         self._pace = Pace(round(trader.min_interval * 1e9), round(trader.every * 1e9))
         self._state = state
         if state is None and trader.state:
@@ -86,6 +94,8 @@ class Runner:
         self._lost = 0  # closes in the step that came too late
         self._owed = self._slots[:0]  # could not be read in a pass over everything
         self._afresh = False  # the next evaluation is one of everything
+        self.target = 0
+        """The cycle that the last step aimed at, whether it succeeded or not."""
 
     @property
     def done(self) -> int:
@@ -140,9 +150,21 @@ class Runner:
         return self._results.owes_snapshot and not self._results.blocked
 
     def fail(self) -> None:
-        """A step raised: trust no flags at the next one."""
+        """A step raised: trust no flags at the next one, and evaluate everything."""
         self._reader.require_exact()
+        self._afresh = True
         self._tally.failures += 1
+
+    def take_troubles(self) -> list[tuple[Literal["flags", "gap"], str]]:
+        """What was wrong with flags and candles since the last call. It was made good, as far as can be."""
+        troubles: list[tuple[Literal["flags", "gap"], str]] = []
+        trouble = self._reader.take_trouble()
+        if trouble:
+            troubles.append(("flags", trouble))
+        if self._lost:
+            troubles.append(("gap", "closed candles were overwritten before they were evaluated"))
+            self._lost = 0
+        return troubles
 
     def step(self, time_ns: int, now_ns: int, between: Callable[[], None] = _nothing) -> Result | None:
         """One cycle, at UTC `time_ns` and at `now_ns` of the clock that paces; `between` is called between chunks.
@@ -155,10 +177,11 @@ class Runner:
                 return self._results.publish_snapshot(self.done, time_ns // 1_000_000)
             return None
         take, first = taken
+        self.target = take.target
         oldest_ns = self._intake.oldest_ns if first is not None else self._reader.oldest_ns(take)
         slots, versions = self._processed(take, first, time_ns, between)
         n = len(slots)
-        judged = self._ranked(take.symbols if n else 0) if self._market else (slots, self._scores[:n])
+        judged = self._ranked(take.symbols if n else 0, self._scores) if self._market else (slots, self._scores[:n])
         if self._state is not None:
             self._state.commit(slots, versions, self._reader.seen)
         change = self._matches.settle(*judged, slots, versions, self._reader.seen, self._notes)
@@ -177,6 +200,39 @@ class Runner:
         if change.woken:
             self._results.owes_snapshot = True
         return self._results.publish(change, take.target, time_ns // 1_000_000, oldest_ns)
+
+    def audit(self, time_ns: int, now_ns: int, between: Callable[[], None] = _nothing) -> Findings:
+        """Evaluate everything on copies, right after a step at the same time, and compare with what is committed.
+
+        Raises PluginError.
+        """
+        pending = self.auditor.note_pending(now_ns)
+        committed = self._matches.by_slot
+        if self._market:
+            count = len(self.directory)
+            slots, scores = self._ranked(count, self._market_scores(count, time_ns)[0])
+            different = self.auditor.different(slots, scores, committed)
+            return Findings(len(slots), pending, self._wrong(different), whole=False)
+        compared, wrong = 0, []
+        slots = self.auditor.everyone()
+        chunk = self._batches.chunk(len(slots), self._reader.covered)
+        for start in range(0, len(slots), chunk):
+            if start:
+                between()
+            rows = self._rows.read(slots[start : start + chunk])
+            scores = self._scores[: len(rows.slots)]
+            if len(rows.slots):
+                if self._state is not None:
+                    self._state.begin(rows.slots, rows.versions, self._reader.seen)
+                self._evaluate(rows, scores, time_ns, keep=False)
+            same, different = self.auditor.compared(rows, scores, committed)
+            compared += same
+            wrong += different
+        return Findings(compared, pending, self._wrong(wrong))
+
+    def _wrong(self, different: list[str]) -> list[str]:
+        """A trader that asks for passes by the clock depends on the time, and says so."""
+        return [] if self._timed else different
 
     def _take(self, time_ns: int, now_ns: int) -> tuple[Take, Rows | None] | None:
         """What to process, with the rows of the first chunk where they are read already; None for nothing."""
@@ -246,11 +302,14 @@ class Runner:
             slots, versions = self._slots[:n], self._versions[:n]
         if self._market and len(slots):
             self._held[slots] = True
-            everyone = self._rows.mirrored(take.symbols)
-            names = self.directory.names
-            scores = self._scores[: take.symbols]
-            self._notes = self._plugin.evaluate(everyone, lambda: names[: take.symbols], time_ns, scores)
+            self._notes = self._market_scores(take.symbols, time_ns)[1]
         return slots, versions
+
+    def _market_scores(self, count: int, time_ns: int) -> tuple[Floats, dict[int, str]]:
+        """Scores and notes of the first `count` slots, as the mirror has them."""
+        names, scores = self.directory.names, self._scores[:count]
+        notes = self._plugin.evaluate(self._rows.mirrored(count), lambda: names[:count], time_ns, scores)
+        return scores, notes
 
     def _judged(self, rows: Rows, out: Floats, time_ns: int) -> Rows:
         """The scores of `rows` to `out`, unless it takes the whole market to tell; gives the rows that they are of."""
@@ -270,21 +329,22 @@ class Runner:
         self._notes |= notes
         return rows
 
-    def _evaluate(self, rows: Rows, out: Floats, time_ns: int) -> dict[int, str]:
-        """The scores of `rows` to `out`; gives the notes by slot."""
+    def _evaluate(self, rows: Rows, out: Floats, time_ns: int, keep: bool = True) -> dict[int, str]:
+        """The scores of `rows` to `out`; gives the notes by slot. What the trader remembers is for the commit, or with
+        `keep` off for nothing."""
         names = self.directory.names
         state = None if self._state is None else self._state.lend(rows.slots)
         symbols = None if self._references is None else self._references.symbols
         notes = self._plugin.evaluate(rows, lambda: [names[slot] for slot in rows.slots], time_ns, out, state, symbols)
-        if state is not None and self._state is not None:
+        if keep and state is not None and self._state is not None:
             self._state.take_back(rows.slots, state)
         return {int(rows.slots[place]): note for place, note in notes.items()}
 
-    def _ranked(self, count: int) -> tuple[Slots, Floats]:
-        """Of the first `count` slots those that hold data, and their scores in the market-wide evaluation just made;
-        only watched symbols may match."""
+    def _ranked(self, count: int, scores: Floats) -> tuple[Slots, Floats]:
+        """Of the first `count` slots those that hold data, and their scores in a market-wide evaluation; only watched
+        symbols may match."""
         slots = np.flatnonzero(self._held[:count]).astype(np.int32)
-        return slots, np.where(self._watch.mask[slots] != 0, self._scores[slots], np.nan)
+        return slots, np.where(self._watch.mask[slots] != 0, scores[slots], np.nan)
 
     def _count(self, take: Take, processed: int, retry: bool) -> None:
         tally = self._tally

@@ -14,20 +14,21 @@ from pathlib import Path
 
 import zmq
 
-from common.codec import encode
-from common.errors import TickflagError
+from common.codec import decode_as, encode
+from common.errors import MessageError, TickflagError
 from common.lifecycle import Stop
 from common.log import Logger
-from common.messages import Roster
+from common.messages import Control, FaultKind, Roster
 from common.runtime import Runtime
 from common.settings import Settings, TraderTable, config_folder, load
-from common.sockets import RESULTS_OUT, Context, open_socket, try_send
+from common.sockets import CONTROL_IN, RESULTS_OUT, Context, open_socket, receive, try_send
 from services.trader.catalog import read_catalog
 from services.trader.changes import LOOK_NS as RESTLESS_NS
 from services.trader.changes import Changes, Hints
 from services.trader.commands import Commands
 from services.trader.fleet import Fleet
 from services.trader.memory import FILE, Memory
+from services.trader.reports import Reports
 
 MS = 1_000_000
 LOOK_NS = 500 * MS  # between looks at deadlines, logs, files and the roster
@@ -56,6 +57,8 @@ class Supervisor:
         self._changes = Changes(self._files if self._follows else list)
         self._hints = Hints((self._folder, self._config) if self._follows else ())
         self._results = open_socket(context, runtime, RESULTS_OUT)
+        self._control = open_socket(context, runtime, CONTROL_IN)
+        self._reports = Reports(lambda frame: try_send(self._results, frame))
         self._commands = Commands(context, runtime, self._fleet, self._safe)
         self._look_due_ns = 0
 
@@ -79,9 +82,14 @@ class Supervisor:
         self._commands.close()
         self._hints.close()
         self._results.close()
+        self._control.close()
 
     def _turn(self, now_ns: int) -> None:
         changed = bool(self._commands.step())
+        frame = receive(self._control)
+        if frame is not None:
+            with contextlib.suppress(MessageError):
+                changed |= self._fleet.obey(decode_as(Control, frame))
         if self._hints.take() or now_ns >= self._look_due_ns:
             self._fleet.look(now_ns)
             self._follow_files(now_ns)
@@ -89,6 +97,10 @@ class Supervisor:
             changed = True
         if self._fleet.turn(now_ns) or changed:
             self._report()
+        for ending in self._fleet.take_endings():
+            what: FaultKind = "deadline" if ending.hung else "exit"
+            self._reports.fault(ending.trader, ending.incarnation, 0, what, ending.how, ending.stack)
+        self._reports.flush()
 
     def _files(self) -> Iterable[Path]:
         """Traders, what they may import beside them, and the settings."""
@@ -122,6 +134,7 @@ class Supervisor:
         """Until a child ends or says something, a request comes, a descriptor is readable or the time is over."""
         poller = zmq.Poller()
         poller.register(self._commands.socket, zmq.POLLIN)
+        poller.register(self._control, zmq.POLLIN)
         for descriptor in (*descriptors, *self._fleet.descriptors()):
             poller.register(descriptor, zmq.POLLIN)
         poller.poll(-(-wait_ns // MS))

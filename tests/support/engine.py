@@ -63,6 +63,7 @@ class Engine:
             "TICKFLAG_RUNTIME__ROOT": str(self.root),
             "TICKFLAG_TRADER__PLUGINS": str(self.plugins),
             "TICKFLAG_TRADER__SLOW_SHARE": "0",  # on a busy machine every trader is slow
+            "TICKFLAG_RECOVERY__ERRORS": "10000",  # a test of a fault looks at the fault, and not at what it leads to
             **(env or {}),
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}

@@ -24,11 +24,14 @@ from common.messages import (
     Signal,
     Snapshot,
 )
+from common.settings import RecoveryBlock
 from services.collector.commands import Commands
 from services.collector.control import ControlState
 from services.collector.flagdesk import FlagDesk
 from services.collector.flagstore import FlagStore
 from services.collector.journal import Journal
+from services.collector.records import Records
+from services.collector.recoverydesk import RecoveryDesk
 from services.collector.views import Views
 from tests.support.markdown import Row, code, plain, section, sections
 from tests.support.pages import page
@@ -104,8 +107,11 @@ def test_requests_to_the_collector_are_documented(tmp_path: Path) -> None:
     control, clock = ControlState(), SystemClock()
     views = Views(control, 1)
     with Journal(":memory:") as journal:
-        flags = FlagDesk(FlagStore(tmp_path / "flags.json"), views, control, clock, cast(Logger, RecordedLog()), {})
-        commands = Commands(views, journal, control, clock, dict, flags.commands)
+        log = cast(Logger, RecordedLog())
+        flags = FlagDesk(FlagStore(tmp_path / "flags.json"), views, control, clock, log, {})
+        limits = RecoveryBlock()  # type: ignore[call-arg] # Field's first argument is the default
+        recovery = RecoveryDesk(limits, Records(journal), control, clock, log, lambda _trader, _reason: None)
+        commands = Commands(views, journal, control, clock, dict, {**flags.commands, **recovery.commands})
         answer = commands.answer(Request(id=1, what="?")).error
     names = [code(row["Request"])[0] for row in section(WIRE, "Requests to the collector").rows]
     assert answer.endswith(f"use one of {', '.join(names)}")

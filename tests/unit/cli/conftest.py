@@ -59,5 +59,6 @@ def trader_line(name: str, **fields: Any) -> dict[str, Any]:
         "processed": 0, "skipped": 0, "efficiency": 0.0, "bytes_sent": 0, "bytes_full": 0, "bytes_wire": 0, "fast": 0,
         "retried": 0, "batched": 0, "failures": 0, "error": "", "restarts": 0, "reason": "",
         "source": f"/traders/{name}.py",
-        "version": "", "log": name, "cpu_ns": 0, "age_ms": 10, **fields,
+        "version": "", "log": name, "cpu_ns": 0, "age_ms": 10, "circuits": {"tracking": "closed", "plugin": "closed"},
+        **fields,
     }  # fmt: skip

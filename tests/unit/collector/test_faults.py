@@ -53,6 +53,6 @@ def test_a_book_survives_as_plain_values() -> None:
     book = ErrorBook()
     for text in ("a", "b", "a", "c"):
         book.note("rsi", "raise", text, 1, "stack")
-    saved = json.loads(json.dumps(book.to_list()))
-    assert ErrorBook.from_list(saved).to_list() == book.to_list()
-    assert [fault.text for fault in ErrorBook.from_list(saved, keep=2).faults()] == ["c", "a"]
+    saved = json.loads(json.dumps(book.saved()))
+    assert ErrorBook.of_saved(saved).saved() == book.saved()
+    assert [fault.text for fault in ErrorBook.of_saved(saved, keep=2).faults()] == ["c", "a"]

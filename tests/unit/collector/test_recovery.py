@@ -66,7 +66,7 @@ def test_release_and_forget() -> None:
     assert recovery.mode(6 * NS_PER_S, "rsi") == Mode(fresh_starts=2)
     recovery.release(0, "macd")
     recovery.forget("rsi")
-    assert recovery.to_dict(0) == Recovery(LIMITS).to_dict(0)
+    assert (recovery.saved(0), recovery.book.faults()) == ({}, [])
 
 
 def test_due_is_the_earliest() -> None:
@@ -78,13 +78,30 @@ def test_due_is_the_earliest() -> None:
     assert recovery.due_ns() == (4 + 60) * NS_PER_S
 
 
-def test_it_survives_as_plain_values() -> None:
-    """Circuits and errors, with the ages they had."""
+def test_each_change_of_state_is_told_once() -> None:
+    """With the circuit, in order, however late anybody asks."""
     recovery = Recovery(LIMITS)
     _fail(recovery, "gap", 5)
     _fail(recovery, "raise", 6)
-    saved = json.loads(json.dumps(recovery.to_dict(7 * NS_PER_S)))
-    again = Recovery.from_dict(LIMITS, saved, 1_000 * NS_PER_S)
-    assert again.to_dict(1_000 * NS_PER_S) == saved
+    told = [(trader, circuit.kind, *step) for trader, circuit, step in recovery.advance(100 * NS_PER_S)]
+    assert told == [
+        ("rsi", "tracking", "closed", "open"),
+        ("rsi", "plugin", "closed", "half-open"),
+        ("rsi", "plugin", "half-open", "open"),
+        ("rsi", "plugin", "open", "half-open"),
+        ("rsi", "plugin", "half-open", "open"),
+    ]
+    assert recovery.advance(100 * NS_PER_S) == []
+
+
+def test_it_survives_as_plain_values() -> None:
+    """With the ages that everything had."""
+    recovery = Recovery(LIMITS)
+    _fail(recovery, "gap", 5)
+    _fail(recovery, "raise", 6)
+    saved = json.loads(json.dumps(recovery.saved(7 * NS_PER_S)))
+    again = Recovery(LIMITS)
+    again.restore(saved, 1_000 * NS_PER_S)
+    assert again.saved(1_000 * NS_PER_S) == saved
     assert again.mode(1_027 * NS_PER_S, "rsi").worker == "quarantined"
     assert again.mode(1_028 * NS_PER_S, "rsi").worker == "probing"

@@ -1,0 +1,69 @@
+"""`tickflag circuits` and `tickflag errors`: what recovery holds against the traders."""
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from common import settings as configuration
+from common.requests import Client
+from services.cli.output import duration, json_option, one_line, show_json, show_table
+
+
+@click.command()
+@click.argument("trader", required=False, default="")
+@json_option
+def circuits(trader: str, as_json: bool) -> None:
+    """Show the circuits of the traders that ever failed, or of TRADER."""
+    with Client(configuration.load().runtime_folder(), "collector") as collector:
+        found: list[dict[str, Any]] = collector.ask("circuits", trader=trader)
+    if as_json:
+        show_json(found)
+    elif not found:
+        click.echo("no failures: every circuit is closed")
+    else:
+        show_table(
+            ("trader", "circuit", "state", ">for", ">errors", ">clean cycles", ">opened", ">next at the latest in"),
+            [
+                (
+                    one["trader"],
+                    one["circuit"],
+                    one["state"],
+                    duration(one["for_s"] * 1_000),
+                    f"{one['errors']} of {one['of']}" if one["state"] == "closed" else "-",
+                    f"{one['clean_cycles']:,}",
+                    f"{one['opened']:,}",
+                    "-" if one["due_in_s"] is None else duration(max(0.0, one["due_in_s"]) * 1_000),
+                )
+                for one in found
+            ],
+        )
+
+
+@click.command()
+@click.argument("trader", required=False, default="")
+@click.option("--stack", is_flag=True, help="With the stack of each error's first time.")
+@json_option
+def errors(trader: str, stack: bool, as_json: bool) -> None:
+    """Show the errors of all traders, or of TRADER: each once, the one that came last first."""
+    with Client(configuration.load().runtime_folder(), "collector") as collector:
+        found: dict[str, Any] = collector.ask("errors", trader=trader)
+    if as_json:
+        show_json(found)
+        return
+    if not found["errors"]:
+        click.echo("no errors")
+    for error in found["errors"]:
+        click.echo(
+            f"{_when(error['last_ms'])}  {error['trader']:<20} {error['kind']:<10} {error['count']:>6,} x since "
+            f"{_when(error['first_ms'])}  {one_line(error['text'])}"
+        )
+        if stack and error["stack"]:
+            for line in error["stack"].splitlines():
+                click.echo(f"    {one_line(line)}")
+    if found["forgotten"]:
+        click.echo(f"{found['forgotten']:,} older errors made room")
+
+
+def _when(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000).strftime("%Y-%m-%d %H:%M:%S")
