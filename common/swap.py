@@ -202,6 +202,11 @@ class ChannelReader:
         """The next take compares versions: after a start, a failure, or with rows that could not be read."""
         return self._answered != self._required or self._retrying
 
+    @property
+    def retrying(self) -> bool:
+        """Rows that the last take was to bring could not be read."""
+        return self._retrying
+
     def require_exact(self) -> None:
         """Trust no flags at the next take: after a failed cycle, or when `seen` or `watched` was changed."""
         self._required += 1

@@ -113,12 +113,14 @@ class Sampler:
         if not self._every:
             return False
         self._left -= 1.0
-        if self._left > 0 or now_ns < self._not_before_ns:
+        if self._left > 0:
+            return False
+        if now_ns < self._not_before_ns:
+            self._left = 1.0  # as soon as the budget allows it; what was put off is not made up for
             return False
         rest = self._every - self._place
         self._place = self._chance.uniform(0.0, self._every)
-        # One that the budget put off is not made up for.
-        self._left = (self._left if self._left > -1.0 else 0.0) + rest + self._place
+        self._left += rest + self._place
         return True
 
     def spent(self, now_ns: int, took_ns: int) -> None:

@@ -86,7 +86,7 @@ class Oversight:
             return
         if self._audits and self.wanted:
             self._tell_unseen(runner)
-        if not runner.retrying or not feed_lives:
+        if not runner.locked or not feed_lives:
             self._locked_from_ns = 0
         elif not self._locked_from_ns:
             self._locked_from_ns = now_ns

@@ -63,6 +63,7 @@ class Post:
             settings.trader.deltas, settings.trader.compress_from_bytes, trader.score_step,
         )  # fmt: skip
         self._oversight = Oversight(trader.name, incarnation, settings, self._tally, send)
+        self._process_all = False
         self._runner: Runner | None = None
         self._legacy: Legacy | None = None
         self._segment_name = b""
@@ -167,10 +168,17 @@ class Post:
         return self._runner.due_ns()
 
     def hear(self, control: Control) -> None:
-        """The collector's state: it may want a snapshot."""
+        """The collector's state: it may want a snapshot, or trust no flags."""
+        self._process_all = self.name in control.process_all
+        if self._runner is not None:
+            self._runner.tracking = self._tracking
         token = control.resync.get(self.name, 0)
         if token:
             self._results.ask_snapshot(token)
+
+    @property
+    def _tracking(self) -> bool:
+        return self._settings.trader.tracking and not self._process_all
 
     def take_event(self, frame: bytes) -> None:
         """An event is a hint, and has done its work by waking us. Only one that names another segment is worth reading:
@@ -228,6 +236,7 @@ class Post:
             self._attach_from_ns = now_ns + int(STALE_BEATS * self._feed_beat_ns)
             self._complain(f"trader {self.name!r}: {error}")
             return
+        self._runner.tracking = self._tracking
         if self._legacy is not None and self._legacy.generation == segment.generation:
             self._runner.resume({symbol: numbers[0] for symbol, numbers in self._legacy.numbers.items()})
         self._legacy = None

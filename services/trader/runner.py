@@ -124,6 +124,11 @@ class Runner:
         """A row could not be read: step again soon, whatever is announced."""
         return self._reader.owes_exact
 
+    @property
+    def locked(self) -> bool:
+        """Rows stayed locked in the last step."""
+        return self._reader.retrying
+
     def pending(self, now_ns: int) -> bool:
         """A step would find something to do, at `now_ns` of the clock that `step` is given too."""
         if self._owes_snapshot:

@@ -62,8 +62,9 @@ def settled(matches: MatchSet, scores: dict[int, float], notes: dict[int, str] |
 class Seat:
     """`settings` are those of the block `trader`. `frames` holds everything sent and not yet received."""
 
-    def __init__(self, segment: Segment, plugin: Plugin, **settings: Any) -> None:
+    def __init__(self, segment: Segment, plugin: Plugin, announced_within_ns: int = 0, **settings: Any) -> None:
         self.plugin = plugin
+        self._announced_within_ns = announced_within_ns
         self.settings = TraderBlock(**settings)
         self.tally = Tally()
         self.matches = MatchSet()
@@ -110,7 +111,10 @@ class Seat:
         return messages
 
     def _seated(self, segment: Segment) -> Runner:
-        return Runner(segment, self.plugin, self.settings, self.matches, self.results, self.tally, self.state)
+        return Runner(
+            segment, self.plugin, self.settings, self.matches, self.results, self.tally, self.state,
+            self._announced_within_ns,
+        )  # fmt: skip
 
     def _send(self, frame: bytes) -> bool:
         if not self.refuses:

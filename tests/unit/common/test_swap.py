@@ -6,7 +6,7 @@ import pytest
 
 import common.swap
 from common import bitset
-from common.layout import CYCLE_RING
+from common.layout import CLOSED, CYCLE_RING, STAMP
 from common.rows import RowReader
 from common.runtime import Runtime
 from common.segment import Segment
@@ -266,6 +266,45 @@ def test_the_oldest_update_of_long_ago_is_forgotten(market: Market, trader: Trad
     assert trader.channel.oldest_ns(take) == 11
     old = Take(Route.FAST, 5, take.slots, 0, 0, 0, 35)
     assert trader.channel.oldest_ns(old) == 0
+
+
+class TestTrouble:
+    """Flags that the protocol never makes: noticed once, and made good by the versions."""
+
+    def test_none(self, market: Market, trader: Trader) -> None:
+        _trade(market, 4)
+        swap(market)
+        trader.turn()
+        assert trader.channel.take_trouble() == ""
+
+    def test_a_flag_beyond_the_last_symbol(self, market: Market, segment: Segment, trader: Trader) -> None:
+        _trade(market, 4)
+        bitset.set_bit(market.segment.arrays.flags[TICKER, 1], 37)
+        swap(market)
+        take = trader.take()
+        assert (take.slots.tolist(), take.flagged, take.not_watched) == ([4], 2, 1)
+        trader.commit(take)
+        assert trader.channel.take_trouble() == "a flag is set beyond the last symbol"
+        assert trader.channel.take_trouble() == ""
+        assert trader.channel.owes_exact
+
+    def test_a_stamp_of_another_cycle(self, market: Market, trader: Trader) -> None:
+        _trade(market, 4)
+        [event] = swap(market)
+        market.segment.arrays.control[STAMP + event.cycle % 2] = event.cycle + 2
+        assert trader.turn() == (Route.EXACT, [4])
+        assert trader.channel.take_trouble() == "a buffer does not bear the stamp of its cycle"
+
+    def test_a_cycle_that_goes_back(self, market: Market, trader: Trader) -> None:
+        for slot in (4, 5):
+            _trade(market, slot)
+            swap(market)
+            trader.turn()
+        market.segment.arrays.control[CLOSED] = 1
+        _trade(market, 6)
+        assert trader.turn() == (Route.EXACT, [6])
+        assert trader.channel.done == 2
+        assert trader.channel.take_trouble() == "the closed cycle went back from 2 to 1"
 
 
 class TestInterleavings:

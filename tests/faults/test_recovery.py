@@ -1,0 +1,175 @@
+"""Circuits at work in an engine: a trader that fails too often is fenced off or falls back, is tried, and returns."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import TickflagError
+from tests.support import workers
+from tests.support.engine import Engine, write_trader
+from tests.support.ledger import TRADERS, check_signals, settled, write_ledger, write_ledger_traders
+
+pytestmark = pytest.mark.timeout(180)
+
+# As the defaults, but for a test's patience.
+QUICK = {
+    "TICKFLAG_RECOVERY__ERRORS": "5",
+    "TICKFLAG_RECOVERY__CLEAN_CYCLES": "5",
+    "TICKFLAG_RECOVERY__LEAST_S": "0.2",
+    "TICKFLAG_RECOVERY__BACKOFF_S": "1",
+    "TICKFLAG_RECOVERY__BACKOFF_LIMIT_S": "2",
+    "TICKFLAG_RECOVERY__PROBE_S": "2",
+    "TICKFLAG_TRADER__RESTART_MS": "20",
+    "TICKFLAG_TRADER__HEARTBEAT_MS": "200",
+    "TICKFLAG_FEED__HEARTBEAT_MS": "100",
+    "TICKFLAG_FEED__MIN_SWAP_INTERVAL_MS": "20",
+    "TICKFLAG_SYNTHETIC__RATE": "300",
+    "TICKFLAG_SYNTHETIC__SYMBOLS": "100",
+}
+# Fails as long as a file says how.
+MOODY = """
+    from pathlib import Path
+
+    MOOD = Path({mood!r})
+
+    @hookimpl
+    def evaluate(market):
+        mood = MOOD.read_text() if MOOD.exists() else ""
+        if mood == "raises":
+            raise ValueError("out of luck")
+        if mood == "leaves":
+            os._exit(7)
+        return market.last > 0, market.last
+"""
+GOOD = """
+    @hookimpl
+    def evaluate(market):
+        return market.last > 0, market.last
+"""
+
+
+@pytest.fixture
+def mood(tmp_path: Path) -> Path:
+    return tmp_path / "mood"
+
+
+@pytest.fixture
+def engine(tmp_path: Path, mood: Path) -> Iterator[Engine]:
+    """Two traders, of which `moody` fails as it is told."""
+    folder = tmp_path / "traders"
+    write_trader(folder, "moody", MOODY.format(mood=str(mood)))
+    write_trader(folder, "steady", GOOD)
+    with Engine(tmp_path, QUICK, folder) as engine:
+        engine.start()
+        engine.wait_ready()
+        yield engine
+
+
+def _circuits(engine: Engine, trader: str) -> dict[str, str]:
+    found: dict[str, str] = engine.trader(trader)["circuits"]
+    return found
+
+
+def _steps(engine: Engine, what: str, trader: str) -> list[tuple[str, str]]:
+    """The changes of a circuit, as notices tell them."""
+    page = engine.request("collector", "notices", since=0)
+    assert [one["seq"] for one in page["notices"]] == list(range(1, page["last_seq"] + 1))
+    return [(n["before"], n["after"]) for n in page["notices"] if (n["what"], n["trader"]) == (what, trader)]
+
+
+@pytest.mark.parametrize(("how", "kind"), [("raises", "raise"), ("leaves", "exit")])
+def test_a_trader_that_fails_is_fenced_off_and_returns(engine: Engine, mood: Path, how: str, kind: str) -> None:
+    """Fresh start, quarantine, probe, and trusted again by itself; the others miss no cycle and keep their process."""
+    before = workers.line(engine, "steady")
+    mood.write_text(how)
+    engine.wait(lambda: engine.trader("moody")["state"] == "quarantined", what="it is quarantined")
+    assert "failed too often" in engine.trader("moody")["reason"]
+    with pytest.raises(TickflagError, match="is quarantined: `tickflag trader release moody`"):
+        engine.request("trader", "start", trader="moody")
+    errors = engine.request("collector", "errors", trader="moody")["errors"]
+    assert {error["kind"]: error["count"] >= 5 for error in errors} == {kind: True}
+    engine.wait(lambda: ("open", "half-open") in _steps(engine, "plugin circuit", "moody"), what="it is tried again")
+    mood.unlink()
+    engine.wait(lambda: _circuits(engine, "moody")["plugin"] == "closed", what="it is trusted again")
+    steps = _steps(engine, "plugin circuit", "moody")
+    assert steps[:3] == [("closed", "half-open"), ("half-open", "open"), ("open", "half-open")]
+    assert steps[-1] == ("half-open", "closed")
+    engine.wait(lambda: engine.trader("moody")["state"] == "running" and engine.trader("moody")["synced"], what="runs")
+    engine.wait(lambda: set(engine.matches("moody")) == set(engine.matches("steady")), what="all matches are back")
+    after = workers.line(engine, "steady")
+    assert (after["pid"], after["restarts"]) == (before["pid"], before["restarts"])
+    assert engine.trader("steady")["failures"] == 0
+    assert _circuits(engine, "steady") == {"tracking": "closed", "plugin": "closed"}
+    assert "plugin circuit" in engine.output("collector")
+
+
+def test_an_operator_releases(engine: Engine, mood: Path) -> None:
+    """At once, whatever the backoff; the command line shows circuits, errors and notices."""
+    mood.write_text("raises")
+    engine.wait(lambda: engine.trader("moody")["state"] == "quarantined", what="it is quarantined")
+    assert "quarantined" in engine.cli("traders").stdout
+    assert "moody" in engine.cli("circuits").stdout
+    shown = engine.cli("errors", "moody", "--stack").stdout
+    assert "ValueError: out of luck (line " in shown
+    assert "moody.py" in shown
+    mood.unlink()
+    outcome = engine.cli("trader", "release", "moody")
+    assert outcome.stdout == "moody is released: both circuits are closed\n"
+    engine.wait(lambda: engine.trader("moody")["state"] == "running", what="it runs")
+    assert _circuits(engine, "moody")["plugin"] == "closed"
+    assert "released by" in engine.cli("notices").stdout
+    assert engine.cli("trader", "release", "steady").returncode == 1
+
+
+def test_another_version_ends_a_quarantine(engine: Engine, mood: Path) -> None:
+    """Whoever mends the file does not wait for the next probe."""
+    mood.write_text("raises")
+    engine.wait(lambda: engine.trader("moody")["state"] == "quarantined", what="it is quarantined")
+    write_trader(engine.plugins, "moody", GOOD)
+    engine.wait(lambda: _circuits(engine, "moody")["plugin"] == "closed", what="nothing is held against it")
+    engine.wait(lambda: engine.trader("moody")["state"] == "running" and engine.trader("moody")["synced"], what="runs")
+
+
+def test_circuits_survive_the_collector(engine: Engine, mood: Path) -> None:
+    """Killed at any moment: the quarantine stands, the errors are known, notices go on with their numbers."""
+    mood.write_text("leaves")
+    engine.wait(lambda: _steps(engine, "plugin circuit", "moody"), what="its circuit moved")
+    known = _steps(engine, "plugin circuit", "moody")
+    engine.kill("collector", signal.SIGKILL)
+    engine.start("collector")
+    engine.wait(lambda: len(_steps(engine, "plugin circuit", "moody")) > len(known), what="it goes on")
+    assert _steps(engine, "plugin circuit", "moody")[: len(known)] == known
+    engine.wait(lambda: engine.trader("moody")["state"] == "quarantined", what="it is quarantined")
+    [error] = [e for e in engine.request("collector", "errors")["errors"] if e["trader"] == "moody"]
+    assert error["kind"] == "exit"
+
+
+def test_a_wrong_swap_is_noticed_and_made_good(tmp_path: Path) -> None:
+    """Flags that are lost: the audit finds it, tracking falls back to all symbols, and the matches are right."""
+    ledger = write_ledger(tmp_path)
+    folder = write_ledger_traders(tmp_path / "traders")
+    env: dict[str, Any] = {
+        **QUICK,
+        "TICKFLAG_FEED__SOURCE": "replay",
+        "TICKFLAG_REPLAY__RECORDINGS": f'["{ledger.path}"]',
+        "TICKFLAG_FEED__RATE_LIMIT_MS": "30",
+        "TICKFLAG_RECOVERY__BACKOFF_S": "60",
+        "TICKFLAG_RECOVERY__BACKOFF_LIMIT_S": "60",
+        "TICKFLAG_AUDIT__SHARE": "100",
+        "TICKFLAG_AUDIT__BUDGET": "1",
+    }
+    with Engine(tmp_path, env, folder) as engine:
+        engine.spawn("feed", sys.executable, "-m", "tests.support.wrong_feed")
+        engine.start("collector", "trader")
+        engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
+        check_signals(engine, ledger)
+        for trader in TRADERS:
+            assert _circuits(engine, trader) == {"tracking": "open", "plugin": "closed"}
+            assert _steps(engine, "tracking circuit", trader) == [("closed", "open")]
+        errors = engine.request("collector", "errors")["errors"]
+        assert {(error["trader"], error["kind"]) for error in errors} == {(trader, "audit") for trader in TRADERS}
+        assert "SYM" in errors[0]["stack"]
