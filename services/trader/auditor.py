@@ -124,5 +124,5 @@ class Sampler:
         return True
 
     def spent(self, now_ns: int, took_ns: int) -> None:
-        """An audit took so long."""
-        self._not_before_ns = now_ns + int(took_ns * (1.0 / self._budget - 1.0))
+        """An audit that began at `now_ns` took so long."""
+        self._not_before_ns = now_ns + int(took_ns / self._budget)

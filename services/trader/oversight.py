@@ -55,8 +55,8 @@ class Oversight:
         except (PluginError, KeyboardInterrupt) as error:
             self.failed(runner.target, "dependence", f"trader {self._trader!r}: in an audit: {error}")
             return
-        full_ns, ended_ns = time.thread_time_ns() - began_cpu_ns, time.monotonic_ns()
-        self._sampler.spent(ended_ns, ended_ns - began_ns)
+        full_ns = time.thread_time_ns() - began_cpu_ns
+        self._sampler.spent(now_ns, time.monotonic_ns() - began_ns)
         if findings.wrong:
             self._accuse(
                 runner.target,

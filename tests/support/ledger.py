@@ -67,6 +67,9 @@ def ledger_env(ledger: Ledger) -> dict[str, str]:
         "TICKFLAG_FEED__HEARTBEAT_MS": "100",
         "TICKFLAG_TRADER__HEARTBEAT_MS": "200",
         "TICKFLAG_TRADER__RESTART_MS": "50",
+        # Every cycle is audited, so that each of these tests also shows whom an audit accuses: nobody.
+        "TICKFLAG_AUDIT__SHARE": "100",
+        "TICKFLAG_AUDIT__BUDGET": "1",
     }
 
 
@@ -78,6 +81,7 @@ def write_ledger_traders(folder: Path) -> Path:
 
 
 TRADERS = ("by-array", "by-symbol")
+ACCUSATIONS = ("audit", "dependence", "flags", "buffer", "gap", "segment")
 
 
 def played(engine: Engine, ledger: Ledger) -> bool:
@@ -103,7 +107,8 @@ def settled(engine: Engine, ledger: Ledger, traders: tuple[str, ...] = TRADERS) 
 
 
 def check_signals(engine: Engine, ledger: Ledger, traders: tuple[str, ...] = TRADERS) -> None:
-    """No signal was repeated or swallowed: per trader and symbol they alternate, and together they give the matches."""
+    """No signal was repeated or swallowed: per trader and symbol they alternate, and together they give the matches.
+    And no audit accused a trader, or the flags."""
     signals = engine.signals()
     assert [signal["seq"] for signal in signals] == list(range(1, len(signals) + 1))
     for trader in traders:
@@ -112,6 +117,8 @@ def check_signals(engine: Engine, ledger: Ledger, traders: tuple[str, ...] = TRA
             if signal["trader"] == trader:
                 apply_signal(held, signal)
         assert held.keys() == ledger.matches().keys()
+    accused = [error for error in engine.request("collector", "errors")["errors"] if error["kind"] in ACCUSATIONS]
+    assert [error for error in accused if error["trader"] in traders] == []
 
 
 def apply_signal(held: dict[str, float], signal: dict[str, Any]) -> None:
