@@ -1,6 +1,7 @@
 """Auditor: compares what a trader holds with an evaluation of all symbols, and looks for changes nobody announced."""
 
 import random
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -48,10 +49,11 @@ class Auditor:
         """The watched symbols that hold data."""
         return self._selected(True)
 
-    def note_pending(self, now_ns: int) -> int:
-        """Look which symbols are pending; gives how many."""
+    def note_pending(self, clock: Callable[[], int]) -> int:
+        """Look which symbols are pending; gives how many. `clock` is the monotonic one."""
         seen, known = self._reader.seen, self._pending
         slots = self._selected(False).tolist()
+        now_ns = clock()  # after the look: what it found was written before
         self._pending = {}
         for slot in slots:
             found = known.get(slot)

@@ -333,7 +333,7 @@ class Child:
             self._promote()
             return
         how, blameless = worker.ending, worker.innocent or now_ns - worker.started_ns > HEALTHY_NS
-        if self.on and not worker.innocent:
+        if self.on and self.name and not worker.innocent:  # one that never told its name has no circuits
             self._endings.append(Ending(self.name, self._incarnation, worker.hung, how, worker.stack))
         worker.close()
         # One that is still loading takes its place; what the old one died of may be what the edit mends.

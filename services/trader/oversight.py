@@ -28,6 +28,7 @@ class Oversight:
         self._reported: set[tuple[str, int]] = set()  # by what, and in which cycle: of the last one
         self._sampler = Sampler(settings.audit.share, settings.audit.budget, random.Random())
         self._audits = settings.audit.share > 0
+        self.clock = time.monotonic_ns
         self.wanted = True
         """Audits are switched on."""
         self._locked_from_ns = 0  # since when rows stay locked; 0: none is
@@ -51,7 +52,7 @@ class Oversight:
             return
         began_ns, began_cpu_ns = time.monotonic_ns(), time.thread_time_ns()
         try:
-            findings = runner.audit(time_ns, now_ns, between)
+            findings = runner.audit(time_ns, self.clock, between)
         except (PluginError, KeyboardInterrupt) as error:
             self.failed(runner.target, "dependence", f"trader {self._trader!r}: in an audit: {error}")
             return
@@ -94,10 +95,10 @@ class Oversight:
             self._locked_from_ns = now_ns
             self.failed(runner.target, "buffer", "rows stay locked though the feed lives")
 
-    def beat(self, runner: Runner | None, now_ns: int) -> None:
+    def beat(self, runner: Runner | None) -> None:
         """At each heartbeat: which changes are not evaluated yet."""
         if runner is not None and self._audits and self.wanted:
-            runner.auditor.note_pending(now_ns)
+            runner.auditor.note_pending(self.clock)
 
     def _tell_unseen(self, runner: Runner) -> int:
         unseen = runner.auditor.unseen()

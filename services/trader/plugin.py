@@ -95,7 +95,8 @@ class Plugin:
             raise self._wrong(hook, f"raised {described(error, self._file)}") from error
 
     def _wrong(self, hook: str, what: str) -> PluginError:
-        return PluginError(f"trader {self.trader.name!r}: hook `{hook}` {what}")
+        # A trader's words may hold halves of characters, which no message can.
+        return PluginError(f"trader {self.trader.name!r}: hook `{hook}` {what}".encode(errors="replace").decode())
 
 
 def load_plugin(source: Path | EntryPoint, name: str = "", settings: Mapping[str, Any] | None = None) -> Plugin:

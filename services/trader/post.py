@@ -265,7 +265,7 @@ class Post:
     def beat(self, state: str, now_ns: int) -> None:
         """Tell the collector how it is; `state` as in a heartbeat."""
         self._beat_due_ns = now_ns + self._own_beat_ns
-        self._oversight.beat(self._runner, now_ns)
+        self._oversight.beat(self._runner)
         tally, results = self._tally, self._results
         heartbeat = Heartbeat.model_construct(
             trader=self.name,

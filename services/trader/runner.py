@@ -206,12 +206,12 @@ class Runner:
             self._results.owes_snapshot = True
         return self._results.publish(change, take.target, time_ns // 1_000_000, oldest_ns)
 
-    def audit(self, time_ns: int, now_ns: int, between: Callable[[], None] = _nothing) -> Findings:
+    def audit(self, time_ns: int, clock: Callable[[], int], between: Callable[[], None] = _nothing) -> Findings:
         """Evaluate everything on copies, right after a step at the same time, and compare with what is committed.
 
-        Raises PluginError.
+        `clock` is the monotonic one. Raises PluginError.
         """
-        pending = self.auditor.note_pending(now_ns)
+        pending = self.auditor.note_pending(clock)
         committed = self._matches.by_slot
         if self._market:
             count = len(self.directory)

@@ -276,7 +276,7 @@ class World:
             event("a step failed")
         else:
             if self.rules[number].fails_at <= 0 and self._attached(seat):
-                assert seat.runner.audit(NOON, self.now_ns).wrong == []  # no correct trader is ever accused
+                assert seat.runner.audit(NOON, lambda: self.now_ns).wrong == []  # no correct trader is ever accused
         self.followers[number].check()
         # Where nothing waits to be announced, one step is enough for the whole truth.
         idle = not (self.market.dirty or self.market.next_due_ns() or seat.runner.pending(NOON))

@@ -117,8 +117,9 @@ def check_signals(engine: Engine, ledger: Ledger, traders: tuple[str, ...] = TRA
             if signal["trader"] == trader:
                 apply_signal(held, signal)
         assert held.keys() == ledger.matches().keys()
-    accused = [error for error in engine.request("collector", "errors")["errors"] if error["kind"] in ACCUSATIONS]
-    assert [error for error in accused if error["trader"] in traders] == []
+    errors = engine.request("collector", "errors")["errors"]
+    accused = [error for error in errors if error["kind"] in ACCUSATIONS and error["trader"] in traders]
+    assert not accused, accused
 
 
 def apply_signal(held: dict[str, float], signal: dict[str, Any]) -> None:

@@ -53,10 +53,10 @@ class TestResults:
         swap(market)
         seat.step()
         served: list[int] = []
-        assert seat.runner.audit(NOON, 1, lambda: served.append(1)) == (50, 0, [], True)
+        assert seat.runner.audit(NOON, lambda: 1, lambda: served.append(1)) == (50, 0, [], True)
         assert len(served) == 3
         _trade(market, 3, 60, price=5.0)
-        assert seat.runner.audit(NOON, 2) == (49, 2, [], True)
+        assert seat.runner.audit(NOON, lambda: 2) == (49, 2, [], True)
 
     @pytest.mark.parametrize("single", [False, True])
     def test_a_rule_of_other_symbols_is_found(self, market: Market, segment: Segment, single: bool) -> None:
@@ -79,7 +79,7 @@ class TestResults:
             swap(market)
             seat.step()
         matches = seat.matches.scores()
-        findings = seat.runner.audit(NOON, 1)
+        findings = seat.runner.audit(NOON, lambda: 1)
         assert findings.wrong == [f"S{slot}" for slot in range(0 if single else 1, 70)]
         assert seat.matches.scores() == matches
 
@@ -91,9 +91,9 @@ class TestResults:
         swap(market)
         seat.step()
         scale[0] = 1.0 + 1e-12
-        assert seat.runner.audit(NOON, 1).wrong == []
+        assert seat.runner.audit(NOON, lambda: 1).wrong == []
         scale[0] = 1.0 + 1e-6
-        assert seat.runner.audit(NOON, 1).wrong == ["S1"]
+        assert seat.runner.audit(NOON, lambda: 1).wrong == ["S1"]
 
     def test_who_asks_for_a_timer_depends_on_the_time(self, market: Market, segment: Segment) -> None:
         """And says so: another answer is no fault."""
@@ -108,7 +108,7 @@ class TestResults:
         swap(market)
         for seat in seats:
             seat.step()
-        assert [seat.runner.audit(NOON, 1).wrong for seat in seats] == [["S1"], []]
+        assert [seat.runner.audit(NOON, lambda: 1).wrong for seat in seats] == [["S1"], []]
 
     def test_what_a_trader_remembers_does_not_move(self, market: Market, segment: Segment) -> None:
         """It is lent a copy of its numbers before the version, and gives the same answer."""
@@ -123,7 +123,7 @@ class TestResults:
             swap(market)
             seat.step()
             assert seat.matches.scores() == {"S1": count, "S2": count}
-            assert seat.runner.audit(NOON, 1) == (2, 0, [], True)
+            assert seat.runner.audit(NOON, lambda: 1) == (2, 0, [], True)
 
     def test_a_ranking_is_asked_again_as_it_was(self, market: Market, segment: Segment) -> None:
         """Of what it saw: only chance or time give another answer. Its cost is not that of a whole pass."""
@@ -133,9 +133,9 @@ class TestResults:
         swap(market)
         seat.step()
         _trade(market, 1, price=30.0)
-        assert seat.runner.audit(NOON, 1) == (3, 1, [], False)
+        assert seat.runner.audit(NOON, lambda: 1) == (3, 1, [], False)
         noise[0] = 1.0
-        assert seat.runner.audit(NOON, 1).wrong == ["S1", "S10"]
+        assert seat.runner.audit(NOON, lambda: 1).wrong == ["S1", "S10"]
 
     def test_a_rule_that_raises(
         self,
@@ -150,7 +150,7 @@ class TestResults:
         seat.step()
         rule.faults = [ValueError("only now")]
         with pytest.raises(PluginError, match="only now"):
-            seat.runner.audit(NOON, 1)
+            seat.runner.audit(NOON, lambda: 1)
         assert seat.matches.scores() == {"S1": 20.0}
 
 
@@ -176,14 +176,14 @@ class TestUnseen:
         self._lost(market, 3, 4)
         auditor = seat.runner.auditor
         market.beat(900)
-        assert auditor.note_pending(1_000) == 2
+        assert auditor.note_pending(lambda: 1_000) == 2
         assert auditor.unseen() == []
         market.beat(1_000 + self.GRACE_NS - 1)
         assert auditor.unseen() == []
         market.beat(1_000 + self.GRACE_NS)
         assert auditor.unseen() == ["S3", "S4"]
         assert auditor.unseen() == []
-        assert auditor.note_pending(2_000) == 2
+        assert auditor.note_pending(lambda: 2_000) == 2
         assert auditor.unseen() == []
 
     def test_a_feed_that_stands_still_is_not_accused(self, market: Market, seat: Seat) -> None:
@@ -192,25 +192,25 @@ class TestUnseen:
         auditor = seat.runner.auditor
         market.beat(500)
         for now_ns in (1_000, 10_000, 1_000_000_000):
-            auditor.note_pending(now_ns)
+            auditor.note_pending(iter([now_ns]).__next__)
             assert auditor.unseen() == []
         market.beat(2_000_000_000)
         swap(market)
         assert auditor.unseen() == []  # announced, and not covered yet
         seat.step()
-        assert auditor.note_pending(2_000_000_000) == 0
+        assert auditor.note_pending(lambda: 2_000_000_000) == 0
 
     def test_what_is_evaluated_meanwhile_is_seen(self, market: Market, seat: Seat) -> None:
         """Even if it changed again since: the time begins anew."""
         _trade(market, 3, price=30.0)
         auditor = seat.runner.auditor
-        auditor.note_pending(1_000)
+        auditor.note_pending(lambda: 1_000)
         swap(market)
         seat.step()
         _trade(market, 3, price=31.0)
         market.beat(5_000)
         assert auditor.unseen() == []
-        auditor.note_pending(5_000)
+        auditor.note_pending(lambda: 5_000)
         assert auditor.unseen() == []
 
     def test_a_row_to_be_read_again_says_nothing(self, market: Market, seat: Seat) -> None:
@@ -221,9 +221,9 @@ class TestUnseen:
         swap(market)
         seat.step()
         auditor = seat.runner.auditor
-        auditor.note_pending(1_000)
+        auditor.note_pending(lambda: 1_000)
         market.beat(5_000)
         assert auditor.unseen() == []
         versions[3] -= 1
         seat.step()
-        assert auditor.note_pending(6_000) == 0
+        assert auditor.note_pending(lambda: 6_000) == 0

@@ -39,6 +39,7 @@ class Desk:
         plugin = Plugin(Trader(name="test"), rule, None)
         order = Order(Path("test.py"), "", {}, runtime.folder / "test.handover")
         self.post = Post(order, plugin, 7, settings, runtime, self._send)
+        self.post._oversight.clock = lambda: self.now_ns
 
     def cycle(self, *slots: int, wrong: bool = False, price: float = 20.0) -> None:
         """100 ms pass; the feed writes and swaps, the trader works."""
