@@ -38,6 +38,11 @@ class SymbolTable:
     def __contains__(self, name: object) -> bool:
         return name in self._slots
 
+    @property
+    def names(self) -> list[str]:
+        """All symbols, by slot."""
+        return list(self._slots)
+
     def slot(self, name: str) -> int:
         """The symbol's slot, a fresh one for a new symbol.
 

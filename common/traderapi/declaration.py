@@ -56,6 +56,8 @@ class Trader(BaseModel):
     """Symbols that every match depends on, for the scope of that name. When one changes, all are evaluated."""
     state: dict[str, _Number] = {}
     """Numbers to remember for each symbol, with what they are at first; true or false, whole, or with a fraction."""
+    flags: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")], Annotated[bool, Field(strict=True)]] = {}
+    """Feature flags of its own, with their defaults; `market.on(name)` tells what one is now."""
     score_step: Annotated[float, Field(ge=0)] = 0.0
     """Score changes up to this much are no signals."""
     version: Annotated[str, Field(max_length=64)] = ""

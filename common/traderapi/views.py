@@ -13,6 +13,7 @@ import numpy.typing as npt
 from common.layout import STATUS_TRADING, TICKER
 from common.traderapi.candles import Candles, Floats
 from common.traderapi.declaration import Trader
+from common.traderapi.flags import FlagValue, value_of
 from common.traderapi.state import State
 
 Integers = npt.NDArray[np.int64]
@@ -24,7 +25,7 @@ COLUMNS = tuple(name for name in TICKER.names or () if name not in ("status", "s
 class Market:
     """The symbols to evaluate. `len(market)` of them, in the same order in every array."""
 
-    __slots__ = ("_candles", "_references", "_state", "_symbols", "_tickers", "time_ns")
+    __slots__ = ("_candles", "_flags", "_references", "_state", "_symbols", "_tickers", "time_ns")
 
     def __init__(
         self,
@@ -36,7 +37,9 @@ class Market:
         time_ns: int,
         state: npt.NDArray[np.void] | None = None,
         references: "Mapping[str, Symbol | None] | None" = None,
+        flags: Mapping[str, FlagValue] | None = None,
     ) -> None:
+        self._flags = {} if flags is None else flags
         self._tickers = tickers
         self._symbols = symbols
         self._candles = (
@@ -146,6 +149,14 @@ class Market:
             raise LookupError(f'{name!r} is not declared: add it to `references`, with the scope "references"')
         return self._references[name]
 
+    def on(self, flag: str) -> bool:
+        """A feature flag of `flags` is on for this trader. Raises where it is none of them."""
+        return value_of(self._flags, flag).on
+
+    def arm(self, flag: str) -> str | None:
+        """The arm of an experiment that this trader is in by a flag of `flags`; None for none."""
+        return value_of(self._flags, flag).arm
+
     def symbol(self, i: int) -> "Symbol":
         """The i-th symbol alone."""
         return Symbol(self, i)
@@ -218,3 +229,9 @@ class Symbol:
 
     def reference(self, name: str) -> "Symbol | None":
         return self._market.reference(name)
+
+    def on(self, flag: str) -> bool:
+        return self._market.on(flag)
+
+    def arm(self, flag: str) -> str | None:
+        return self._market.arm(flag)

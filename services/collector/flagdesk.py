@@ -27,6 +27,7 @@ from services.collector.flagstore import FlagStore
 from services.collector.views import Views
 
 DEFAULT_HISTORY = 100
+RECOVERY = "recovery"  # who rolls back a ramp by itself
 
 _WORDS = {
     "killed": "the kill switch is on",
@@ -94,11 +95,44 @@ class FlagDesk:
     def _now_ms(self) -> int:
         return self._clock.wall_ns() // 1_000_000
 
+    def roll_back_for(self, trader: str, reason: str) -> list[str]:
+        """A trader fails: take back each ramp that is not done and that switched it over; gives these flags."""
+        now_ms, owner, taken_back = self._now_ms(), self._owners().get(trader, ""), []
+        for name, flag in self._document.flags.items():
+            stage = flag.stage(now_ms)
+            if stage is None or stage.state == "done" or by_symbol(name):
+                continue
+            now, before = (one.decide(name, trader, owner) for one in (flag.rule_at(now_ms), flag.changed(ramp=None)))
+            if now.reason == "percentage" and now.value != before.value:
+                taken_back.append(name)
+        for name in taken_back:
+            self._put(name, self._document.flags[name].changed(ramp=None), RECOVERY)
+            self._log.warning("ramp rolled back", flag=name, trader=trader, reason=reason)
+        return taken_back
+
+    def _declared(self) -> dict[str, bool]:
+        """Flags of traders that nobody set yet, with their defaults; of two, that of the first by name counts."""
+        found: dict[str, bool] = {}
+        for _, known in sorted(self._views.known.items(), reverse=True):
+            if known.heartbeat is not None:
+                found |= known.heartbeat.flags
+        return {name: default for name, default in found.items() if name not in self._document.names()}
+
+    def _flag(self, name: str) -> Flag:
+        """One that is set, built in, or declared by a trader. Raises TickflagError naming those there are."""
+        declared = self._declared()
+        if name in declared:
+            return Flag(default=declared[name])
+        if name not in self._document.names():
+            known = ", ".join([*self._document.names(), *sorted(declared)])
+            raise TickflagError(f"no feature flag {name[:80]!r}: known are {known}")
+        return self._document.flag(name)
+
     def _rules(self) -> dict[str, Rule]:
         return {name: self._rule(name) for name in self._document.names()}
 
     def _rule(self, name: str) -> Rule:
-        rule = self._document.flag(name).rule_at(self._now_ms())
+        rule = self._flag(name).rule_at(self._now_ms())
         return Rule(default=self._at_start[name], killed=rule.killed) if name in self._at_start else rule
 
     def _publish(self) -> None:
@@ -131,7 +165,7 @@ class FlagDesk:
 
     def _list(self, arguments: Arguments) -> dict[str, Any]:
         arguments.end()
-        flags = [self._shown(name) for name in self._document.names()]
+        flags = [self._shown(name) for name in (*self._document.names(), *sorted(self._declared()))]
         return {"revision": self._document.revision, "trouble": self._store.trouble, "flags": flags}
 
     def _set(self, arguments: Arguments) -> dict[str, Any]:
@@ -139,9 +173,9 @@ class FlagDesk:
         new = arguments.switch("new", False)
         value, arms, description = (arguments.anything(field) for field in ("value", "arms", "description"))
         arguments.end()
-        if new and name in self._document.names():
+        if new and name in (*self._document.names(), *self._declared()):
             raise TickflagError(f"feature flag {name!r} is known already")
-        flag = Flag(default=False) if new else self._document.flag(name)
+        flag = Flag(default=False) if new else self._flag(name)
         fields: dict[str, Any] = {} if value is None else {"ramp": None}
         if isinstance(value, bool):
             fields |= {"default": value, "percentage": None}
@@ -156,7 +190,7 @@ class FlagDesk:
 
     def _force(self, arguments: Arguments) -> dict[str, Any]:
         name, who = arguments.text("flag"), _who(arguments)
-        flag = self._document.flag(name)
+        flag = self._flag(name)
         targets = {"symbol": "force"} if by_symbol(name) else {"trader": "force", "owner": "owners"}
         given = {kind: arguments.text(kind, "") for kind in targets}
         value = arguments.anything("value")
@@ -176,14 +210,14 @@ class FlagDesk:
         name, who = arguments.text("flag"), _who(arguments)
         on = arguments.switch("on", True)
         arguments.end()
-        return self._put(name, self._document.flag(name).changed(killed=on), who)
+        return self._put(name, self._flag(name).changed(killed=on), who)
 
     def _ramp(self, arguments: Arguments) -> dict[str, Any]:
         name, who = arguments.text("flag"), _who(arguments)
         steps = arguments.anything("steps")
         arguments.end()
         now_ms = self._now_ms()
-        flag = self._document.flag(name)
+        flag = self._flag(name)
         with explained(name):
             flag = flag.changed(percentage=flag.percentage_at(now_ms), ramp={"started_ms": now_ms, "steps": steps})
         return self._put(name, flag, who)
@@ -210,14 +244,14 @@ class FlagDesk:
     def _remove(self, arguments: Arguments) -> dict[str, Any]:
         name, who = arguments.text("flag"), _who(arguments)
         arguments.end()
-        self._document.flag(name)
+        self._flag(name)
         if name in self._at_start and name not in BUILT_IN:
             raise TickflagError(f"feature flag {name!r} is named by the setting `flags`")
         return self._put(name, None, who)
 
     def _explain(self, arguments: Arguments) -> dict[str, Any]:
         name = arguments.text("flag")
-        flag = self._document.flag(name)
+        flag = self._flag(name)
         kind = "symbol" if by_symbol(name) else "trader"
         identity = arguments.text("name")
         owner = "" if by_symbol(name) else arguments.text("owner", self._owners().get(identity, ""))
@@ -245,16 +279,21 @@ class FlagDesk:
         arguments.end()
         changes = [change for change in reversed(self._document.history) if name in ("", change.flag)]
         if name and not changes:
-            self._document.flag(name)  # one that was never changed, and not one that is not known
+            self._flag(name)  # one that was never changed, and not one that is not known
         return [change._asdict() for change in changes[:limit]]
 
     def _ramping(self, arguments: Arguments) -> tuple[str, str, Flag, Ramp]:
         name, who = arguments.text("flag"), _who(arguments)
         arguments.end()
-        flag = self._document.flag(name)
+        flag = self._flag(name)
         if flag.ramp is None:
             raise TickflagError(f"feature flag {name!r} has no ramp")
         return name, who, flag, flag.ramp
+
+    def _declarers(self, name: str) -> list[str]:
+        """The traders that declare a flag as their own."""
+        known = sorted(self._views.known.items())
+        return [trader for trader, one in known if one.heartbeat is not None and name in one.heartbeat.flags]
 
     def _owners(self) -> dict[str, str]:
         """Every trader that reported, with its owner."""
@@ -262,7 +301,7 @@ class FlagDesk:
         return {name: one.heartbeat.owner if one.heartbeat else "" for name, one in known}
 
     def _shown(self, name: str) -> dict[str, Any]:
-        flag, rule = self._document.flag(name), self._rule(name)
+        flag, rule = self._flag(name), self._rule(name)
         stage = flag.stage(self._now_ms())
         built_in = BUILT_IN.get(name)
         ramp = None
@@ -281,6 +320,7 @@ class FlagDesk:
             "force": flag.force,
             "owners": flag.owners,
             "ramp": ramp,
+            "declared_by": self._declarers(name),
             "traders": compiled({name: rule}, self._owners()).get(name, {}),
         }
 

@@ -107,7 +107,7 @@ class Collector:
         self._flags = FlagDesk(FlagStore(settings.flags_path()), self._views, self._control, clock, log, settings.flags)
         self._records = Records(journal)
         self._recovery = RecoveryDesk(
-            settings.recovery, self._records, self._control, clock, log, lambda _trader, _reason: None
+            settings.recovery, self._records, self._control, clock, log, self._flags.roll_back_for
         )
         commands = {**self._flags.commands, **self._recovery.commands}
         self._commands = Commands(

@@ -26,7 +26,8 @@ def flag(arrays: Any, state: Any, channel: int, slot: int, oldest_ns: int) -> No
 def announce(arrays: Any, state: Any, slot: int, now_ns: int, limit_ns: int) -> None:
     """Flag the ticker now, or when the symbol's interval is over: delayed, never lost."""
     memo = state.memos[slot]
-    if limit_ns > 0 and memo["announced_ns"] != 0 and now_ns - memo["announced_ns"] < limit_ns:
+    recent = memo["announced_ns"] != 0 and now_ns - memo["announced_ns"] < limit_ns
+    if recent and limit_ns > 0 and state.limited[slot] != 0:
         if memo["pending_ns"] <= 0:
             if memo["pending_ns"] == 0:
                 state.pending[state.meta[PENDING_COUNT]] = slot

@@ -7,6 +7,7 @@ takes the swap events.
 from collections.abc import Callable, Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from common import layout
 from common.codec import Swap
@@ -119,6 +120,13 @@ class Market:
         """Event time of the next moment at which a candle can be due to close."""
         passed = event_ns - self.watermark_ns
         return passed - passed % self._step_ns + self._step_ns + self.watermark_ns
+
+    def limit(self, slots: npt.NDArray[np.uint8], now_ns: int) -> None:
+        """From now on the rate limit counts where `slots`, a byte for each symbol, is 1. What is put off is announced
+        first, so that nothing waits for a limit that is gone."""
+        if not np.array_equal(self.state.limited[: len(slots)], slots):
+            self.announce_pending(now_ns)
+            self.state.limited[: len(slots)] = slots
 
     def close_due(self, event_ns: int, now_ns: int) -> int:
         """Close the candles whose end lies `watermark_ns` back in event time; gives how many."""

@@ -13,9 +13,10 @@ from common.messages import Reply, Request
 from common.runtime import SEGMENT_SUFFIX, Runtime
 from common.segment import Segment
 from common.settings import Settings
-from common.sockets import EVENTS_OUT, FEED_COMMANDS_SERVER, Context, open_socket
+from common.sockets import CONTROL_IN, EVENTS_OUT, FEED_COMMANDS_SERVER, Context, open_socket
 from services.feed.growth import grown
 from services.feed.history import History
+from services.feed.limits import RateLimits
 from services.feed.market import Market
 from services.feed.publisher import Publisher
 from services.feed.sources.base import Source, Venue
@@ -43,6 +44,8 @@ class Feed:
         self._swapped_ns = 0
         self._beat_due_ns = 0
         self._watermark_due_ns = 0
+        self._control = open_socket(context, runtime, CONTROL_IN)
+        self._limits = RateLimits(self._control, settings.flags)
         self._events = open_socket(context, runtime, EVENTS_OUT)
         self._commands = open_socket(context, runtime, FEED_COMMANDS_SERVER)
         self._publisher = Publisher(self._events)
@@ -66,11 +69,15 @@ class Feed:
         symbols = self.market.symbols
         if self._may_grow and len(symbols) == self.market.segment.layout.capacity and name not in symbols:
             self._grow()
+        new = name not in symbols
         try:
-            return self.market.slot(name)
+            slot = self.market.slot(name)
         except TickflagError as error:
             self._log.error("symbol refused", reason=str(error))
-        return -1
+            return -1
+        if new and slot >= 0:
+            self.market.state.limited[slot] = self._limits.counts(name)
+        return slot
 
     def run(self, stop: Stop) -> None:
         """Turn until a stop is asked for."""
@@ -106,6 +113,8 @@ class Feed:
         if now_ns >= self._beat_due_ns:
             market.beat(now_ns)
             self._publisher.repeat()
+            if self._limits.look():
+                market.limit(self._limits.mask(market.symbols.names), now_ns)
             self._beat_due_ns = now_ns + self._heartbeat_ns
         return self._next_turn_ns(now_ns)
 
@@ -122,6 +131,7 @@ class Feed:
         self.market.announce_pending(now_ns)
         self.swap(now_ns)
         self._source.close()
+        self._control.close()
         self._events.close()
         self._commands.close()
         self._runtime.pointer.unlink(missing_ok=True)

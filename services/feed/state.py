@@ -37,6 +37,7 @@ class FeedState(NamedTuple):
     cycle: npt.NDArray[np.int64]  # (channel, 2): flags set in the open cycle, monotonic ns of its oldest update
     intervals_ns: npt.NDArray[np.int64]
     built: npt.NDArray[np.uint8]  # (interval): 1 where the feed builds the candles, 0 where the source brings them
+    limited: npt.NDArray[np.uint8]  # (capacity): 1 where the rate limit counts
     hours: npt.NDArray[np.float64]  # (capacity, HOURS, 5): hour number, open, high, low, volume of past hours
 
 
@@ -49,6 +50,7 @@ def new_state(plan: Layout, built: list[bool]) -> FeedState:
         cycle=np.zeros((plan.channel_count, 2), np.int64),
         intervals_ns=np.array(plan.intervals_s, np.int64) * 1_000_000_000,
         built=np.array(built, np.uint8),
+        limited=np.ones(plan.capacity, np.uint8),
         hours=np.zeros((plan.capacity, HOURS, 5)),
     )
 
@@ -57,6 +59,7 @@ def copy_state(before: FeedState, after: FeedState, count: int) -> None:
     """Hand on what is known of the first `count` symbols. Nothing may be pending."""
     after.memos[:count] = before.memos[:count]
     after.hours[:count] = before.hours[:count]
+    after.limited[:count] = before.limited[:count]
 
 
 def _aligned(n: int, dtype: np.dtype[Any]) -> npt.NDArray[np.void]:

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import PluginError
+from common.flags import BUILT_IN
 from common.rows import UNKNOWN, Rows
 from common.traderapi import Market, Symbol, Trader
+from common.traderapi.flags import FlagValue
 from services.trader.answers import AnswerError, Answers, Floats, Notes, score_of
 from services.trader.loading import described, load_code, own_settings
 
@@ -41,6 +43,8 @@ class Plugin:
         rows = np.repeat(UNKNOWN, 2)
         rows.flags.writeable = False
         self._answers = Answers(rows["status"])
+        self.flags: Mapping[str, FlagValue] = {name: FlagValue(default) for name, default in trader.flags.items()}
+        """The trader's own feature flags, as they count now."""
 
     @property
     def vectorised(self) -> bool:
@@ -60,7 +64,9 @@ class Plugin:
         `state` has the trader's numbers of each row, and those it set afterwards. Gives the notes, by place in `rows`.
         Raises PluginError naming the trader, the hook and what it did wrong; `out` and `state` are then undefined.
         """
-        market = Market(self.trader, rows.tickers, rows.candles, rows.valid, symbols, time_ns, state, references)
+        market = Market(
+            self.trader, rows.tickers, rows.candles, rows.valid, symbols, time_ns, state, references, self.flags
+        )
         status = rows.tickers["status"]
         if self._per_symbol is not None:
             return self._one_by_one(self._per_symbol, market, status, out)
@@ -116,6 +122,8 @@ def load_plugin(source: Path | EntryPoint, name: str = "", settings: Mapping[str
         raise code.fault(f"hook `trader` gave a {type(declaration).__name__}, not a Trader")
     if declaration.scope == "market" and "evaluate" not in code.hooks:
         raise code.fault("scope `market` needs the hook `evaluate`")
+    for flag in sorted(declaration.flags.keys() & BUILT_IN.keys()):
+        raise code.fault(f"hook `trader`: the feature flag {flag!r} is built in, and no trader's own")
     if name:
         declaration = declaration.model_copy(update={"name": name})
     evaluate = code.bound("evaluate", "market", fixed) if "evaluate" in code.hooks else None

@@ -24,6 +24,7 @@ from services.trader.plugin import Plugin
 from services.trader.results import Results, Tally
 from services.trader.runner import Runner
 from services.trader.state import StateStore
+from services.trader.switches import Switches
 from services.trader.watchlist import WatchList
 
 MS = 1_000_000
@@ -63,6 +64,7 @@ class Post:
             settings.trader.deltas, settings.trader.compress_from_bytes, trader.score_step,
         )  # fmt: skip
         self._oversight = Oversight(trader.name, incarnation, settings, self._tally, send)
+        self._switches = Switches(trader, settings.flags)
         self._process_all = False
         self._runner: Runner | None = None
         self._legacy: Legacy | None = None
@@ -168,17 +170,32 @@ class Post:
         return self._runner.due_ns()
 
     def hear(self, control: Control) -> None:
-        """The collector's state: it may want a snapshot, or trust no flags."""
-        self._process_all = self.name in control.process_all
-        if self._runner is not None:
-            self._runner.tracking = self._tracking
+        """The collector's state: it may want a snapshot, trust the flags no more, or switch something on or off."""
+        process_all = self.name in control.process_all
+        try:
+            switched = self._switches.follow(control.features)
+        except MessageError as error:
+            switched = False
+            _log(f"trader {self.name!r}: feature flags not taken: {error}")
+        if switched or process_all != self._process_all:
+            self._process_all = process_all
+            self._apply_switches()
         token = control.resync.get(self.name, 0)
         if token:
             self._results.ask_snapshot(token)
 
-    @property
-    def _tracking(self) -> bool:
-        return self._settings.trader.tracking and not self._process_all
+    def _apply_switches(self) -> None:
+        """Whenever one changed, or the runner is another."""
+        on, settings, plugin = self._switches.on, self._settings.trader, self._plugin
+        self._results.deltas = settings.deltas and on("delta_results")
+        self._results.compress_from = settings.compress_from_bytes if on("result_compression") else 0
+        self._oversight.wanted = on("audit")
+        own, plugin.flags = plugin.flags, self._switches.own()
+        if self._runner is not None:
+            self._runner.tracking = settings.tracking and on("per_symbol_tracking") and not self._process_all
+            self._runner.batches.wanted = on("batch_mode")
+            if own != plugin.flags:
+                self._runner.reevaluate()
 
     def take_event(self, frame: bytes) -> None:
         """An event is a hint, and has done its work by waking us. Only one that names another segment is worth reading:
@@ -209,7 +226,7 @@ class Post:
     def _complain(self, fault: str, cause: BaseException | None = None) -> None:
         """The same fault again and again is one line in the log, and its stack is there once."""
         if fault != self._error:
-            sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {fault}\n")
+            _log(fault)
             if cause is not None and fault not in self._stacks and len(self._stacks) < STACKS:
                 self._stacks.add(fault)
                 sys.stderr.write(_stack(cause))
@@ -236,7 +253,7 @@ class Post:
             self._attach_from_ns = now_ns + int(STALE_BEATS * self._feed_beat_ns)
             self._complain(f"trader {self.name!r}: {error}")
             return
-        self._runner.tracking = self._tracking
+        self._apply_switches()
         if self._legacy is not None and self._legacy.generation == segment.generation:
             self._runner.resume({symbol: numbers[0] for symbol, numbers in self._legacy.numbers.items()})
         self._legacy = None
@@ -293,8 +310,13 @@ class Post:
             cpu_ns=self._cpu_ns,
             cost_ns=self._cost.wall_ns,
             cost_cpu_ns=self._cost.cpu_ns,
+            flags=self._plugin.trader.flags,
         )
         self._send(encode(heartbeat))
+
+
+def _log(text: str) -> None:
+    sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}\n")
 
 
 def _stack(cause: BaseException) -> str:

@@ -46,8 +46,10 @@ class Results:
         self._trader, self._incarnation = trader, incarnation
         self._matches, self._tally = matches, tally
         self._send = send
-        self._deltas = deltas
-        self._compress_from = compress_from
+        self.deltas = deltas
+        """Send what changed; else the whole match set."""
+        self.compress_from = compress_from
+        """Bytes from which on a result is compressed; 0 is never."""
         self._score_step = score_step
         self.seq = 0
         self.owes_snapshot = True
@@ -75,7 +77,7 @@ class Results:
         if self.blocked:
             self.owes_snapshot |= not change.is_empty()
             return None
-        if self.owes_snapshot or not (self._deltas or change.is_empty()):
+        if self.owes_snapshot or not (self.deltas or change.is_empty()):
             return self.publish_snapshot(cycle, time_ms, oldest_ns)
         if change.is_empty():
             return None
@@ -145,8 +147,8 @@ class Results:
         frame = encode(result)
         size = len(frame)
         self.seq += 1
-        if self._compress_from and size >= self._compress_from:
-            frame = encode(result, self._compress_from)
+        if self.compress_from and size >= self.compress_from:
+            frame = encode(result, self.compress_from)
         if not self._send(frame):
             self.owes_snapshot = self.blocked = True
             return False

@@ -68,8 +68,8 @@ class Runner:
             interval = segment.interval(trader.candles)
             fields = tuple(CANDLE_FIELDS.index(column) for column in trader.columns)
             wish = CandleWish(interval, trader.look_back, fields, trader.forming)
-        self._batches = Batches(plugin.vectorised, settings)
-        most = min(self._batches.most, capacity)
+        self.batches = Batches(plugin.vectorised, settings)
+        most = min(self.batches.most, capacity)
         self._rows = RowReader(segment, channel, wish, most, mirror=self._market)
         self._intake = Intake(self._reader, self._rows)
         self._closes = Closes(segment, channel, wish, most) if wish is not None and trader.every_close else None
@@ -154,10 +154,14 @@ class Runner:
     def _owes_snapshot(self) -> bool:
         return self._results.owes_snapshot and not self._results.blocked
 
-    def fail(self) -> None:
-        """A step raised: trust no flags at the next one, and evaluate everything."""
+    def reevaluate(self) -> None:
+        """The rule may be another: evaluate everything at the next step, which is due."""
         self._reader.require_exact()
         self._afresh = True
+
+    def fail(self) -> None:
+        """A step raised: trust no flags at the next one, and evaluate everything."""
+        self.reevaluate()
         self._tally.failures += 1
 
     def take_troubles(self) -> list[tuple[Literal["flags", "gap"], str]]:
@@ -220,7 +224,7 @@ class Runner:
             return Findings(len(slots), pending, self._wrong(different), whole=False)
         compared, wrong = 0, []
         slots = self.auditor.everyone()
-        chunk = self._batches.chunk(len(slots), self._reader.covered)
+        chunk = self.batches.chunk(len(slots), self._reader.covered)
         for start in range(0, len(slots), chunk):
             if start:
                 between()
@@ -285,19 +289,20 @@ class Runner:
         """
         self._notes, self._lost = {}, 0
         # A mirror takes in all rows at once: only reading is per symbol.
-        chunk = self._rows.limit if self._market else self._batches.chunk(len(take.slots), self._reader.covered)
+        chunk = self._rows.limit if self._market else self.batches.chunk(len(take.slots), self._reader.covered)
         if len(take.slots) <= chunk:
             rows = self._judged(first or self._rows.read(take.slots), self._scores, time_ns)
             slots, versions = rows.slots, rows.versions
         else:
             n = 0
-            self._tally.batched += 1
+            self._tally.batched += self.batches.wanted
             if chunk < self._rows.limit:
                 first = None  # the rows of another chunk
             for start in range(0, len(take.slots), chunk):
                 if start:
-                    between()
                     first = None
+                    if self.batches.wanted:
+                        between()
                 rows = first or self._rows.read(take.slots[start : start + chunk])
                 rows = self._judged(rows, self._scores[n:], time_ns)
                 size = len(rows.slots)

@@ -223,6 +223,8 @@ MISTAKES = {
         "setattr(market.state, 'n', market.last)", ", state={'n': 0}"
     ),
     "'...' is not declared: add it to ...": _file("market.reference('A')"),
+    "feature flag '...' is not declared in the Trader: ...": _file("market.last < market.on('use_ema')"),
+    "the feature flag '...' is built in, and no trader's own": _file(declared=", flags={'audit': True}"),
     "gave NaN as the score of a match": _file("(market.last > 0, market.last * np.nan)"),
     "gave an infinite score": _file("market.last * np.inf"),
     "candle column '...' is not declared: add it to ...": _file(

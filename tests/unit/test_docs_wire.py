@@ -110,7 +110,7 @@ def test_requests_to_the_collector_are_documented(tmp_path: Path) -> None:
         log = cast(Logger, RecordedLog())
         flags = FlagDesk(FlagStore(tmp_path / "flags.json"), views, control, clock, log, {})
         limits = RecoveryBlock()  # type: ignore[call-arg] # Field's first argument is the default
-        recovery = RecoveryDesk(limits, Records(journal), control, clock, log, lambda _trader, _reason: None)
+        recovery = RecoveryDesk(limits, Records(journal), control, clock, log, lambda _trader, _reason: ())
         commands = Commands(views, journal, control, clock, dict, {**flags.commands, **recovery.commands})
         answer = commands.answer(Request(id=1, what="?")).error
     names = [code(row["Request"])[0] for row in section(WIRE, "Requests to the collector").rows]

@@ -13,6 +13,7 @@ from common.clock import ReplayClock
 from common.codec import decode_as, encode
 from common.errors import TickflagError
 from common.flags import BUILT_IN, FlagTable
+from common.flags.buckets import bucket
 from common.log import Logger
 from common.messages import Reply, Request
 from services.collector.commands import Commands
@@ -104,10 +105,75 @@ def test_list_has_every_flag(office: Office) -> None:
         "force": {},
         "owners": {"desk": False},
         "ramp": None,
+        "declared_by": [],
         "traders": {"rsi": False},
     }
     assert office.shown("symbol_rate_limit")["by"] == "symbol"
     assert office.shown("symbol_rate_limit")["traders"] == {}
+
+
+class TestDeclared:
+    """Feature flags that traders declare as their own."""
+
+    def test_they_are_listed_and_can_be_set(self, office: Office) -> None:
+        """With the default that the first of them declares, until somebody sets them; they are published only then."""
+        for name, default in (("rsi", True), ("macd", False)):
+            beat = FakeTrader(name).heartbeat().model_copy(update={"flags": {"use_ema": default}})
+            office.views.apply(beat, 0)
+        shown = office.shown("use_ema")
+        assert (shown["default"], shown["built_in"], shown["declared_by"]) == (False, False, ["macd", "rsi"])
+        assert office.control.features == {}
+        assert "'use_ema' is known already" in office.reply("set", flag="use_ema", new=True).error
+        assert office.ask("explain", flag="use_ema", name="rsi")["value"] is False
+        office.ask("force", flag="use_ema", trader="rsi", value=True)
+        assert office.control.features == {"use_ema": {"default": False, "force": {"rsi": True}}}
+        assert [flag["flag"] for flag in office.ask("list")["flags"]] == [*BUILT_IN, "use_ema"]
+
+    def test_an_unknown_one_is_refused_with_those_there_are(self, office: Office) -> None:
+        office.views.apply(FakeTrader().heartbeat().model_copy(update={"flags": {"use_ema": True}}), 0)
+        error = office.reply("kill", flag="use_sma").error
+        assert error == f"no feature flag 'use_sma': known are {', '.join([*BUILT_IN, 'use_ema'])}"
+
+
+class TestRollBack:
+    """A circuit opens for a trader."""
+
+    @staticmethod
+    def _among(office: Office, value: bool) -> str:
+        """A trader for whom the flag has this value, and none of the first 5 %."""
+        names = (f"t{number}" for number in range(1_000))
+        return next(name for name in names if office.on(name) is value and bucket("audit", name) >= 5_000)
+
+    def test_a_ramp_that_switched_it_over_is_taken_back(self, office: Office) -> None:
+        """Noted in the history, and told."""
+        office.ask("set", flag="audit", value=5)
+        office.ask("ramp", flag="audit", steps=[[50, 60], [100, 0]])
+        trader = self._among(office, True)
+        assert office.desk.roll_back_for(trader, "its circuit opened") == ["audit"]
+        assert (office.shown()["percentage"], office.shown()["ramp"]) == (5.0, None)
+        assert office.ask("history", flag="audit", limit=1)[0]["who"] == "recovery"
+        assert office.log.lines[-1][2] == {"flag": "audit", "trader": trader, "reason": "its circuit opened"}
+        assert office.desk.roll_back_for(trader, "again") == []
+
+    def test_a_ramp_switches_off_as_well(self, office: Office) -> None:
+        """Of what is on by default, the first step takes it from those that it does not take in."""
+        office.ask("ramp", flag="audit", steps=[[50, 60], [100, 0]])
+        assert office.desk.roll_back_for(self._among(office, False), "it opened") == ["audit"]
+
+    @pytest.mark.parametrize("whose", ["not yet", "before", "forced", "owner", "done"])
+    def test_others_take_nothing_back(self, office: Office, whose: str) -> None:
+        """Who was on before the ramp, is not yet, is forced, or whose ramp is done."""
+        office.ask("set", flag="audit", value=5)
+        office.ask("ramp", flag="audit", steps=[[50, 60]] if whose == "done" else [[50, 60], [100, 0]])
+        trader = self._among(office, whose != "not yet")
+        if whose == "before":
+            trader = next(name for name in (f"t{number}" for number in range(1_000)) if bucket("audit", name) < 5_000)
+        elif whose == "forced":
+            office.ask("force", flag="audit", trader=trader, value=True)
+        elif whose == "owner":
+            office.views.apply(FakeTrader(trader).heartbeat(owner="desk"), 0)
+            office.ask("force", flag="audit", owner="desk", value=True)
+        assert office.desk.roll_back_for(trader, "it opened") == []
 
 
 def test_set_is_on_off_or_a_percentage(office: Office) -> None:

@@ -89,3 +89,11 @@ def test_a_symbol_is_found_or_those_near_it_are_named(segment: Segment) -> None:
         directory.find("BTCUSD")
     with pytest.raises(TickflagError, match=r"no symbol 'xyz' among the 1 of the segment$"):
         directory.find("xyz")
+
+
+def test_the_table_has_its_names_by_slot(segment: Segment) -> None:
+    """In the order in which they came."""
+    table = SymbolTable(segment)
+    for name in ("BTC", "ETH", "BTC", "ADA"):
+        table.slot(name)
+    assert table.names == ["BTC", "ETH", "ADA"]

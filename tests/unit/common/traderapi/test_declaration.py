@@ -43,6 +43,8 @@ def test_a_declaration_is_final() -> None:
 @pytest.mark.parametrize(
     ("declaration", "words"),
     [
+        ({"flags": {"Use": True}}, "flags.Use"),
+        ({"flags": {"use": 1}}, "flags.use"),
         ({"look_back": 3}, "`candles` and `look_back` go together"),
         ({"candles": "1m"}, "`candles` and `look_back` go together"),
         ({"candles": "1m", "look_back": 3, "columns": ()}, "`columns` names no candle column"),

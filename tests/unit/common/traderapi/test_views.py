@@ -10,6 +10,7 @@ from common import layout
 from common.rows import CandleWish, RowReader
 from common.segment import Segment
 from common.traderapi import Candles, Market, Symbol, Trader
+from common.traderapi.flags import FlagValue
 from services.feed import market as feed
 from tests.support.folders import runtime_folder
 from tests.support.markets import MINUTE, NOON, open_market, swap, tick_batch
@@ -168,3 +169,18 @@ def test_candles_of_one_symbol_name_their_columns_too() -> None:
     assert candles.of(1).count.tolist() == [2]
     with pytest.raises(AttributeError, match="not declared"):
         _ = candles.of(1).open
+
+
+def test_own_feature_flags() -> None:
+    """Of market and symbol alike; one that is not declared is named with those there are."""
+    tickers = np.zeros(1, layout.TICKER)
+    flags = {"use_ema": FlagValue(True, "a"), "fast": FlagValue(False)}
+    market = Market(Trader(name="x"), tickers, None, None, lambda: ["A"], 0, flags=flags)
+    for shown in (market, market.symbol(0)):
+        assert (shown.on("use_ema"), shown.arm("use_ema")) == (True, "a")
+        assert (shown.on("fast"), shown.arm("fast")) == (False, None)
+        with pytest.raises(LookupError, match="'slow' is not declared in the Trader: it declares fast, use_ema"):
+            shown.on("slow")
+    bare = Market(Trader(name="x"), tickers, None, None, lambda: ["A"], 0)
+    with pytest.raises(LookupError, match=r"'slow' is not declared in the Trader: as in `flags=\{'use_ema': False\}`"):
+        bare.arm("slow")
