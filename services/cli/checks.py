@@ -20,7 +20,7 @@ from services.cli.output import amount, duration
 SERVICES = ("feed", "collector", "trader")
 PACKAGES = (
     "zmq", "numpy", "numba", "msgpack", "pluggy", "pydantic", "pydantic_settings", "honcho", "structlog", "zstandard",
-    "click", "rich",
+    "prometheus_client", "click", "rich",
 )  # fmt: skip
 OLDEST_PYTHON = (3, 11)
 OLDEST_CLOCK_S = 1_735_689_600  # 2025: a clock before it was never set
