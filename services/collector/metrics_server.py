@@ -124,18 +124,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] != PATH:
-            self._answer(404, f"the metrics are at {PATH}\n".encode())
+            self._answer(404, f"the metrics are at {PATH}\n")
             return
         page = self.server.metrics.wait_page()
         if page:
             self._answer(200, page, CONTENT_TYPE)
         else:
-            self._answer(503, b"the collector is busy: ask again\n")
+            self._answer(503, "the collector is busy: ask again\n")
 
     def log_message(self, format: str, *args: Any) -> None:
         """Who asks is nothing to log."""
 
-    def _answer(self, status: int, body: bytes, kind: str = "text/plain; charset=utf-8") -> None:
+    def _answer(self, status: int, content: bytes | str, kind: str = "text/plain; charset=utf-8") -> None:
+        body = content.encode() if isinstance(content, str) else content
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
