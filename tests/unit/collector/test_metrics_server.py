@@ -60,6 +60,7 @@ def asked(server: MetricsServer, more_than: int = 0) -> int:
 def test_a_request_gets_a_page_that_was_begun_after_it(server: MetricsServer) -> None:
     """One that was begun before does not answer it."""
     first = asked(server)
+    server.show(b"before\n", first)
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(get, server.url)
         ticket = asked(server, first)
@@ -105,6 +106,7 @@ def test_a_client_that_goes_or_says_nothing_harms_nobody(
     server: MetricsServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The next one gets its answer, and nothing is written."""
+    assert metrics_server._Handler.timeout == metrics_server.CLIENT_S
     monkeypatch.setattr(metrics_server._Handler, "timeout", 0.05)
     monkeypatch.setattr(metrics_server, "WAIT_S", 0.01)
     address = ("127.0.0.1", urllib.parse.urlsplit(server.url).port or 0)
@@ -160,8 +162,9 @@ def test_port_0_is_off() -> None:
     assert log.lines == []
 
 
-def test_the_end_waits_for_no_client(server: MetricsServer) -> None:
+def test_the_end_waits_for_no_client(server: MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that waits for a page is answered at once, and the port is free."""
+    monkeypatch.setattr(metrics_server, "WAIT_S", 3 * WITHIN_S)
     server.show(b"last\n", 1)
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(get, server.url)
