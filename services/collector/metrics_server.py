@@ -83,9 +83,10 @@ class MetricsServer:
         self._listener.server_close()
         self._listener = None
         self._wake.close()
+        self._waker.close()
 
     def _serve(self, listener: "_Listener") -> None:
-        with self._waker, selectors.DefaultSelector() as selector:
+        with selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ)
             selector.register(self._waker, selectors.EVENT_READ)
             while not self._closing:

@@ -107,7 +107,7 @@ def test_a_client_that_goes_or_says_nothing_harms_nobody(
 ) -> None:
     """The next one gets its answer, and nothing is written."""
     assert metrics_server._Handler.timeout == metrics_server.CLIENT_S
-    monkeypatch.setattr(metrics_server._Handler, "timeout", 0.05)
+    monkeypatch.setattr(metrics_server._Handler, "timeout", 0.5)
     monkeypatch.setattr(metrics_server, "WAIT_S", 0.01)
     address = ("127.0.0.1", urllib.parse.urlsplit(server.url).port or 0)
     server.show(b"x" * 10_000_000, 1)
@@ -174,3 +174,9 @@ def test_the_end_waits_for_no_client(server: MetricsServer, monkeypatch: pytest.
     with serve(urllib.parse.urlsplit(server.url).port or 0) as again:
         assert again.url == server.url
     assert not [thread for thread in threading.enumerate() if thread.name == "metrics"]
+
+
+def test_an_address_of_ipv6_can_be_opened() -> None:
+    """Its host stands in brackets."""
+    assert metrics_server._host(("::1", 9464, 0, 0)) == "[::1]:9464"
+    assert metrics_server._host(("127.0.0.1", 9464)) == "127.0.0.1:9464"
