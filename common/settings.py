@@ -166,6 +166,10 @@ class CollectorBlock(Block):
     """Time between repetitions of the control state."""
     stale_after_ms: Annotated[float, Field(ge=50, le=3_600_000)] = 5_000.0
     """A trader that reports nothing for so long is stale."""
+    metrics_host: str = "127.0.0.1"
+    """Address at which the metrics are served."""
+    metrics_port: int = Field(9464, ge=0, le=65_535)
+    """Its port, or where that is taken the next one that is free; 0 is no metrics."""
 
 
 class RecoveryBlock(Block):

@@ -20,7 +20,7 @@ from services.cli.output import amount, duration
 SERVICES = ("feed", "collector", "trader")
 PACKAGES = (
     "zmq", "numpy", "numba", "msgpack", "pluggy", "pydantic", "pydantic_settings", "honcho", "structlog", "zstandard",
-    "click", "rich",
+    "prometheus_client", "click", "rich",
 )  # fmt: skip
 OLDEST_PYTHON = (3, 11)
 OLDEST_CLOCK_S = 1_735_689_600  # 2025: a clock before it was never set
@@ -191,17 +191,26 @@ def heartbeat(settings: Settings, runtime: Runtime) -> Findings:
 
 
 def traders(settings: Settings, runtime: Runtime) -> Findings:
-    """The collector's answer, and what it says of the traders."""
+    """The collector's answer, and what it says of itself and of the traders."""
     pid = Role.holder(runtime, "collector")
     if pid is None:
         return
     try:
         with Client(runtime, "collector") as collector:
-            known: list[dict[str, Any]] = collector.ask("traders")
+            status, trouble = collector.ask("status"), collector.ask("flags.list")["trouble"]
     except TickflagError as error:
         yield Finding("collector", "fail", str(error), f"look at pid {pid}, then restart it")
         return
+    known: list[dict[str, Any]] = status["traders"]
     yield Finding("collector", "ok", "answers")
+    if trouble:
+        yield Finding("flags", "warn", trouble, "mend the file; the next change by `tickflag flags` writes a good one")
+    if metrics := status["collector"].get("metrics"):
+        yield Finding("metrics", "ok", f"at {metrics}")
+    elif settings.collector.metrics_port:
+        host, port = settings.collector.metrics_host, settings.collector.metrics_port
+        do = "the collector's log says why; set `collector.metrics_host` and `collector.metrics_port`"
+        yield Finding("metrics", "warn", f"none are served at {host}, port {port}", do)
     for trader in known:
         level: Any = TROUBLE.get(trader["state"])
         if level:

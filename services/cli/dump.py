@@ -24,16 +24,20 @@ def dumped(runtime: Runtime, symbols: tuple[str, ...], everything: bool, debug: 
         directory = SymbolDirectory(segment)
         directory.refresh()
         slots = _slots(directory, symbols, everything)
-        document = {
-            "header": _header(segment),
-            "symbol_count": len(directory),
-            "counters": segment.counters(),
-            "channels": _channels(segment),
-            "symbols": _rows(segment, directory, slots),
-        }
+        document = {**figures(segment), "symbols": _rows(segment, directory, slots)}
         if debug:
             document["debug"] = _debug(segment, directory)
     return document
+
+
+def figures(segment: Segment) -> dict[str, Any]:
+    """What the segment tells of itself: header, number of symbols, counters and channels, and no data."""
+    return {
+        "header": _header(segment),
+        "symbol_count": int(segment.arrays.living[layout.SYMBOL_COUNT]),
+        "counters": segment.counters(),
+        "channels": _channels(segment),
+    }
 
 
 def _slots(directory: SymbolDirectory, symbols: tuple[str, ...], everything: bool) -> list[int]:

@@ -9,6 +9,11 @@ import click
 from common import settings as configuration
 from services.cli.output import json_option, show_json
 
+MASK = "**********"
+_SECRET = re.compile(
+    r"pass(word|wd|phrase)|secret|token|credential|(api|access|private|secret)[-_ ]?key|auth(?!ors?$)", re.I
+)
+
 
 @click.command()
 @json_option
@@ -23,11 +28,11 @@ def show_config(as_json: bool) -> None:
 
 
 def resolved() -> list[tuple[tuple[str, ...], Any, str]]:
-    """(key, value, where it was set or nothing) of each. Values are plain; secrets are masked."""
+    """(key, value, where it was set or nothing) of each. Values are plain, secrets are masked."""
     entries = []
     for name, content in configuration.load().model_dump(mode="json").items():
         for key, value in _leaves((name,), content):
-            entries.append((key, value, configuration.origin(key)))
+            entries.append((key, MASK if value and _secret(key) else value, configuration.origin(key)))
     return entries
 
 
@@ -52,6 +57,11 @@ def as_toml(entries: list[tuple[tuple[str, ...], Any, str]]) -> list[str]:
 def _bare(name: str) -> str:
     """A part of a TOML key, in quotes where it needs them."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+
+
+def _secret(key: tuple[str, ...]) -> bool:
+    """A trader's own setting whose name says that it is not for everybody."""
+    return key[0] == "traders" and any(_SECRET.search(part) for part in key[3:])
 
 
 def _leaves(key: tuple[str, ...], value: Any) -> list[tuple[tuple[str, ...], Any]]:

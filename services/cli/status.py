@@ -91,6 +91,8 @@ def _show(document: dict[str, Any]) -> None:
         )
         click.echo(f"           generation {found['generation']}, {amount(found['bytes'])}")
     click.echo(f"collector  {_state(collector)}{_uptime(collector)}")
+    if collector.get("metrics"):
+        click.echo(f"           metrics at {collector['metrics']}")
     click.echo(f"traders    {_state(supervisor)}{', safe mode: no trader is loaded' if supervisor.get('safe') else ''}")
     total = document["overall"]
     if total["processed"] + total["skipped"]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from common.clock import Clock
 from common.errors import TickflagError
-from common.messages import Heartbeat, Progress, Reply, Request, RosterEntry
+from common.messages import Progress, Reply, Request, RosterEntry
 from services.collector.control import ControlState
 from services.collector.journal import Journal
 from services.collector.views import Known, Views
@@ -206,7 +206,7 @@ def _trader(name: str, known: Known | None, entry: RosterEntry | None, now_ns: i
     heartbeat = known.heartbeat if known else None
     return {
         "name": name,
-        "state": _state(known, heartbeat, entry),
+        "state": trader_state(known, entry),
         "pid": heartbeat.pid if heartbeat else entry.pid if entry else 0,
         "synced": view.synced if view else False,
         "matches": len(view.matches) if view else 0,
@@ -236,12 +236,13 @@ def _trader(name: str, known: Known | None, entry: RosterEntry | None, now_ns: i
     }
 
 
-def _state(known: Known | None, heartbeat: Heartbeat | None, entry: RosterEntry | None) -> str:
+def trader_state(known: Known | None, entry: RosterEntry | None) -> str:
     """The supervisor's word that it does not run counts most, then silence, then the worker's own."""
     if entry is not None and entry.state != "running":
         return entry.state
     if known is None:
         return "waiting"  # on the roster, and about to report
+    heartbeat = known.heartbeat
     if heartbeat is not None and heartbeat.state == "stopped":
         return "stopped"
     if known.stale:

@@ -22,6 +22,8 @@ from services.collector.control import ControlState
 from services.collector.flagdesk import FlagDesk
 from services.collector.flagstore import FlagStore
 from services.collector.journal import Journal
+from services.collector.metrics import Metrics, MetricsPage
+from services.collector.metrics_server import MetricsServer
 from services.collector.records import Records
 from services.collector.recoverydesk import RecoveryDesk
 from services.collector.report import Report
@@ -45,8 +47,9 @@ def run(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
     """Serve until `stop` is requested. Raises TickflagError where the journal cannot be used."""
     with (
         _journal(settings) as journal,
+        MetricsServer(settings.collector.metrics_host, settings.collector.metrics_port, log) as metrics,
         sockets.Context() as context,
-        Collector(settings, runtime, log, SystemClock(), journal, context) as collector,
+        Collector(settings, runtime, log, SystemClock(), journal, context, metrics) as collector,
     ):
         gc.freeze()  # what is loaded by now stays: a collection that looks at it holds up results for milliseconds
         serve(collector, stop)
@@ -89,6 +92,7 @@ class Collector:
         clock: Clock,
         journal: Journal,
         context: sockets.Context,
+        metrics: MetricsServer | None = None,
     ) -> None:
         self._runtime = runtime
         self._log = log
@@ -114,6 +118,12 @@ class Collector:
             self._views, journal, self._control, clock, self._about, commands, self._recovery.states
         )
         self._report = Report(log, self._views, now_ns)
+        self._metrics_url = metrics.url if metrics else ""
+        self._page = (
+            MetricsPage(Metrics(self._views, journal, self._control, self._about, self._recovery), metrics)
+            if metrics
+            else None
+        )
         self._dropped = 0
         self._published_version = 0
         self._folding = False
@@ -123,7 +133,13 @@ class Collector:
         self._requests = open_socket(context, runtime, sockets.COMMANDS_SERVER)
         self._signals = open_socket(context, runtime, sockets.SIGNALS_OUT)
         self._controls = open_socket(context, runtime, sockets.CONTROL_OUT)
-        self._log.info("started", pid=os.getpid(), traders=len(state.traders), last_seq=journal.last_seq)
+        self._log.info(
+            "started",
+            pid=os.getpid(),
+            traders=len(state.traders),
+            last_seq=journal.last_seq,
+            metrics=self._metrics_url or "off",
+        )
 
     @property
     def inputs(self) -> tuple[sockets.Socket, ...]:
@@ -132,7 +148,7 @@ class Collector:
 
     def idle_ms(self) -> int:
         """How long `step` has nothing to do unless a message comes."""
-        if self._folding:
+        if self._folding or (self._page is not None and self._page.busy):
             return 0
         due_ns = min(self._heartbeat_due_ns, self._expire_due_ns, self._report.due_ns)
         if self._recovery.due_ns is not None:
@@ -172,6 +188,8 @@ class Collector:
         if self._folding:
             self._journal.fold()
             self._folding = self._journal.unfolded > 0
+        if self._page is not None:
+            self._page.turn(heartbeat)
         return taken
 
     def close(self) -> None:
@@ -287,6 +305,7 @@ class Collector:
             "uptime_s": uptime_s,
             "dropped_messages": self._dropped,
             "ignored_messages": self._views.ignored,
+            "metrics": self._metrics_url,
         }
 
     def __enter__(self) -> "Collector":

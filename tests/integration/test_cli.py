@@ -1,12 +1,15 @@
 """Every command against a running engine that `tickflag start` started."""
 
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
+import tarfile
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -235,6 +238,40 @@ def test_a_burst_too_large_is_refused_by_the_feed(running: Engine) -> None:
     """The feed's own words come through; a number that is none is wrong usage."""
     assert f"1 to {SYMBOLS}" in refusal(running, "synthetic", "burst", str(SYMBOLS + 1))
     assert run(running, "synthetic", "burst", "some").exit_code == 2
+
+
+def test_the_bundle_of_a_running_engine(running: Engine, tmp_path: Path) -> None:
+    """It has all that the services answer, the logs and the segment's figures; symbols stand only in signals, in the
+    text of traders' logs, and nothing in it is a row or a match set."""
+    path = tmp_path / "engine.tar.gz"
+    lines = text(running, "doctor", "--bundle", str(path)).splitlines()
+    assert lines[-1].startswith(f"{path} (")
+    with tarfile.open(path) as archive:
+        found = {
+            member.name.partition("/")[2]: (archive.extractfile(member) or io.BytesIO()).read().decode()
+            for member in archive
+        }
+    absent = found.pop("absent.txt", "")
+    assert {line.partition(": ")[0] for line in absent.splitlines()} <= {
+        "collector/circuits.json", "collector/errors.json", "collector/notices.json"
+    }  # fmt: skip
+    assert json.loads(found["collector/status.json"])["collector"]["instance"] == "test"
+    assert {trader["name"] for trader in json.loads(found["collector/traders.json"])} == SHIPPED | {"talker", "broken"}
+    assert {trader["label"] for trader in json.loads(found["supervisor/traders.json"])} >= {"talks.py", "broken.py"}
+    assert json.loads(found["collector/flags.list.json"])["flags"]
+    assert isinstance(json.loads(found["collector/flags.history.json"]), list)
+    assert json.loads(found["feed/status.json"])["updates"] > 0
+    assert json.loads(found["segment.json"])["symbol_count"] == SYMBOLS
+    signals = [json.loads(line) for line in found["collector/signals.jsonl"].splitlines()]
+    assert 0 < len(signals) <= 1_000
+    assert signals[-1]["seq"] - signals[0]["seq"] == len(signals) - 1
+    assert "the talker is here" in found["logs/talks.log"]
+    assert "nothing_of_this_name" in found["supervisor/traders.json"]
+    assert "journal.sqlite" in found["files.txt"]
+    assert tomllib.loads(found["settings.toml"])["synthetic"]["symbols"] == SYMBOLS
+    symbols = {signal["symbol"] for signal in signals}
+    others = [content for name, content in found.items() if not name.startswith(("logs/", "collector/signals"))]
+    assert not any(f'"{symbol}"' in content for symbol in symbols for content in others)
 
 
 def test_doctor_finds_the_engine_well(running: Engine) -> None:

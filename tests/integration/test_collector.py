@@ -3,14 +3,18 @@
 import ast
 import random
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from common.runtime import JOURNAL
 from tests.support.collector_site import ROOT, WITHIN_S, Site, Worker
@@ -188,6 +192,35 @@ def test_the_journal_lies_where_it_is_said(site: Site, tmp_path: Path) -> None:
     assert process.returncode == 1
     below = path / "below"
     assert err == f"collector: journal {below}/signals.sqlite: {below}: Not a directory: set `collector.journal`\n"
+
+
+def test_metrics_over_http(site: Site, worker: Worker) -> None:
+    """Prometheus reads what the collector knows, at the port that is set or, where that is taken, at the next; the
+    collector ends while somebody is connected."""
+    site.end(signal.SIGTERM)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        site.start(TICKFLAG_COLLECTOR__METRICS_PORT=str(port))
+        site.wait_for(lambda: synced(site, worker))
+        url = site.ask("status")["collector"]["metrics"]
+        worker.change({"A": 1.0, "B": 2.0})
+        site.wait_for(lambda: synced(site, worker))
+        with urllib.request.urlopen(url, timeout=WITHIN_S) as answer:
+            samples = {
+                (sample.name, sample.labels.get("trader")): sample.value
+                for family in text_string_to_metric_families(answer.read().decode())
+                for sample in family.samples
+            }
+        assert samples["tickflag_trader_matches", worker.trader.name] == 2
+        assert samples["tickflag_trader_synced", worker.trader.name] == 1
+        assert samples["tickflag_collector_signals_total", None] == 2
+        used = urllib.parse.urlsplit(url).port
+        assert used != port
+        with socket.create_connection(("127.0.0.1", used or 0)):
+            code, out, err = site.end(signal.SIGTERM)
+    assert (code, err) == (0, "")
+    assert out.count("warning") == out.count("metrics port taken") == 1
+    assert url in out
 
 
 def test_collector_stays_light() -> None:

@@ -34,6 +34,7 @@ class Site:
             "TICKFLAG_RUNTIME__ROOT": str(runtime.folder.parent),
             "TICKFLAG_INSTANCE": runtime.folder.name,
             "TICKFLAG_COLLECTOR__HEARTBEAT_MS": "50",
+            "TICKFLAG_COLLECTOR__METRICS_PORT": "0",
             "PYTHONUNBUFFERED": "1",
         }
         self.results = open_socket(self.context, runtime, sockets.RESULTS_OUT)

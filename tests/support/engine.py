@@ -62,6 +62,7 @@ class Engine:
             "TICKFLAG_INSTANCE": "test",
             "TICKFLAG_RUNTIME__ROOT": str(self.root),
             "TICKFLAG_TRADER__PLUGINS": str(self.plugins),
+            "TICKFLAG_COLLECTOR__METRICS_PORT": "0",  # engines side by side would go through the ports
             "TICKFLAG_TRADER__SLOW_SHARE": "0",  # on a busy machine every trader is slow
             "TICKFLAG_RECOVERY__ERRORS": "10000",  # a test of a fault looks at the fault, and not at what it leads to
             **(env or {}),

@@ -156,22 +156,41 @@ def test_the_feeds_heartbeat(runtime: Runtime) -> None:
 def test_traders_in_trouble(runtime: Runtime, answers: Answers) -> None:
     """Those that fail are failures, those that are skipped or silent warnings; each names its log."""
     assert list(checks.traders(load(), runtime)) == []
-    answers["traders"] = [
+    traders = [
         trader_line("good"),
         trader_line("bad", state="failing", error="it raised", log="bad_file"),
         trader_line("out", state="skipped", reason="no hook"),
     ]
+    answers["status"] = {"collector": {"metrics": "http://127.0.0.1:9465/metrics"}, "traders": traders}
+    answers["flags.list"] = {"trouble": ""}
     with Role(runtime, "collector"):
         found = list(checks.traders(load(), runtime))
     assert [(finding.check, finding.level) for finding in found] == [
         ("collector", "ok"),
+        ("metrics", "ok"),
         ("traders", "fail"),
         ("traders", "warn"),
         ("traders", "ok"),
     ]
-    assert found[1].found == "bad is failing (it raised)"
-    assert found[1].do == "`tickflag logs bad_file`"
-    assert found[3].found == "1 of 3 are well"
+    assert found[1].found == "at http://127.0.0.1:9465/metrics"
+    assert found[2].found == "bad is failing (it raised)"
+    assert found[2].do == "`tickflag logs bad_file`"
+    assert found[4].found == "1 of 3 are well"
+
+
+def test_a_collector_with_trouble_of_its_own(
+    runtime: Runtime, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A damaged file of the feature flags, and metrics that are not served though they should be, are warnings."""
+    answers["status"] = {"collector": {"metrics": ""}, "traders": []}
+    answers["flags.list"] = {"trouble": "the file cannot be used"}
+    with Role(runtime, "collector"):
+        found = {finding.check: finding for finding in checks.traders(load(), runtime)}
+        assert (found["flags"].level, found["flags"].found) == ("warn", "the file cannot be used")
+        assert (found["metrics"].level, "127.0.0.1, port 9464" in found["metrics"].found) == ("warn", True)
+        monkeypatch.setenv("TICKFLAG_COLLECTOR__METRICS_PORT", "0")
+        answers["flags.list"] = {"trouble": ""}
+        assert [finding.check for finding in checks.traders(load(), runtime)] == ["collector", "traders"]
 
 
 def test_a_collector_that_does_not_answer(runtime: Runtime, answers: Answers) -> None:
@@ -180,6 +199,6 @@ def test_a_collector_that_does_not_answer(runtime: Runtime, answers: Answers) ->
     def silent() -> Any:
         raise Unreachable("it did not answer")
 
-    answers["traders"] = silent
+    answers["status"] = silent
     with Role(runtime, "collector"):
         assert only(checks.traders(load(), runtime)).level == "fail"

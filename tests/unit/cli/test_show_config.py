@@ -50,3 +50,27 @@ def test_a_wrong_setting_is_one_line(runtime: Runtime, run: Run, monkeypatch: py
         "tickflag: setting `segment.capacity` (environment variable TICKFLAG_SEGMENT__CAPACITY)"
     )
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "masked"),
+    [
+        ("api_key", True), ("apikey", True), ("private-key", True), ("Password", True), ("db_passwd", True),
+        ("token", True), ("client_secret", True), ("authorization", True), ("key", False), ("author", False),
+        ("period", False),
+    ],
+)  # fmt: skip
+def test_secrets_of_traders_are_masked(runtime: Runtime, run: Run, tmp_path: Path, name: str, masked: bool) -> None:
+    """A trader's own setting with such a name, or below such a name; one that is empty shows that it is."""
+    text = f"[a.settings]\n{name} = 'value'\n[b.settings]\n{name} = ''\n[c.settings.{name}]\nx = [1, 2]\n"
+    (tmp_path / "traders.toml").write_text(text)
+    found = json.loads(run("show-config", "--json").stdout)
+    assert found[f"traders.a.settings.{name}"]["value"] == ("**********" if masked else "value")
+    assert found[f"traders.b.settings.{name}"]["value"] == ""
+    assert found[f"traders.c.settings.{name}.x"]["value"] == ("**********" if masked else [1, 2])
+
+
+def test_a_trader_with_a_telling_name_shows_its_settings(runtime: Runtime, run: Run, tmp_path: Path) -> None:
+    """Only the names of settings count."""
+    (tmp_path / "traders.toml").write_text("[token.settings]\nperiod = 3\n")
+    assert json.loads(run("show-config", "--json").stdout)["traders.token.settings.period"]["value"] == 3

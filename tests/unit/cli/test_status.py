@@ -46,7 +46,7 @@ def test_a_feed_alone(runtime: Runtime, run: Run) -> None:
 def test_traders_and_what_they_saved(runtime: Runtime, run: Run, answers: Answers) -> None:
     """A line for each, and all together."""
     answers["status"] = {
-        "collector": {"pid": 77, "uptime_s": 300.0, "last_seq": 1_500},
+        "collector": {"pid": 77, "uptime_s": 300.0, "last_seq": 1_500, "metrics": "http://127.0.0.1:9465/metrics"},
         "traders": [
             trader_line("a", matches=3, processed=10, skipped=90, bytes_sent=100, bytes_full=1_000),
             trader_line("b", state="stale", matches=2, stale=2, processed=100, age_ms=None),
@@ -57,7 +57,8 @@ def test_traders_and_what_they_saved(runtime: Runtime, run: Run, answers: Answer
         result = run("status")
     assert result.exit_code == 0
     assert "traders    running (pid 78)\n" in result.stdout
-    assert "collector  running (pid 77), up 5 min, 1,500 signals" in result.stdout
+    assert "collector  running (pid 77), up 5 min, 1,500 signals\n" in result.stdout
+    assert "           metrics at http://127.0.0.1:9465/metrics\n" in result.stdout
     assert "saved      45.0 % of the evaluations, 90.0 % of the result bytes (900 B)" in result.stdout
     rows = [line.split() for line in result.stdout.splitlines()[-2:]]
     assert rows[0] == ["a", "running", "3", "90.0", "%", "90.0", "%", "0", "10", "ms"]
@@ -111,3 +112,10 @@ def test_overall_of_nothing() -> None:
     total = overall([])
     assert total["efficiency"] == 0.0
     assert total["bytes_saved"] == 0
+
+
+def test_metrics_that_are_off_take_no_line(runtime: Runtime, run: Run, answers: Answers) -> None:
+    """An older collector does not tell of any either."""
+    for collector in ({"metrics": ""}, {}):
+        answers["status"] = {"collector": {"pid": 77, "uptime_s": 1.0, "last_seq": 1, **collector}, "traders": []}
+        assert "metrics" not in run("status").stdout

@@ -18,6 +18,7 @@ from common.sockets import Role, Socket, open_socket, try_send
 from services.collector import journal as journal_module
 from services.collector import service
 from services.collector.journal import Journal
+from services.collector.metrics_server import MetricsServer
 from services.collector.service import Collector
 from tests.support.disk import disk_full_after
 from tests.support.fake_trader import FakeTrader, roster
@@ -41,10 +42,10 @@ class Plant:
         self.results = self.peer(sockets.RESULTS_OUT)
         self.requests = self.peer(sockets.COMMANDS_CLIENT)
 
-    def start(self) -> None:
+    def start(self, metrics: MetricsServer | None = None) -> None:
         settings = load(instance="test", runtime={"root": self.runtime.folder.parent})
         log = cast(Logger, self.log)
-        self.collector = Collector(settings, self.runtime, log, self.clock, self.journal, self.context)
+        self.collector = Collector(settings, self.runtime, log, self.clock, self.journal, self.context, metrics)
 
     def peer(self, role: Role) -> Socket:
         socket = open_socket(self.context, self.runtime, role)
@@ -348,3 +349,45 @@ def test_backlog_is_no_silence(plant: Plant, trader: FakeTrader, monkeypatch: py
     for _ in range(3):
         plant.collector.step()
     assert "trader stale" not in plant.log.events()
+
+
+class Wanting:
+    """Stands for the server of the metrics: somebody waits for each page."""
+
+    url = "http://127.0.0.1:9464/metrics"
+    ticket = 1
+
+    def __init__(self) -> None:
+        self.pages: list[bytes] = []
+
+    def show(self, page: bytes, ticket: int) -> None:
+        self.pages.append(page)
+
+
+def test_metrics_are_made_at_a_heartbeat_without_a_pause(plant: Plant, trader: FakeTrader) -> None:
+    """Turn after turn until the page is there; between two heartbeats there is nothing to do for it. A dropped frame
+    and the address are in what the collector tells of itself."""
+    plant.collector.close()
+    server = Wanting()
+    plant.start(cast(MetricsServer, server))
+    plant.beat()
+    while plant.collector.idle_ms() == 0:
+        plant.collector.step()
+    pages = len(server.pages)
+    assert pages == 1
+    plant.send(trader.snapshot(), b"no message")
+    assert len(server.pages) == pages
+    plant.beat()
+    while plant.collector.idle_ms() == 0:
+        plant.collector.step()
+    text = server.pages[pages].decode()
+    assert 'tickflag_trader_matches{trader="breakout"} 1.0' in text
+    assert "tickflag_collector_dropped_messages_total 1.0" in text
+    assert plant.ask("status")["collector"]["metrics"] == server.url
+    assert [fields["metrics"] for _, event, fields in plant.log.lines if event == "started"] == ["off", server.url]
+
+
+def test_without_metrics_nobody_is_told_of_them(plant: Plant) -> None:
+    """The address is empty, the log says off."""
+    assert plant.ask("status")["collector"]["metrics"] == ""
+    assert plant.log.lines[0][2]["metrics"] == "off"

@@ -1,0 +1,182 @@
+"""The server of the metrics: what it answers, and that no port and no client harms the collector."""
+
+import contextlib
+import http.client
+import socket
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
+
+import pytest
+
+from common.log import Logger
+from services.collector import metrics_server
+from services.collector.metrics_server import MetricsServer
+from tests.support.recorded_log import RecordedLog
+
+WITHIN_S = 20.0
+
+
+def free_port() -> int:
+    """One that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def serve(port: int, log: RecordedLog | None = None, host: str = "127.0.0.1") -> MetricsServer:
+    return MetricsServer(host, port, cast(Logger, log or RecordedLog()))
+
+
+@pytest.fixture
+def server() -> Iterator[MetricsServer]:
+    with serve(free_port()) as server:
+        yield server
+
+
+def get(url: str) -> tuple[int, str, bytes]:
+    """Status, content type and body."""
+    try:
+        with urllib.request.urlopen(url, timeout=WITHIN_S) as answer:
+            return answer.status, answer.headers["Content-Type"], answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers["Content-Type"], error.read()
+
+
+def asked(server: MetricsServer, more_than: int = 0) -> int:
+    """The ticket of a request that waits, once there is one."""
+    for _ in range(int(WITHIN_S * 100)):
+        if (ticket := server.ticket) is not None and ticket > more_than:
+            return ticket
+        threading.Event().wait(0.01)
+    raise AssertionError("nobody asked")
+
+
+def test_a_request_gets_a_page_that_was_begun_after_it(server: MetricsServer) -> None:
+    """One that was begun before does not answer it."""
+    first = asked(server)
+    server.show(b"before\n", first)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(get, server.url)
+        ticket = asked(server, first)
+        server.show(b"before\n", first)
+        assert server.ticket == ticket
+        server.show(b"after\n", ticket)
+        assert answer.result(WITHIN_S) == (200, "text/plain; version=0.0.4; charset=utf-8", b"after\n")
+    assert server.ticket is None
+
+
+def test_a_busy_collector_does_not_keep_prometheus_waiting(
+    server: MetricsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a while the newest page is served; before the first there is none, which is told."""
+    monkeypatch.setattr(metrics_server, "WAIT_S", 0.01)
+    assert get(server.url)[::2] == (503, b"the collector is busy: ask again\n")
+    server.show(b"old\n", 1)
+    assert get(server.url)[::2] == (200, b"old\n")
+
+
+def test_other_paths_are_not_found(server: MetricsServer) -> None:
+    """They are told where the metrics are, in plain text, and make no page. A query is no other path."""
+    server.show(b"page\n", 1)
+    for path in ("/", "/metrics/", "/favicon.ico"):
+        url = urllib.parse.urljoin(server.url, path)
+        assert get(url) == (404, "text/plain; charset=utf-8", b"the metrics are at /metrics\n")
+    assert server.ticket is None
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(get, f"{server.url}?name=x")
+        server.show(b"page\n", asked(server))
+        assert answer.result(WITHIN_S)[0] == 200
+
+
+def test_only_get_is_answered(server: MetricsServer) -> None:
+    """Anything else is refused."""
+    connection = http.client.HTTPConnection("127.0.0.1", urllib.parse.urlsplit(server.url).port or 0, timeout=WITHIN_S)
+    with contextlib.closing(connection):
+        connection.request("POST", "/metrics", b"x")
+        assert connection.getresponse().status == 501
+
+
+def test_a_client_that_goes_or_says_nothing_harms_nobody(
+    server: MetricsServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The next one gets its answer, and nothing is written."""
+    assert metrics_server._Handler.timeout == metrics_server.CLIENT_S
+    monkeypatch.setattr(metrics_server._Handler, "timeout", 0.5)
+    monkeypatch.setattr(metrics_server, "WAIT_S", 0.01)
+    address = ("127.0.0.1", urllib.parse.urlsplit(server.url).port or 0)
+    server.show(b"x" * 10_000_000, 1)
+    with socket.create_connection(address) as silent, socket.create_connection(address) as deaf:
+        deaf.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        with socket.create_connection(address) as gone:
+            gone.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        assert get(server.url)[0] == 200
+        assert silent.recv(1) == b""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_port_that_is_taken_is_left_for_the_next(server: MetricsServer) -> None:
+    """With one warning that names both."""
+    taken = urllib.parse.urlsplit(server.url).port or 0
+    log = RecordedLog()
+    with serve(taken, log) as second:
+        used = urllib.parse.urlsplit(second.url).port or 0
+        assert taken < used < taken + metrics_server.PORTS
+        second.show(b"second\n", 1)
+        assert get(urllib.parse.urljoin(second.url, "/"))[0] == 404
+    assert log.lines == [("warning", "metrics port taken, the next one is used", {"taken": taken, "used": used})]
+
+
+def test_without_any_free_port_there_are_no_metrics(server: MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One warning says what to do; nobody is asked for a page."""
+    monkeypatch.setattr(metrics_server, "PORTS", 1)
+    log = RecordedLog()
+    with serve(urllib.parse.urlsplit(server.url).port or 0, log) as none:
+        assert (none.url, none.ticket) == ("", None)
+    ((level, event, fields),) = log.lines
+    assert (level, event, fields["reason"]) == ("warning", "no metrics", "Address already in use")
+    assert "collector.metrics_port" in fields["do"]
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+def test_an_address_at_fault_costs_the_metrics_only(host: str) -> None:
+    """It is not this machine's, or it is none. One warning names it."""
+    log = RecordedLog()
+    with serve(free_port(), log, host) as none:
+        assert none.url == ""
+    ((level, event, fields),) = log.lines
+    assert (level, event, fields["host"]) == ("warning", "no metrics", host)
+
+
+def test_port_0_is_off() -> None:
+    """Nothing listens, nothing is said."""
+    log = RecordedLog()
+    with serve(0, log) as off:
+        assert (off.url, off.ticket) == ("", None)
+    assert log.lines == []
+
+
+def test_the_end_waits_for_no_client(server: MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that waits for a page is answered at once, and the port is free."""
+    monkeypatch.setattr(metrics_server, "WAIT_S", 3 * WITHIN_S)
+    server.show(b"last\n", 1)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(get, server.url)
+        asked(server)
+        server.close()
+        assert answer.result(WITHIN_S)[::2] == (200, b"last\n")
+    with serve(urllib.parse.urlsplit(server.url).port or 0) as again:
+        assert again.url == server.url
+    assert not [thread for thread in threading.enumerate() if thread.name == "metrics"]
+
+
+def test_an_address_of_ipv6_can_be_opened() -> None:
+    """Its host stands in brackets."""
+    assert metrics_server._host(("::1", 9464, 0, 0)) == "[::1]:9464"
+    assert metrics_server._host(("127.0.0.1", 9464)) == "127.0.0.1:9464"
