@@ -170,6 +170,8 @@ class CollectorBlock(Block):
     """Address at which the metrics are served."""
     metrics_port: int = Field(9464, ge=0, le=65_535)
     """Its port, or where that is taken the next one that is free; 0 is no metrics."""
+    flag_provider: str = ""
+    """An OpenFeature provider in place of the file of feature flags: `package.module:name` of what makes it."""
 
 
 class RecoveryBlock(Block):

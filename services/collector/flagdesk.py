@@ -23,6 +23,7 @@ from common.log import Logger
 from common.settings import origin
 from services.collector.commands import Arguments
 from services.collector.control import ControlState
+from services.collector.flagsource import FlagSource, Wanted
 from services.collector.flagstore import FlagStore
 from services.collector.views import Views
 
@@ -50,9 +51,12 @@ class FlagDesk:
         clock: Clock,
         log: Logger,
         at_start: Mapping[str, bool],
+        source: FlagSource | None = None,
     ) -> None:
-        """`at_start` is the setting `flags`: it counts more than all that is stored, but the kill switch. Raises
-        TickflagError where it names no flag."""
+        """`at_start` is the setting `flags`: it counts more than all that is stored, but the kill switch. `source`
+        takes the place of what is stored. Raises TickflagError where `at_start` names no flag."""
+        self._source = source
+        self._source_trouble = ""
         self._store = store
         self._views = views
         self._control = control
@@ -79,10 +83,19 @@ class FlagDesk:
             "flags.history": self._history,
         }
         self._tell_trouble()
-        self._publish()
+        self.refresh()
 
     def refresh(self) -> None:
-        """Time has passed: ramps go on, and somebody may have edited the file."""
+        """Time has passed: ramps go on, and somebody may have edited the file, or changed what the source says."""
+        if self._source is not None:
+            defaults = {name: self._flag(name).default for name in (*self._document.names(), *self._declared())}
+            self._source.ask(Wanted(defaults, self._owners()))
+            if self._source.trouble != self._source_trouble:
+                self._source_trouble = self._source.trouble
+                if self._source_trouble:
+                    self._log.warning("feature flags", trouble=f"the provider: {self._source_trouble}")
+                else:
+                    self._log.info("the provider of feature flags answers")
         if self._store.refresh(self._now_ms()):
             self._log.info("feature flags read again", revision=self._document.revision)
             self._tell_trouble()
@@ -97,6 +110,8 @@ class FlagDesk:
 
     def roll_back_for(self, trader: str, reason: str) -> list[str]:
         """A trader fails: take back each ramp that is not done and that switched it over; gives these flags."""
+        if self._source is not None:
+            return []
         now_ms, owner, taken_back = self._now_ms(), self._owners().get(trader, ""), []
         for name, flag in self._document.flags.items():
             stage = flag.stage(now_ms)
@@ -129,10 +144,15 @@ class FlagDesk:
         return self._document.flag(name)
 
     def _rules(self) -> dict[str, Rule]:
-        return {name: self._rule(name) for name in self._document.names()}
+        names = self._document.names()
+        if self._source is not None and self._source.rules is not None:
+            names += [name for name in self._source.rules if name not in names]
+        return {name: self._rule(name) for name in names}
 
     def _rule(self, name: str) -> Rule:
         rule = self._flag(name).rule_at(self._now_ms())
+        if self._source is not None and self._source.rules is not None:
+            rule = self._source.rules.get(name, rule)
         return Rule(default=self._at_start[name], killed=rule.killed) if name in self._at_start else rule
 
     def _publish(self) -> None:
@@ -144,12 +164,21 @@ class FlagDesk:
             }
         )
 
+    @property
+    def _trouble(self) -> str:
+        if self._source is None:
+            return self._store.trouble
+        return f"the provider: {self._source.trouble}" if self._source.trouble else ""
+
     def _tell_trouble(self) -> None:
         if self._store.trouble:
             self._log.warning("feature flags", trouble=self._store.trouble)
 
     def _put(self, name: str, flag: Flag | None, who: str) -> dict[str, Any]:
-        """Store one flag, or without it take it away; gives what it is then."""
+        """Store one flag, or without it take it away; gives what it is then. Raises TickflagError where they come from
+        a source."""
+        if self._source is not None:
+            raise TickflagError("the feature flags come from the provider that `collector.flag_provider` names")
         flags = dict(self._document.flags)
         if flag is None:
             flags.pop(name, None)
@@ -166,7 +195,7 @@ class FlagDesk:
     def _list(self, arguments: Arguments) -> dict[str, Any]:
         arguments.end()
         flags = [self._shown(name) for name in (*self._document.names(), *sorted(self._declared()))]
-        return {"revision": self._document.revision, "trouble": self._store.trouble, "flags": flags}
+        return {"revision": self._document.revision, "trouble": self._trouble, "flags": flags}
 
     def _set(self, arguments: Arguments) -> dict[str, Any]:
         name, who = arguments.text("flag"), _who(arguments)

@@ -20,6 +20,7 @@ from common.sockets import open_socket, receive, try_send
 from services.collector.commands import Commands
 from services.collector.control import ControlState
 from services.collector.flagdesk import FlagDesk
+from services.collector.flagsource import FlagSource
 from services.collector.flagstore import FlagStore
 from services.collector.journal import Journal
 from services.collector.metrics import Metrics, MetricsPage
@@ -108,7 +109,11 @@ class Collector:
         self._control = ControlState(state.state_version)
         self._views = Views(self._control, stale_after_ns)
         self._views.restore(state.traders, now_ns)
-        self._flags = FlagDesk(FlagStore(settings.flags_path()), self._views, self._control, clock, log, settings.flags)
+        provider = settings.collector.flag_provider
+        self._flag_source = FlagSource(provider) if provider else None
+        self._flags = FlagDesk(
+            FlagStore(settings.flags_path()), self._views, self._control, clock, log, settings.flags, self._flag_source
+        )
         self._records = Records(journal)
         self._recovery = RecoveryDesk(
             settings.recovery, self._records, self._control, clock, log, self._flags.roll_back_for
@@ -196,6 +201,8 @@ class Collector:
         """Release the sockets and remove their files; the context lets the last signals out."""
         with contextlib.suppress(TickflagError):  # the journal may be what made us end
             self._write_records(errors_too=True)
+        if self._flag_source is not None:
+            self._flag_source.close()
         for socket in (self._results, self._requests, self._signals, self._controls):
             socket.close()
         for role in (sockets.RESULTS_IN, sockets.COMMANDS_SERVER, sockets.SIGNALS_OUT, sockets.CONTROL_OUT):

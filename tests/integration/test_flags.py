@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,3 +90,23 @@ def test_a_damaged_file_does_not_end_the_start(site: Site) -> None:
     code, out, _ = site.end(signal.SIGTERM)
     assert code == 0
     assert "cannot be used: no JSON" in out
+
+
+def test_a_provider_takes_the_place_of_the_file(site: Site, tmp_path: Path) -> None:
+    """Its answers reach the workers, and follow it; a wrong setting ends the start with one line."""
+    pytest.importorskip("openfeature", reason="needs openfeature-sdk: pip install 'tickflag[flags]'")
+    from tests.support import flag_provider
+
+    site.end(signal.SIGTERM)
+    file = tmp_path / "flags.json"
+    file.write_text(json.dumps({"symbol_rate_limit": {"else": False}}))
+    variable = "TICKFLAG_COLLECTOR__FLAG_PROVIDER"
+    site.start(**{variable: "tests.support.flag_provider:provider", flag_provider.FILE: str(file)})
+    _told(site, {"symbol_rate_limit": {"default": False}})
+    file.write_text(json.dumps({"symbol_rate_limit": {"else": True}}))
+    _told(site, {})
+    site.end(signal.SIGTERM)
+    site.start(**{variable: "nowhere:provider"})
+    status, _, err = site.end(signal.SIGCONT)
+    assert status == 1
+    assert err.startswith("collector: setting `collector.flag_provider`: 'nowhere:provider' cannot be imported")
