@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from tests.bench.options import Options
     from tests.bench.report import Findings
 
-SECTIONS = ("ingest", "evaluation", "worker", "rivals", "latency", "results", "recordings", "many", "figures")
+SECTIONS = (
+    "ingest", "evaluation", "switching", "worker", "rivals", "latency", "results", "recordings", "many", "figures",
+)  # fmt: skip
 NEEDED = {"figures": ("latency", "results")}
 
 
@@ -54,11 +56,12 @@ def _end(number: int, _frame: object) -> None:
 
 
 def _run(section: str, options: "Options", found: "dict[str, Findings]") -> "Findings":
-    from tests.bench import evaluation, figures, ingest, latency, many, recordings, results, rivals, worker
+    from tests.bench import evaluation, figures, ingest, latency, many, recordings, results, rivals, switching, worker
 
     runs: dict[str, Callable[[], Findings]] = {
         "ingest": lambda: ingest.run(options),
         "evaluation": lambda: evaluation.run(options),
+        "switching": lambda: switching.run(options),
         "worker": lambda: worker.run(options),
         "rivals": lambda: rivals.run(options),
         "latency": lambda: latency.run(options),
