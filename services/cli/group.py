@@ -27,6 +27,7 @@ COMMANDS = {
     "matches": "List the symbols that match a trader's rule now.",
     "signals": "Show what entered and left the traders' matches.",
     "flags": "Feature flags: list, set, force, ramp, explain.",
+    "experiment": "Compare the arms of a feature flag.",
     "logs": "Show what a trader wrote.",
     "segment": "Look at the segment, swap, clean up after a crash.",
     "synthetic": "Steer the synthetic market.",

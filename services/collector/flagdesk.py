@@ -58,6 +58,8 @@ class FlagDesk:
         self._clock = clock
         self._log = log
         self._at_start = at_start
+        self.rules: Mapping[str, Rule] = {}
+        """Every flag's rule, as it counts now. Another object where any of them is another one."""
         for name in at_start:
             if name not in store.document.names():
                 known = ", ".join(store.document.names())
@@ -94,18 +96,19 @@ class FlagDesk:
     def _now_ms(self) -> int:
         return self._clock.wall_ns() // 1_000_000
 
-    def _rules(self) -> dict[str, Rule]:
-        return {name: self._rule(name) for name in self._document.names()}
-
     def _rule(self, name: str) -> Rule:
         rule = self._document.flag(name).rule_at(self._now_ms())
         return Rule(default=self._at_start[name], killed=rule.killed) if name in self._at_start else rule
 
     def _publish(self) -> None:
+        rules = {name: self._rule(name) for name in self._document.names()}
+        if rules == self.rules:
+            return
+        self.rules = rules
         self._control.set_features(
             {
                 name: rule.model_dump(mode="json", exclude_defaults=True)
-                for name, rule in self._rules().items()
+                for name, rule in rules.items()
                 if name not in BUILT_IN or rule != Rule(default=BUILT_IN[name].default)
             }
         )

@@ -4,17 +4,19 @@ signals   seq, trader, symbol, event, score, time_ms, cycle, note      no holes 
 matches   trader, symbol, score                                        what all signals ever written add up to
 traders   name, incarnation, seq, cycle, retired                       a result of each, of late
 meta      state_version                                                of the control state
+documents key, content                                                 JSON that parts of the collector keep
 
 A commit of signals is one write to the tail; `fold` moves them to the tables later, many in one transaction. The tables
 alone are right as of some commit, tables and tail together as of the last one.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from common.errors import TickflagError
 from common.messages import Signal
@@ -44,6 +46,9 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {FORMAT};
 COMMIT;
 """
+
+# Beside the format, which stays the same: one who does not know the table passes it over.
+_DOCUMENTS = "CREATE TABLE IF NOT EXISTS documents (key TEXT PRIMARY KEY, content TEXT NOT NULL)"
 
 
 class State(NamedTuple):
@@ -155,6 +160,23 @@ class Journal:
             rows = self._connection.execute("SELECT * FROM signals WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit))
             return [Signal(**dict(zip(Signal.model_fields, row, strict=True))) for row in rows]
 
+    def save(self, key: str, content: dict[str, Any]) -> None:
+        """Keep a document, in place of the one of that key. Written as a whole or not at all."""
+        text = json.dumps(content, allow_nan=False)
+        with self._explained(), self._transaction() as database:
+            database.execute("INSERT OR REPLACE INTO documents VALUES (?, ?)", (key, text))
+
+    def saved(self, key: str) -> dict[str, Any] | None:
+        """The document of that key; None for none. Raises ValueError where it is damaged."""
+        with self._explained():
+            row = self._connection.execute("SELECT content FROM documents WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        content = json.loads(row[0])
+        if not isinstance(content, dict):
+            raise ValueError(f"document {key!r} of the journal is no object")
+        return content
+
     def close(self) -> None:
         """Release the files. What was not committed is gone."""
         if self._tail is not None:
@@ -228,6 +250,7 @@ class Journal:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         if version == 0:
             self._connection.executescript(_SCHEMA)
+        self._connection.execute(_DOCUMENTS)
         (verdict,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()  # 0.3 s for a million signals
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict.splitlines()[-1])

@@ -12,12 +12,13 @@ from common.codec import decode, decode_as, encode, encode_signals
 from common.errors import MessageError, TickflagError
 from common.lifecycle import Stop
 from common.log import Logger
-from common.messages import Delta, Heartbeat, Reply, Request, Roster, Snapshot
+from common.messages import AnyMessage, Audit, Delta, Fault, Heartbeat, Reply, Request, Roster, Snapshot
 from common.runtime import Runtime
 from common.settings import Settings
 from common.sockets import open_socket, receive, try_send
 from services.collector.commands import Commands
 from services.collector.control import ControlState
+from services.collector.experimentdesk import ExperimentDesk
 from services.collector.flagdesk import FlagDesk
 from services.collector.flagstore import FlagStore
 from services.collector.journal import Journal
@@ -34,7 +35,7 @@ FOLD_FROM = 10_000  # unfolded signals, below which folding waits for the heartb
 
 NS_PER_MS = 1_000_000
 
-_RESULTS = (Delta, Heartbeat, Snapshot, Roster)  # the most frequent first
+_RESULTS = (Delta, Heartbeat, Snapshot, Roster, Audit, Fault)  # the most frequent first
 
 
 def run(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
@@ -101,7 +102,12 @@ class Collector:
         self._views = Views(self._control, stale_after_ns)
         self._views.restore(state.traders, now_ns)
         self._flags = FlagDesk(FlagStore(settings.flags_path()), self._views, self._control, clock, log, settings.flags)
-        self._commands = Commands(self._views, journal, self._control, clock, self._about, self._flags.commands)
+        self._experiments = ExperimentDesk(journal, clock, log)
+        self._experiments.follow(self._flags.rules)
+        commands = self._flags.commands | self._experiments.commands
+        self._commands = Commands(
+            self._views, journal, self._control, clock, self._about, commands, self._experiments.saving
+        )
         self._report = Report(log, self._views, now_ns)
         self._dropped = 0
         self._published_version = 0
@@ -141,12 +147,18 @@ class Collector:
             self._flags.refresh()
         self._commit(drafts, positions_too=heartbeat)
         taken += self._take_requests()
+        self._experiments.follow(self._flags.rules)
         self._commit([], positions_too=False)
         if heartbeat:
             self._heartbeat_due_ns = now_ns + self._heartbeat_ns
+            self._experiments.save_if_due()
             self._publish_control()
             self._publish_signals([])
-        self._report.changes(self._views.take_changes())
+        changes = self._views.take_changes()
+        self._report.changes(changes)
+        for change in changes:
+            if change.what == "retired":
+                self._experiments.retire(change.trader)
         self._report.write(now_ns)
         # Last, and in parts: nobody waits for it, and a result that comes meanwhile waits for one part only.
         self._folding |= heartbeat or self._journal.unfolded > FOLD_FROM
@@ -161,6 +173,7 @@ class Collector:
             socket.close()
         for role in (sockets.RESULTS_IN, sockets.COMMANDS_SERVER, sockets.SIGNALS_OUT, sockets.CONTROL_OUT):
             (self._runtime.folder / role.endpoint).unlink(missing_ok=True)
+        self._experiments.save()
         self._log.info("stopped", last_seq=self._journal.last_seq)
 
     def _take_results(self, drafts: list[Draft], now_ns: int) -> int:
@@ -169,15 +182,25 @@ class Collector:
             if frame is None:
                 return taken
             try:
-                message = decode(frame)
-                if not isinstance(message, _RESULTS):
-                    raise MessageError(f"{message.kind!r} is no result")
-                drafts += self._views.apply(message, now_ns)
+                drafts += self._apply(decode(frame), now_ns)
             except MessageError as error:
                 self._drop(error)
             if not taken and not _waiting(self._results):
                 return 1
         return DRAIN_LIMIT
+
+    def _apply(self, message: AnyMessage, now_ns: int) -> list[Draft]:
+        if not isinstance(message, _RESULTS):
+            raise MessageError(f"{message.kind!r} is no result")
+        # By kind: `isinstance` is slow for models, where the answer is no.
+        drafts: list[Draft] = []
+        if message.kind == "fault":
+            return drafts
+        if message.kind != "audit":
+            drafts = self._views.apply(message, now_ns)
+        if message.kind != "roster" and message.trader in self._views.known:
+            self._experiments.take(message)
+        return drafts
 
     def _take_requests(self) -> int:
         if not _waiting(self._requests):
