@@ -26,6 +26,7 @@ from common.messages import (
 )
 from services.collector.commands import Commands
 from services.collector.control import ControlState
+from services.collector.experimentdesk import ExperimentDesk
 from services.collector.flagdesk import FlagDesk
 from services.collector.flagstore import FlagStore
 from services.collector.journal import Journal
@@ -105,7 +106,8 @@ def test_requests_to_the_collector_are_documented(tmp_path: Path) -> None:
     views = Views(control, 1)
     with Journal(":memory:") as journal:
         flags = FlagDesk(FlagStore(tmp_path / "flags.json"), views, control, clock, cast(Logger, RecordedLog()), {})
-        commands = Commands(views, journal, control, clock, dict, flags.commands)
+        experiments = ExperimentDesk(journal, clock, cast(Logger, RecordedLog()))
+        commands = Commands(views, journal, control, clock, dict, flags.commands | experiments.commands)
         answer = commands.answer(Request(id=1, what="?")).error
     names = [code(row["Request"])[0] for row in section(WIRE, "Requests to the collector").rows]
     assert answer.endswith(f"use one of {', '.join(names)}")

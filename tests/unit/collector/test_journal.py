@@ -366,3 +366,51 @@ def test_names_of_any_kind_survive(path: Path) -> None:
     with Journal(path) as journal:
         assert [signal.symbol for signal in journal.signals(0, 10)] == symbols
         assert journal.load().traders[0].matches.keys() == set(symbols)
+
+
+def test_documents_survive(path: Path) -> None:
+    """The last one of each key, also a kill; none where none was saved."""
+    with Journal(path) as journal:
+        assert journal.saved("experiments") is None
+        journal.save("experiments", {"a": 1})
+        journal.save("other", {"b": 2.5})
+        journal.save("experiments", {"a": [1, None, "ü"]})
+        copy = crashed(path)
+    for journalled in (path, copy):
+        with Journal(journalled) as journal:
+            assert journal.saved("experiments") == {"a": [1, None, "ü"]}
+            assert journal.saved("other") == {"b": 2.5}
+
+
+def test_journal_without_documents_gets_their_table(path: Path) -> None:
+    """One of the same format that was written before there were any; signals and matches stay."""
+    with Journal(path) as journal:
+        journal.commit([draft("A")], [], 1)
+    with other_connection(path) as database:
+        database.execute("DROP TABLE documents")
+    with Journal(path) as journal:
+        journal.save("experiments", {})
+        assert journal.saved("experiments") == {}
+        assert journal.last_seq == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [("", "Expecting value"), ("{", "Expecting"), ("[1]", "no object"), ("5", "no object")]
+)
+def test_damaged_document_is_told(path: Path, content: str, words: str) -> None:
+    """As a ValueError, which its owner may pass over; the journal is as good as before."""
+    with Journal(path) as journal:
+        journal.save("experiments", {})
+    with other_connection(path) as database:
+        database.execute("UPDATE documents SET content = ?", (content,))
+    with Journal(path) as journal, pytest.raises(ValueError, match=words):
+        journal.saved("experiments")
+
+
+def test_document_that_cannot_be_saved_leaves_the_former_one(path: Path) -> None:
+    """Whole or not at all; the error is one line that names the file."""
+    with Journal(path) as journal:
+        journal.save("experiments", {"a": 1})
+        with disk_full_after(0), pytest.raises(TickflagError, match="cannot be used"):
+            journal.save("experiments", {"a": "x" * 100_000})
+        assert journal.saved("experiments") == {"a": 1}
