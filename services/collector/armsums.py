@@ -52,7 +52,7 @@ class Reading(NamedTuple):
 
 @dataclass(slots=True)
 class Sums:
-    """Of one trader in one arm. They stop at the largest number that a message can hold."""
+    """Of one trader in one arm, or of several."""
 
     cycles: Count = 0
     """Clean ones."""
@@ -79,21 +79,21 @@ class Sums:
         if min(steps) < 0:
             return False
         cycles, cpu_ns, processed, size, failures = steps
-        self.cycles = min(self.cycles + cycles, LARGEST)
-        self.cpu_ns = min(self.cpu_ns + cpu_ns, LARGEST)
-        self.processed = min(self.processed + processed, LARGEST)
-        self.bytes = min(self.bytes + size, LARGEST)
-        self.failures = min(self.failures + failures, LARGEST)
+        self.cycles += cycles
+        self.cpu_ns += cpu_ns
+        self.processed += processed
+        self.bytes += size
+        self.failures += failures
         self.seconds += (after.at_ns - before.at_ns) / 1e9
         return True
 
     def arrived(self, latency_ns: int) -> None:
         """A result of which the latency is known."""
-        self.latency_ns = min(self.latency_ns + latency_ns, LARGEST)
+        self.latency_ns += latency_ns
         self.results += 1
 
     def join(self, other: "Sums") -> None:
-        """All that is in another one."""
+        """All that is in another one, up to the largest number that a message can hold."""
         for name in ("cycles", "cpu_ns", "processed", "bytes", "failures", "latency_ns", "results"):
             setattr(self, name, min(getattr(self, name) + getattr(other, name), LARGEST))
         self.seconds += other.seconds

@@ -94,6 +94,5 @@ class ExperimentDesk:
         known = self._experiments.flags
         if flag not in known:
             raise TickflagError(
-                f"no experiment on {flag[:80]!r}: there are {', '.join(known)}; `tickflag flags set {flag[:80]} 50` "
-                "begins one"
+                f"no experiment on {flag[:80]!r}: there are {', '.join(known)}; `tickflag flags set FLAG 50` begins one"
             )

@@ -104,8 +104,8 @@ def compared(one: Moments, other: Moments) -> Estimate:
         return Estimate(ratio)
     if not a + b:
         return Estimate(ratio, ratio, ratio)
-    degrees = (a + b) ** 2 / (a * a / (one.n - 1) + b * b / (other.n - 1))
-    return _interval(ratio, a + b, max(int(degrees), 1))
+    degrees = (a + b) * (a + b) / (a * a / (one.n - 1) + b * b / (other.n - 1))
+    return _interval(ratio, a + b, int(degrees))
 
 
 def split(counts: list[int], shares: list[int]) -> Split | None:

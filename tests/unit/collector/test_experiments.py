@@ -169,6 +169,24 @@ def test_who_is_first_heard_of_after_a_change_waits_as_well(trial: Trial) -> Non
     assert trial.arm("off")["cycles"] == 1
 
 
+def test_a_change_of_another_flag_is_none_of_this_one(trial: Trial) -> None:
+    """Who is first heard of right after it is counted at once."""
+    half = Rule(default=False, percentage=50)
+    trial.rules({FLAG: half, "audit": Rule(default=False)})
+    trial.work("vwap", cycles=1)
+    trial.work("vwap", cycles=1)
+    assert trial.arm("on")["cycles"] == 1
+
+
+def test_a_trader_without_a_cycle_has_no_data(trial: Trial) -> None:
+    """Neither while it is there nor when it is gone: it would count as one more to the interval."""
+    trial.work("vwap")
+    trial.work("vwap")
+    assert (trial.arm("on")["traders"], trial.arm("on")["present"]) == (0, 1)
+    trial.experiments.retire("vwap")
+    assert trial.arm("on")["traders"] == 0
+
+
 def test_forced_traders_are_not_counted(trial: Trial) -> None:
     """By name or by owner: chance did not put them there. The owner is the one in the heartbeat."""
     trial.rule(percentage=50, force={"vwap": True}, owners={"desk": False})

@@ -32,6 +32,7 @@ def test_units_that_are_alike_have_no_variance() -> None:
     assert found.low == pytest.approx(3.0)
     assert found.high == pytest.approx(3.0)
     assert compared(other, other) == Estimate(1.0, 1.0, 1.0)
+    assert moments((2.1599999999999997, 2.4), (0.09, 0.1)).log_variance() == 0.0
 
 
 @pytest.mark.parametrize(
