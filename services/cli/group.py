@@ -30,6 +30,7 @@ COMMANDS = {
     "circuits": "Show which traders fail too often.",
     "errors": "Show the traders' errors, each once.",
     "flags": "Feature flags: list, set, force, ramp, explain.",
+    "experiment": "Compare the arms of a feature flag.",
     "logs": "Show what a trader wrote.",
     "segment": "Look at the segment, swap, clean up after a crash.",
     "synthetic": "Steer the synthetic market.",

@@ -70,6 +70,14 @@ def share(part: float, whole: float) -> str:
     return f"{100.0 * part / whole:.1f} %" if whole else "-"
 
 
+def saved_by_tracking(saving: dict[str, Any]) -> str:
+    """The answer of the standing experiment: `93.1 % (92.8 to 93.4, 214 audited cycles)`."""
+    audits = f"{saving['audits']:,} audited cycle{'s' if saving['audits'] != 1 else ''}"
+    if saving["low"] is not None:
+        audits = f"{100 * saving['low']:.1f} to {100 * saving['high']:.1f}, {audits}"
+    return f"{100 * saving['saving']:.1f} % ({audits})"
+
+
 def amount(count: float) -> str:
     """Bytes as people read them: `48.2 MB`, in powers of 1,000."""
     for unit in ("B", "kB", "MB", "GB"):

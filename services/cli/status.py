@@ -9,7 +9,7 @@ from common.requests import Client, Unreachable
 from common.runtime import Role, Runtime
 from services.cli import feed
 from services.cli.group import EXIT_FAILED
-from services.cli.output import amount, duration, json_option, one_line, share, show_json, show_table
+from services.cli.output import amount, duration, json_option, one_line, saved_by_tracking, share, show_json, show_table
 from services.cli.traders import why
 
 SUPERVISOR_S = 1.0
@@ -31,12 +31,14 @@ def status(as_json: bool) -> None:
         "collector": {"state": "stopped"},
         "supervisor": {"state": "stopped"} if supervisor is None else _supervisor(runtime, supervisor),
         "traders": [],
+        "saving": None,
     }
     try:
         with Client(runtime, "collector") as collector:
             answer = collector.ask("status")
         document["collector"] = {"state": "running", **answer["collector"]}
         document["traders"] = answer["traders"]
+        document["saving"] = answer.get("saving")
     except Unreachable as error:
         if (pid := Role.holder(runtime, "collector")) is not None:
             document["collector"] = {"state": "silent", "pid": pid, "error": str(error)}
@@ -100,6 +102,8 @@ def _show(document: dict[str, Any]) -> None:
             f"saved      {share(total['skipped'], total['processed'] + total['skipped'])} of the evaluations, "
             f"{share(total['bytes_saved'], total['bytes_full'])} of the result bytes ({amount(total['bytes_saved'])})"
         )
+    if document["saving"] is not None:
+        click.echo(f"           processor time saved by tracking {saved_by_tracking(document['saving'])}")
     if document["traders"]:
         click.echo()
         show_table(

@@ -1,6 +1,6 @@
 """Commands: what operators ask of the collector, and the answers.
 
-status                     collector and traders in one
+status                     collector and traders in one, and what tracking saves
 traders                    every trader, sorted by name
 matches   trader           its match set as of its last result
 snapshot                   all match sets as of signal `last_seq`
@@ -9,6 +9,7 @@ control                    the control document
 resync    trader           ask the trader for a snapshot
 flags.*                    feature flags: see flagdesk.py
 circuits, errors, release, notices                              see recoverydesk.py
+experiments, .reset        arms of feature flags: see experimentdesk.py
 """
 
 from collections.abc import Callable, Mapping
@@ -40,15 +41,18 @@ class Commands:
         about: Callable[[], dict[str, Any]],
         others: "Mapping[str, Callable[[Arguments], Any]]",
         circuits: Callable[[str], dict[str, str]] = lambda _: {},
+        saving: Callable[[], dict[str, Any] | None] = lambda: None,
     ) -> None:
-        """`about` gives what `status` tells of the collector beyond journal and control state; `others` are commands
-        that are answered elsewhere; `circuits` gives the state of each circuit of a trader."""
+        """`about` gives what `status` tells of the collector beyond journal and control state, `saving` what it tells
+        of tracking; `others` are commands that are answered elsewhere; `circuits` gives the state of each circuit of a
+        trader."""
         self._circuits = circuits
         self._views = views
         self._journal = journal
         self._control = control
         self._clock = clock
         self._about = about
+        self._saving = saving
         self._commands: dict[str, Callable[[Arguments], Any]] = {
             "status": self._status,
             "traders": self._traders,
@@ -80,7 +84,7 @@ class Commands:
             "journal": str(self._journal.path),
             "journal_bytes": self._journal.size_bytes,
         }
-        return {"collector": collector, "traders": self._trader_list()}
+        return {"collector": collector, "traders": self._trader_list(), "saving": self._saving()}
 
     def _traders(self, arguments: "Arguments") -> list[dict[str, Any]]:
         arguments.end()

@@ -63,6 +63,8 @@ class FlagDesk:
         self._clock = clock
         self._log = log
         self._at_start = at_start
+        self.rules: Mapping[str, Rule] = {}
+        """Every flag's rule, as it counts now. Another object where any of them is another one."""
         for name in at_start:
             if name not in store.document.names():
                 known = ", ".join(store.document.names())
@@ -143,12 +145,6 @@ class FlagDesk:
             raise TickflagError(f"no feature flag {name[:80]!r}: known are {known}")
         return self._document.flag(name)
 
-    def _rules(self) -> dict[str, Rule]:
-        names = self._document.names()
-        if self._source is not None and self._source.rules is not None:
-            names += [name for name in self._source.rules if name not in names]
-        return {name: self._rule(name) for name in names}
-
     def _rule(self, name: str) -> Rule:
         rule = self._flag(name).rule_at(self._now_ms())
         if self._source is not None and self._source.rules is not None:
@@ -156,10 +152,17 @@ class FlagDesk:
         return Rule(default=self._at_start[name], killed=rule.killed) if name in self._at_start else rule
 
     def _publish(self) -> None:
+        names = self._document.names()
+        if self._source is not None and self._source.rules is not None:
+            names += [name for name in self._source.rules if name not in names]
+        rules = {name: self._rule(name) for name in names}
+        if rules == self.rules:
+            return
+        self.rules = rules
         self._control.set_features(
             {
                 name: rule.model_dump(mode="json", exclude_defaults=True)
-                for name, rule in self._rules().items()
+                for name, rule in rules.items()
                 if name not in BUILT_IN or rule != Rule(default=BUILT_IN[name].default)
             }
         )

@@ -45,6 +45,8 @@ PRAGMA user_version = {FORMAT};
 COMMIT;
 """
 
+# Beside the format, which stays the same: one who does not know the table passes it over.
+
 
 class State(NamedTuple):
     """What a former life left."""

@@ -53,7 +53,7 @@ class Records:
         with self._journal.transaction() as database:
             database.executemany("INSERT INTO notices VALUES (?, ?, ?, ?, ?, ?, ?)", map(_row, numbered))
             database.execute("DELETE FROM notices WHERE seq < ?", (first_seq,))
-            texts = [(name, json.dumps(content)) for name, content in documents.items()]
+            texts = [(name, json.dumps(content, allow_nan=False)) for name, content in documents.items()]
             database.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?)", texts)
         self.first_seq, self.last_seq = first_seq, last_seq
         return numbered
@@ -65,13 +65,13 @@ class Records:
             return [Notice(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
 
     def document(self, name: str) -> Any:
-        """What was written under this name last; None where nothing was, or it cannot be read."""
+        """What was written under this name last; None where nothing was. Raises ValueError where it is damaged."""
         with self._journal.database() as database:
             found = database.execute("SELECT content FROM documents WHERE name = ?", (name,)).fetchone()
         try:
             return None if found is None else json.loads(found[0])
-        except (ValueError, RecursionError):
-            return None
+        except RecursionError:
+            raise ValueError(f"document {name!r} of the journal is nested too deep") from None
 
 
 _FIELDS = ("seq", *NoticeDraft._fields)

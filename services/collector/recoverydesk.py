@@ -179,8 +179,8 @@ class RecoveryDesk:
         return clean if self._recovery.circuits(trader) else 0
 
     def _restore(self) -> None:
-        circuits, errors = self._records.document(CIRCUITS), self._records.document(ERRORS)
         try:
+            circuits, errors = self._records.document(CIRCUITS), self._records.document(ERRORS)
             if circuits is not None:
                 self._recovery.restore(circuits, self._clock.monotonic_ns())
             if errors is not None:

@@ -19,6 +19,7 @@ from common.settings import Settings
 from common.sockets import open_socket, receive, try_send
 from services.collector.commands import Commands
 from services.collector.control import ControlState
+from services.collector.experimentdesk import ExperimentDesk
 from services.collector.flagdesk import FlagDesk
 from services.collector.flagsource import FlagSource
 from services.collector.flagstore import FlagStore
@@ -118,9 +119,18 @@ class Collector:
         self._recovery = RecoveryDesk(
             settings.recovery, self._records, self._control, clock, log, self._flags.roll_back_for
         )
-        commands = {**self._flags.commands, **self._recovery.commands}
+        self._experiments = ExperimentDesk(self._records, clock, log)
+        self._experiments.follow(self._flags.rules)
+        commands = {**self._flags.commands, **self._recovery.commands, **self._experiments.commands}
         self._commands = Commands(
-            self._views, journal, self._control, clock, self._about, commands, self._recovery.states
+            self._views,
+            journal,
+            self._control,
+            clock,
+            self._about,
+            commands,
+            self._recovery.states,
+            self._experiments.saving,
         )
         self._report = Report(log, self._views, now_ns)
         self._metrics_url = metrics.url if metrics else ""
@@ -177,15 +187,18 @@ class Collector:
             self._recovery.look()
         self._commit(drafts, positions_too=heartbeat)
         taken += self._take_requests()
+        self._experiments.follow(self._flags.rules)
         self._commit([], positions_too=False)
         if heartbeat:
             self._heartbeat_due_ns = now_ns + self._heartbeat_ns
+            self._experiments.save_if_due()
             self._publish_control()
             self._publish_signals([])
         changes = self._views.take_changes()
         for change in changes:
             if change.what == "retired":
                 self._recovery.forget(change.trader)
+                self._experiments.retire(change.trader)
         self._report.changes(changes)
         self._report.write(now_ns)
         # Last, and in parts: nobody waits for it, and a result that comes meanwhile waits for one part only.
@@ -207,6 +220,7 @@ class Collector:
             socket.close()
         for role in (sockets.RESULTS_IN, sockets.COMMANDS_SERVER, sockets.SIGNALS_OUT, sockets.CONTROL_OUT):
             (self._runtime.folder / role.endpoint).unlink(missing_ok=True)
+        self._experiments.save()
         self._log.info("stopped", last_seq=self._journal.last_seq)
 
     def _take_results(self, drafts: list[Draft], now_ns: int) -> int:
@@ -230,13 +244,14 @@ class Collector:
         if message.kind == "fault":
             self._recovery.fault(message)
             return []
-        if message.kind == "audit":
-            return []
-        drafts = self._views.apply(message, now_ns)
+        drafts = [] if message.kind == "audit" else self._views.apply(message, now_ns)
+        if message.kind == "roster":
+            self._recovery.roster(message)
+            return drafts
         if message.kind == "heartbeat":
             self._recovery.heartbeat(message)
-        elif message.kind == "roster":
-            self._recovery.roster(message)
+        if message.trader in self._views.known:
+            self._experiments.take(message)
         return drafts
 
     def _take_requests(self) -> int:

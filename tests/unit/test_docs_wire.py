@@ -27,6 +27,7 @@ from common.messages import (
 from common.settings import RecoveryBlock
 from services.collector.commands import Commands
 from services.collector.control import ControlState
+from services.collector.experimentdesk import ExperimentDesk
 from services.collector.flagdesk import FlagDesk
 from services.collector.flagstore import FlagStore
 from services.collector.journal import Journal
@@ -109,9 +110,11 @@ def test_requests_to_the_collector_are_documented(tmp_path: Path) -> None:
     with Journal(":memory:") as journal:
         log = cast(Logger, RecordedLog())
         flags = FlagDesk(FlagStore(tmp_path / "flags.json"), views, control, clock, log, {})
-        limits = RecoveryBlock()  # type: ignore[call-arg] # Field's first argument is the default
-        recovery = RecoveryDesk(limits, Records(journal), control, clock, log, lambda _trader, _reason: ())
-        commands = Commands(views, journal, control, clock, dict, {**flags.commands, **recovery.commands})
+        limits, records = RecoveryBlock(), Records(journal)  # type: ignore[call-arg] # Field's first argument is the default
+        recovery = RecoveryDesk(limits, records, control, clock, log, lambda _trader, _reason: ())
+        experiments = ExperimentDesk(records, clock, log)
+        others = {**flags.commands, **recovery.commands, **experiments.commands}
+        commands = Commands(views, journal, control, clock, dict, others)
         answer = commands.answer(Request(id=1, what="?")).error
     names = [code(row["Request"])[0] for row in section(WIRE, "Requests to the collector").rows]
     assert answer.endswith(f"use one of {', '.join(names)}")

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,20 @@ def test_snapshots_that_were_asked_for_save_nothing(runtime: Runtime, run: Run, 
         shown = run("status").stdout
     assert "0.0 % of the result bytes (0 B)" in shown
     assert shown.splitlines()[-1].split()[5:7] == ["0.0", "%"]
+
+
+def test_what_tracking_saves(runtime: Runtime, run: Run, answers: Answers) -> None:
+    """One line with its interval, once a cycle was audited; an interval takes two."""
+    status: dict[str, Any] = {"collector": {"pid": 77, "uptime_s": 3.0, "last_seq": 0}, "traders": [], "saving": None}
+    answers["status"] = status
+    assert "tracking" not in run("status").stdout
+    assert json.loads(run("status", "--json").stdout)["saving"] is None
+    status["saving"] = {"saving": 0.9312, "low": 0.9279, "high": 0.9341, "audits": 214, "part_ns": 1.0, "full_ns": 2.0}
+    line = "processor time saved by tracking 93.1 % (92.8 to 93.4, 214 audited cycles)\n"
+    assert line in run("status").stdout
+    assert json.loads(run("status", "--json").stdout)["saving"] == status["saving"]
+    status["saving"] |= {"low": None, "high": None, "audits": 1}
+    assert "processor time saved by tracking 93.1 % (1 audited cycle)\n" in run("status").stdout
 
 
 def test_safe_mode(runtime: Runtime, run: Run, answers: Answers) -> None:

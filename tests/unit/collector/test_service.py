@@ -11,7 +11,7 @@ from common.clock import ReplayClock
 from common.codec import decode_as, encode
 from common.errors import TickflagError
 from common.log import Logger
-from common.messages import Control, Message, Reply, Request, Signals, SwapEvent
+from common.messages import Audit, Control, Fault, Message, Reply, Request, Signals, SwapEvent
 from common.runtime import Runtime
 from common.settings import load
 from common.sockets import Role, Socket, open_socket, try_send
@@ -19,6 +19,7 @@ from services.collector import journal as journal_module
 from services.collector import service
 from services.collector.journal import Journal
 from services.collector.metrics_server import MetricsServer
+from services.collector.records import Records
 from services.collector.service import Collector
 from tests.support.disk import disk_full_after
 from tests.support.fake_trader import FakeTrader, roster
@@ -26,6 +27,9 @@ from tests.support.folders import runtime_folder
 from tests.support.recorded_log import RecordedLog
 
 WITHIN_MS = 10_000
+
+
+AUDIT = Audit(trader="breakout", incarnation=1, cycle=1, time_ms=1, symbols=5, part_ns=10, full_ns=100)
 
 
 class Plant:
@@ -391,3 +395,63 @@ def test_without_metrics_nobody_is_told_of_them(plant: Plant) -> None:
     """The address is empty, the log says off."""
     assert plant.ask("status")["collector"]["metrics"] == ""
     assert plant.log.lines[0][2]["metrics"] == "off"
+
+
+def test_audits_go_to_the_experiments(plant: Plant, trader: FakeTrader) -> None:
+    """And not to the views: no signal comes of one, and the trader is heard of by its results only."""
+    plant.send(AUDIT, trader.snapshot(), AUDIT)
+    status = plant.ask("status")
+    assert status["saving"]["audits"] == 1  # of a trader that is not known none counts
+    assert (status["collector"]["dropped_messages"], status["collector"]["last_seq"]) == (0, 1)
+    plant.send(roster("breakout"), roster(), AUDIT)
+    assert plant.ask("status")["saving"]["audits"] == 1
+    assert plant.ask("experiments")["tracking"]["traders"] == []
+
+
+def test_faults_go_to_the_circuits(plant: Plant, trader: FakeTrader) -> None:
+    """And change no view."""
+    fault = Fault(trader="breakout", incarnation=1, cycle=1, time_ms=1, what="raise", text="it raised")
+    plant.send(trader.snapshot(), fault)
+    assert plant.ask("status")["collector"]["dropped_messages"] == 0
+    assert plant.ask("traders")[0]["state"] == "running"
+    assert [one["errors"] for one in plant.ask("circuits", trader="breakout")] == [0, 1]
+
+
+def test_experiments_follow_the_feature_flags(plant: Plant, trader: FakeTrader) -> None:
+    """From the command on, in the same turn; heartbeats and results are counted when they come."""
+    plant.ask("flags.set", flag="batch_mode", value=50)
+    assert [one["flag"] for one in plant.ask("experiments")["experiments"]] == ["batch_mode"]
+    plant.send(trader.snapshot())
+    for cycles in (1, 2):
+        plant.clock.now_ns += 2_000_000_000
+        plant.send(trader.heartbeat(cycles=cycles, cpu_ns=cycles * 500))
+    plant.clock.now_ns += 2_000
+    plant.send(trader.change(B=1.0).model_copy(update={"oldest_ns": plant.clock.now_ns - 700}))
+    plant.send(trader.change(B=None).model_copy(update={"oldest_ns": plant.clock.now_ns - 300}))
+    (one,) = plant.ask("experiments", flag="batch_mode")["experiments"]
+    (arm,) = (arm for arm in one["arms"] if arm["traders"])
+    assert (arm["cycles"], arm["results"], arm["means"]["cpu_ns"], arm["means"]["latency_ns"]) == (1, 2, 500.0, 500.0)
+    plant.ask("flags.kill", flag="batch_mode")
+    assert not plant.ask("experiments", flag="batch_mode")["experiments"][0]["running"]
+
+
+def test_experiments_are_saved_at_the_heartbeat_and_at_the_end(plant: Plant, trader: FakeTrader) -> None:
+    """A collector that is started again goes on with the sums."""
+
+    def saved() -> int:
+        document = Records(plant.journal).document("experiments")
+        assert document is not None
+        return int(document["saving"]["traders"].get("breakout", {"n": 0})["n"])
+
+    plant.beat()
+    plant.send(trader.snapshot(), AUDIT)
+    for beats in range(20):
+        assert saved() == 0, beats
+        plant.beat()
+    plant.beat()
+    assert saved() == 1
+    plant.send(AUDIT)
+    plant.collector.close()
+    assert saved() == 2
+    plant.start()
+    assert plant.ask("status")["saving"]["audits"] == 2
