@@ -20,9 +20,9 @@ from common.clock import Clock
 from common.errors import TickflagError
 from common.flags import BUILT_IN, Document, Flag, Ramp, Rule, by_symbol, compiled, explained
 from common.log import Logger
-from common.settings import origin
 from services.collector.commands import Arguments
 from services.collector.control import ControlState
+from services.collector.effectiveflags import EffectiveFlags
 from services.collector.flagsource import FlagSource, Wanted
 from services.collector.flagstore import FlagStore
 from services.collector.views import Views
@@ -63,14 +63,9 @@ class FlagDesk:
         self._clock = clock
         self._log = log
         self._at_start = at_start
+        self._effective = EffectiveFlags(store, views, clock, at_start, source)
         self.rules: Mapping[str, Rule] = {}
         """Every flag's rule, as it counts now. Another object where any of them is another one."""
-        for name in at_start:
-            if name not in store.document.names():
-                known = ", ".join(store.document.names())
-                raise TickflagError(
-                    f"setting `flags.{name}` ({origin(('flags', name))}): no such feature flag: known are {known}"
-                )
         self.commands: dict[str, Callable[[Arguments], Any]] = {
             "flags.list": self._list,
             "flags.set": self._set,
@@ -90,8 +85,8 @@ class FlagDesk:
     def refresh(self) -> None:
         """Time has passed: ramps go on, and somebody may have edited the file, or changed what the source says."""
         if self._source is not None:
-            defaults = {name: self._flag(name).default for name in (*self._document.names(), *self._declared())}
-            self._source.ask(Wanted(defaults, self._owners()))
+            defaults = {name: self._effective.flag(name).default for name in self._effective.names()}
+            self._source.ask(Wanted(defaults, self._effective.owners()))
             if self._source.trouble != self._source_trouble:
                 self._source_trouble = self._source.trouble
                 if self._source_trouble:
@@ -114,7 +109,7 @@ class FlagDesk:
         """A trader fails: take back each ramp that is not done and that switched it over; gives these flags."""
         if self._source is not None:
             return []
-        now_ms, owner, taken_back = self._now_ms(), self._owners().get(trader, ""), []
+        now_ms, owner, taken_back = self._now_ms(), self._effective.owners().get(trader, ""), []
         for name, flag in self._document.flags.items():
             stage = flag.stage(now_ms)
             if stage is None or stage.state == "done" or by_symbol(name):
@@ -127,35 +122,8 @@ class FlagDesk:
             self._log.warning("ramp rolled back", flag=name, trader=trader, reason=reason)
         return taken_back
 
-    def _declared(self) -> dict[str, bool]:
-        """Flags of traders that nobody set yet, with their defaults; of two, that of the first by name counts."""
-        found: dict[str, bool] = {}
-        for _, known in sorted(self._views.known.items(), reverse=True):
-            if known.heartbeat is not None:
-                found |= known.heartbeat.flags
-        return {name: default for name, default in found.items() if name not in self._document.names()}
-
-    def _flag(self, name: str) -> Flag:
-        """One that is set, built in, or declared by a trader. Raises TickflagError naming those there are."""
-        declared = self._declared()
-        if name in declared:
-            return Flag(default=declared[name])
-        if name not in self._document.names():
-            known = ", ".join([*self._document.names(), *sorted(declared)])
-            raise TickflagError(f"no feature flag {name[:80]!r}: known are {known}")
-        return self._document.flag(name)
-
-    def _rule(self, name: str) -> Rule:
-        rule = self._flag(name).rule_at(self._now_ms())
-        if self._source is not None and self._source.rules is not None:
-            rule = self._source.rules.get(name, rule)
-        return Rule(default=self._at_start[name], killed=rule.killed) if name in self._at_start else rule
-
     def _publish(self) -> None:
-        names = self._document.names()
-        if self._source is not None and self._source.rules is not None:
-            names += [name for name in self._source.rules if name not in names]
-        rules = {name: self._rule(name) for name in names}
+        rules = self._effective.rules()
         if rules == self.rules:
             return
         self.rules = rules
@@ -197,7 +165,7 @@ class FlagDesk:
 
     def _list(self, arguments: Arguments) -> dict[str, Any]:
         arguments.end()
-        flags = [self._shown(name) for name in (*self._document.names(), *sorted(self._declared()))]
+        flags = [self._shown(name) for name in self._effective.names()]
         return {"revision": self._document.revision, "trouble": self._trouble, "flags": flags}
 
     def _set(self, arguments: Arguments) -> dict[str, Any]:
@@ -205,9 +173,9 @@ class FlagDesk:
         new = arguments.switch("new", False)
         value, arms, description = (arguments.anything(field) for field in ("value", "arms", "description"))
         arguments.end()
-        if new and name in (*self._document.names(), *self._declared()):
+        if new and name in self._effective.names():
             raise TickflagError(f"feature flag {name!r} is known already")
-        flag = Flag(default=False) if new else self._flag(name)
+        flag = Flag(default=False) if new else self._effective.flag(name)
         fields: dict[str, Any] = {} if value is None else {"ramp": None}
         if isinstance(value, bool):
             fields |= {"default": value, "percentage": None}
@@ -222,7 +190,7 @@ class FlagDesk:
 
     def _force(self, arguments: Arguments) -> dict[str, Any]:
         name, who = arguments.text("flag"), _who(arguments)
-        flag = self._flag(name)
+        flag = self._effective.flag(name)
         targets = {"symbol": "force"} if by_symbol(name) else {"trader": "force", "owner": "owners"}
         given = {kind: arguments.text(kind, "") for kind in targets}
         value = arguments.anything("value")
@@ -242,14 +210,14 @@ class FlagDesk:
         name, who = arguments.text("flag"), _who(arguments)
         on = arguments.switch("on", True)
         arguments.end()
-        return self._put(name, self._flag(name).changed(killed=on), who)
+        return self._put(name, self._effective.flag(name).changed(killed=on), who)
 
     def _ramp(self, arguments: Arguments) -> dict[str, Any]:
         name, who = arguments.text("flag"), _who(arguments)
         steps = arguments.anything("steps")
         arguments.end()
         now_ms = self._now_ms()
-        flag = self._flag(name)
+        flag = self._effective.flag(name)
         with explained(name):
             flag = flag.changed(percentage=flag.percentage_at(now_ms), ramp={"started_ms": now_ms, "steps": steps})
         return self._put(name, flag, who)
@@ -276,19 +244,19 @@ class FlagDesk:
     def _remove(self, arguments: Arguments) -> dict[str, Any]:
         name, who = arguments.text("flag"), _who(arguments)
         arguments.end()
-        self._flag(name)
+        self._effective.flag(name)
         if name in self._at_start and name not in BUILT_IN:
             raise TickflagError(f"feature flag {name!r} is named by the setting `flags`")
         return self._put(name, None, who)
 
     def _explain(self, arguments: Arguments) -> dict[str, Any]:
         name = arguments.text("flag")
-        flag = self._flag(name)
+        flag = self._effective.flag(name)
         kind = "symbol" if by_symbol(name) else "trader"
         identity = arguments.text("name")
-        owner = "" if by_symbol(name) else arguments.text("owner", self._owners().get(identity, ""))
+        owner = "" if by_symbol(name) else arguments.text("owner", self._effective.owners().get(identity, ""))
         arguments.end()
-        rule = self._rule(name)
+        rule = self._effective.rule(name)
         decision = rule.decide(name, identity, owner)
         reason = "setting" if name in self._at_start and not rule.killed else decision.reason
         return {
@@ -302,7 +270,7 @@ class FlagDesk:
             "bucket": decision.bucket,
             "arm": decision.arm,
             "percentage": flag.percentage_at(self._now_ms()),
-            "known": kind == "symbol" or identity in self._owners(),
+            "known": kind == "symbol" or identity in self._effective.owners(),
         }
 
     def _history(self, arguments: Arguments) -> list[dict[str, Any]]:
@@ -311,29 +279,19 @@ class FlagDesk:
         arguments.end()
         changes = [change for change in reversed(self._document.history) if name in ("", change.flag)]
         if name and not changes:
-            self._flag(name)  # one that was never changed, and not one that is not known
+            self._effective.flag(name)  # one that was never changed, and not one that is not known
         return [change._asdict() for change in changes[:limit]]
 
     def _ramping(self, arguments: Arguments) -> tuple[str, str, Flag, Ramp]:
         name, who = arguments.text("flag"), _who(arguments)
         arguments.end()
-        flag = self._flag(name)
+        flag = self._effective.flag(name)
         if flag.ramp is None:
             raise TickflagError(f"feature flag {name!r} has no ramp")
         return name, who, flag, flag.ramp
 
-    def _declarers(self, name: str) -> list[str]:
-        """The traders that declare a flag as their own."""
-        known = sorted(self._views.known.items())
-        return [trader for trader, one in known if one.heartbeat is not None and name in one.heartbeat.flags]
-
-    def _owners(self) -> dict[str, str]:
-        """Every trader that reported, with its owner."""
-        known = self._views.known.items()
-        return {name: one.heartbeat.owner if one.heartbeat else "" for name, one in known}
-
     def _shown(self, name: str) -> dict[str, Any]:
-        flag, rule = self._flag(name), self._rule(name)
+        flag, rule = self._effective.flag(name), self._effective.rule(name)
         stage = flag.stage(self._now_ms())
         built_in = BUILT_IN.get(name)
         ramp = None
@@ -352,8 +310,8 @@ class FlagDesk:
             "force": flag.force,
             "owners": flag.owners,
             "ramp": ramp,
-            "declared_by": self._declarers(name),
-            "traders": compiled({name: rule}, self._owners()).get(name, {}),
+            "declared_by": self._effective.declarers(name),
+            "traders": compiled({name: rule}, self._effective.owners()).get(name, {}),
         }
 
 

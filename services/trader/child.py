@@ -1,9 +1,7 @@
 """Child: one trader as the supervisor sees it: the worker that runs it, and the one that is to take over."""
 
-import enum
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 from common.log import Logger
 from common.messages import RosterEntry
@@ -13,36 +11,12 @@ from services.trader.catalog import Assignment
 from services.trader.order import Order
 from services.trader.pace import Backoff
 from services.trader.process import Hosts, Place
+from services.trader.standing import OFF, Ending, Standing, State
 
 MS = 1_000_000
 HEALTHY_NS = 60_000 * MS  # a worker that ran so long starts its backoff over
 WARN_AGAIN_NS = 60_000 * MS
 PATIENCE_NS = 2_000 * MS  # for a worker that was asked to end or to hand over; then it is killed
-
-
-class State(enum.Enum):
-    """What the roster says of a trader."""
-
-    RUNNING = "running"
-    RESTARTING = "restarting"
-    SKIPPED = "skipped"
-    STOPPED = "stopped"
-    DISABLED = "disabled"
-    QUARANTINED = "quarantined"
-
-
-OFF = (State.STOPPED, State.DISABLED, State.QUARANTINED)
-
-
-class Ending(NamedTuple):
-    """A worker ended, and nobody had asked for it."""
-
-    trader: str
-    incarnation: int
-    hung: bool
-    """It was ended, at its deadline."""
-    how: str
-    stack: str
 
 
 class Child:
@@ -85,9 +59,7 @@ class Child:
         self._remark = ""
         self._warn_from_ns = 0
         self._incarnation = 0
-        self._opening = 0  # of the circuit: the quarantine it is in
-        self._pardoned = 0  # the one that does not count any more
-        self._fresh: int | None = None  # fresh starts that it had; None: not told yet
+        self._standing = Standing()
         self._endings: list[Ending] = []
         trader = settings.trader
         self._backoff = Backoff(int(trader.restart_ms * MS), int(trader.restart_limit_ms * MS))
@@ -139,33 +111,23 @@ class Child:
         """Fork a worker, unless one runs."""
         if self.on and self.alive:
             return
-        self._opening = 0
         self.rival = ""
-        self._drop()
-        self._backoff.succeeded()
-        self._begin(now_ns)
+        self._anew(now_ns)
 
     def obey(self, opening: int, fresh: int, now_ns: int) -> bool:
-        """What recovery wants: quarantine at the circuit's `opening` (0: none), and so many fresh starts so far. True
-        where that changed something."""
-        first, grew = self._fresh is None, fresh > (self._fresh or 0)
-        self._fresh = fresh
-        if opening and opening != self._pardoned:
-            if not self.on:
+        """Do what recovery wants, as the control state has it; True where that changed something."""
+        match self._standing.wish(self.state, opening, fresh):
+            case "quarantine":
+                self.stop(State.QUARANTINED, f"it failed too often: `tickflag circuits {self.name}`")
+            case "return":
+                self.start(now_ns)
+            case "fresh start":
+                self._anew(now_ns)
+            case "nothing":
                 return False
-            self._opening = opening
-            self.stop(State.QUARANTINED, f"it failed too often: `tickflag circuits {self.name}`")
-        elif self.state is State.QUARANTINED:
-            self.start(now_ns)
-        elif grew and not first and self.on:  # a worker that was started since it is fresh enough
-            self._drop()
-            self._backoff.succeeded()
-            self._begin(now_ns)
-        else:
-            return False
         return True
 
-    def take_endings(self) -> list["Ending"]:
+    def take_endings(self) -> list[Ending]:
         """How its workers ended by themselves since the last call."""
         endings, self._endings = self._endings, []
         return endings
@@ -176,15 +138,13 @@ class Child:
         if self._yields:
             self._promote()
         if self.state is State.QUARANTINED:
-            self._pardoned = self._opening
+            self._standing.pardon()
             self.start(now_ns)
             return
         if not self.on:
             return
         if assignment.fault or self._current is None or not self._current.going:
-            self._drop()
-            self._backoff.succeeded()
-            self._begin(now_ns)
+            self._anew(now_ns)
             return
         self._dismiss()
         try:
@@ -290,6 +250,12 @@ class Child:
             self._warn_from_ns = now_ns + WARN_AGAIN_NS
             self._log.warning("trader exceeds its share", trader=self.name, reason=remark)
         return True
+
+    def _anew(self, now_ns: int) -> None:
+        """Without what its workers had, and as if none had ever ended."""
+        self._drop()
+        self._backoff.succeeded()
+        self._begin(now_ns)
 
     def _begin(self, now_ns: int) -> None:
         if self.assignment.fault:

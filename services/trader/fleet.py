@@ -11,9 +11,10 @@ from common.messages import Control, RosterEntry
 from common.runtime import Runtime
 from common.settings import Settings
 from services.trader.catalog import Assignment
-from services.trader.child import Child, Ending, State
+from services.trader.child import Child
 from services.trader.memory import Memory
 from services.trader.process import Hosts
+from services.trader.standing import Ending, State
 
 BY_SETTINGS = "`enabled` is false"
 BY_OPERATOR = "by an operator"

@@ -23,7 +23,7 @@ from services.collector.flagsource import FlagSource, Wanted
 from services.collector.flagstore import FlagStore
 from services.collector.views import Views
 from tests.support import flag_provider
-from tests.support.fake_trader import FakeTrader
+from tests.support.fake_trader import FakeTrader, roster
 from tests.support.recorded_log import RecordedLog
 
 SETTING = "tests.support.flag_provider:provider"
@@ -162,6 +162,12 @@ class TestDesk:
         own = FakeTrader("macd").heartbeat().model_copy(update={"flags": {"use_ema": True}})
         views.apply(own, 0)
         _wait(lambda: refreshed("macd") and "use_ema" in (source.rules or {}))
+        desk.refresh()
+        assert "use_ema" in control.features
+        views.apply(roster("rsi", "macd"), 0)
+        views.apply(roster("rsi"), 0)  # the only one that declares it is gone
+        desk.refresh()
+        assert "use_ema" not in control.features
         assert log.events().count("the provider of feature flags answers") == 1
 
     def test_trouble_is_listed_and_logged_once(self, source: FlagSource, file: Path, tmp_path: Path) -> None:
