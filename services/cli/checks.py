@@ -15,6 +15,7 @@ from common.requests import Client
 from common.runtime import MAX_SOCKET_PATH_BYTES, Role, Runtime
 from common.settings import Settings, load
 from services.cli import feed, remains
+from services.cli.connection import collector as connected
 from services.cli.output import amount, duration
 
 SERVICES = ("feed", "collector", "trader")
@@ -51,12 +52,26 @@ def run_checks() -> list[Finding]:
     except TickflagError as error:
         return [*findings, *(Finding("settings", "fail", line) for line in str(error).splitlines())]
     findings.append(Finding("settings", "ok", f"instance {settings.instance!r}"))
+    if settings.remote.connect:
+        return [*findings, *elsewhere(settings)]
     checks: tuple[Callable[[Settings, Runtime], Findings], ...] = (
         folder, socket_paths, space, clocks, kernels, plugins, left_behind, roles, heartbeat, traders,
     )  # fmt: skip
     for check in checks:
         findings += check(settings, runtime)
     return findings
+
+
+def elsewhere(settings: Settings) -> Findings:
+    """The collector that `remote.connect` names; the rest of it is checked on its own machine."""
+    do = f"`tickflag doctor` on the machine of {settings.remote.connect} tells more"
+    try:
+        with connected(settings) as collector:
+            collector.ask("control")
+    except TickflagError as error:
+        yield Finding("remote", "fail", str(error), do)
+    else:
+        yield Finding("remote", "ok", f"the collector at {settings.remote.connect} answers")
 
 
 def python() -> Findings:

@@ -27,6 +27,7 @@ COMMANDS = {
     "matches": "List the symbols that match a trader's rule now.",
     "signals": "Show what entered and left the traders' matches.",
     "flags": "Feature flags: list, set, force, ramp, explain.",
+    "keys": "Keys of operators on other machines: make, allow, revoke.",
     "logs": "Show what a trader wrote.",
     "segment": "Look at the segment, swap, clean up after a crash.",
     "synthetic": "Steer the synthetic market.",

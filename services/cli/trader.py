@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from common import settings as configuration
 from common.errors import TickflagError
 from common.requests import Client
+from services.cli.connection import local_settings
 
 WAIT_S = 60.0  # a trader may take long to load
 _LOOK_S = 0.05
@@ -70,7 +70,7 @@ def _end(what: str, name: str, state: str) -> None:
 
 def _ordered(what: str, name: str) -> dict[str, Any]:
     """The trader once what was asked for has come about."""
-    with Client(configuration.load().runtime_folder(), "trader") as supervisor:
+    with Client(local_settings().runtime_folder(), "trader") as supervisor:
         found: dict[str, Any] = supervisor.ask(what, trader=name)
         deadline = time.monotonic() + WAIT_S
         while found["busy"]:

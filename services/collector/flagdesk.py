@@ -139,14 +139,18 @@ class FlagDesk:
         new = arguments.switch("new", False)
         value, arms, description = (arguments.anything(field) for field in ("value", "arms", "description"))
         arguments.end()
+        if not isinstance(description, str | None):
+            raise TickflagError(f"flag {name!r}, field `description`: must be a text")
         if new and name in self._document.names():
             raise TickflagError(f"feature flag {name!r} is known already")
         flag = Flag(default=False) if new else self._document.flag(name)
         fields: dict[str, Any] = {} if value is None else {"ramp": None}
         if isinstance(value, bool):
             fields |= {"default": value, "percentage": None}
-        elif value is not None:
+        elif isinstance(value, int | float):
             fields["percentage"] = value
+        elif value is not None:  # a text that is a number would be taken for one
+            raise TickflagError(f"flag {name!r}, field `percentage`: must be true, false or a number")
         fields |= {key: given for key, given in (("arms", arms), ("description", description)) if given is not None}
         if not fields and not new:
             raise TickflagError("'flags.set' needs one of the arguments value, arms and description")
@@ -165,6 +169,8 @@ class FlagDesk:
         if len(chosen) != 1:
             raise TickflagError(f"'flags.force' of {name!r} needs one of the arguments {' and '.join(targets)}")
         field = targets[chosen[0]]
+        if value is not None and not isinstance(value, bool):  # 1 and "yes" would be taken for true
+            raise TickflagError(f"flag {name!r}, field `{field}.{given[chosen[0]]}`: must be true, false or null")
         forced = {key: kept for key, kept in getattr(flag, field).items() if key != given[chosen[0]]}
         if value is not None:
             forced[given[chosen[0]]] = value
@@ -286,4 +292,6 @@ class FlagDesk:
 
 
 def _who(arguments: Arguments) -> str:
-    return arguments.text("who", "unknown")
+    """What the client says; from another machine with the key, about which it cannot lie."""
+    who = arguments.text("who", "unknown")
+    return f"{who} (key {arguments.key})" if arguments.key else who

@@ -8,11 +8,12 @@ import zmq
 
 from common import sockets
 from common.clock import Clock, SystemClock
-from common.codec import decode, decode_as, encode, encode_signals
+from common.codec import decode, encode, encode_signals
 from common.errors import MessageError, TickflagError
 from common.lifecycle import Stop
 from common.log import Logger
-from common.messages import Delta, Heartbeat, Reply, Request, Roster, Snapshot
+from common.messages import Delta, Heartbeat, Roster, Snapshot
+from common.responder import Responder
 from common.runtime import Runtime
 from common.settings import Settings
 from common.sockets import open_socket, receive, try_send
@@ -21,6 +22,7 @@ from services.collector.control import ControlState
 from services.collector.flagdesk import FlagDesk
 from services.collector.flagstore import FlagStore
 from services.collector.journal import Journal
+from services.collector.remote import open_remote
 from services.collector.report import Report
 from services.collector.tail import Row
 from services.collector.view import Draft
@@ -108,8 +110,10 @@ class Collector:
         self._folding = False
         self._heartbeat_due_ns = self._expire_due_ns = now_ns
 
+        self._remote = open_remote(settings, log, self._commands.answer)
         self._results = open_socket(context, runtime, sockets.RESULTS_IN)
         self._requests = open_socket(context, runtime, sockets.COMMANDS_SERVER)
+        self._responder = Responder(self._requests, self._commands.answer, self._drop, REQUEST_LIMIT)
         self._signals = open_socket(context, runtime, sockets.SIGNALS_OUT)
         self._controls = open_socket(context, runtime, sockets.CONTROL_OUT)
         self._log.info("started", pid=os.getpid(), traders=len(state.traders), last_seq=journal.last_seq)
@@ -117,7 +121,7 @@ class Collector:
     @property
     def inputs(self) -> tuple[sockets.Socket, ...]:
         """What to wait on while there is nothing to do."""
-        return (self._results, self._requests)
+        return (self._results, self._requests, *(self._remote.inputs if self._remote else ()))
 
     def idle_ms(self) -> int:
         """How long `step` has nothing to do unless a message comes."""
@@ -139,8 +143,13 @@ class Collector:
         heartbeat = now_ns >= self._heartbeat_due_ns
         if heartbeat:
             self._flags.refresh()
+            if self._remote:
+                self._remote.refresh()
         self._commit(drafts, positions_too=heartbeat)
-        taken += self._take_requests()
+        if _waiting(self._requests):
+            taken += self._responder.step()
+        if self._remote:
+            taken += self._remote.step()
         self._commit([], positions_too=False)
         if heartbeat:
             self._heartbeat_due_ns = now_ns + self._heartbeat_ns
@@ -159,6 +168,8 @@ class Collector:
         """Release the sockets and remove their files; the context lets the last signals out."""
         for socket in (self._results, self._requests, self._signals, self._controls):
             socket.close()
+        if self._remote:
+            self._remote.close()
         for role in (sockets.RESULTS_IN, sockets.COMMANDS_SERVER, sockets.SIGNALS_OUT, sockets.CONTROL_OUT):
             (self._runtime.folder / role.endpoint).unlink(missing_ok=True)
         self._log.info("stopped", last_seq=self._journal.last_seq)
@@ -179,33 +190,6 @@ class Collector:
                 return 1
         return DRAIN_LIMIT
 
-    def _take_requests(self) -> int:
-        if not _waiting(self._requests):
-            return 0
-        for taken in range(REQUEST_LIMIT):
-            try:
-                *route, frame = self._requests.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return taken
-            try:
-                request = decode_as(Request, frame)
-            except MessageError as error:
-                self._drop(error)
-            else:
-                self._reply(route, request)
-        return REQUEST_LIMIT
-
-    def _reply(self, route: list[bytes], request: Request) -> None:
-        reply = self._commands.answer(request)
-        try:
-            frame = encode(reply)
-        except MessageError as error:
-            frame = encode(Reply(id=request.id, error=f"the answer is too large: {error}"))
-        try:
-            self._requests.send_multipart([*route, frame], zmq.NOBLOCK)
-        except zmq.ZMQError as error:  # the client has gone, or does not read: its answer is its own business
-            self._log.debug("reply not sent", what=request.what, reason=str(error))
-
     def _commit(self, drafts: list[Draft], positions_too: bool) -> None:
         """Journal, then publish. A position that only deltas moved waits for the heartbeat: after a crash, all is
         resynced anyway, and matches newer than their position do no harm."""
@@ -225,7 +209,13 @@ class Collector:
         for start in range(0, max(1, len(rows)), SIGNALS_PER_MESSAGE):
             part = rows[start : start + SIGNALS_PER_MESSAGE]
             last_seq = part[-1].seq if part else self._journal.last_seq
-            try_send(self._signals, encode_signals(part, last_seq))
+            self._publish(encode_signals(part, last_seq))
+
+    def _publish(self, frame: bytes) -> None:
+        """On the signal feed, here and to other machines."""
+        try_send(self._signals, frame)
+        if self._remote:
+            self._remote.publish(frame)
 
     def _publish_control(self) -> None:
         document = self._control.document(self._clock.wall_ns() // NS_PER_MS)
@@ -244,6 +234,7 @@ class Collector:
             "uptime_s": uptime_s,
             "dropped_messages": self._dropped,
             "ignored_messages": self._views.ignored,
+            **(self._remote.about() if self._remote else {}),
         }
 
     def __enter__(self) -> "Collector":
