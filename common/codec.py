@@ -136,6 +136,7 @@ def _validated(plain: object) -> AnyMessage:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:200]
+        where = "".join(one if one.isprintable() else "?" for one in where)  # a peer's text, on its way to a log
         raise MessageError(f"{where or 'message'}: {first['msg']}") from None
 
 

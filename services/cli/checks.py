@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
+from common.allowlist import AllowList
 from common.errors import TickflagError
+from common.keys import load_pair
 from common.layout import plan
 from common.requests import Client
 from common.runtime import MAX_SOCKET_PATH_BYTES, Role, Runtime
@@ -55,7 +57,7 @@ def run_checks() -> list[Finding]:
     if settings.remote.connect:
         return [*findings, *elsewhere(settings)]
     checks: tuple[Callable[[Settings, Runtime], Findings], ...] = (
-        folder, socket_paths, space, clocks, kernels, plugins, left_behind, roles, heartbeat, traders,
+        folder, socket_paths, space, clocks, kernels, plugins, keys, left_behind, roles, heartbeat, traders,
     )  # fmt: skip
     for check in checks:
         findings += check(settings, runtime)
@@ -164,6 +166,24 @@ def plugins(settings: Settings, runtime: Runtime) -> Findings:
         yield Finding("plugins", "ok", f"{len(files)} trader files in {path.resolve()}")
     else:
         yield Finding("plugins", "warn", f"no trader file in {path.resolve()}", "put one there or set `trader.plugins`")
+
+
+def keys(settings: Settings, runtime: Runtime) -> Findings:
+    """Of an engine that is open to other machines."""
+    if not settings.remote.commands and not settings.remote.signals:
+        return
+    try:
+        load_pair(settings.server_key_path(), "remote.server_key", "`tickflag keys new-server` makes one")
+    except TickflagError as error:
+        yield Finding("keys", "fail", str(error), "the collector does not start without")
+    allowed = AllowList(settings.allowed_path())
+    allowed.refresh()
+    for trouble in allowed.trouble:
+        yield Finding("keys", "warn", trouble)
+    if allowed.names:
+        yield Finding("keys", "ok", f"allowed are {', '.join(sorted(allowed.names.values()))}")
+    else:
+        yield Finding("keys", "warn", "nobody is allowed from other machines", "`tickflag keys allow FILE`")
 
 
 def left_behind(settings: Settings, runtime: Runtime) -> Findings:

@@ -10,7 +10,7 @@ import click
 
 from common import settings as configuration
 from services.cli.connection import collector
-from services.cli.output import json_option, show_json, show_table
+from services.cli.output import json_option, one_line, show_json, show_table
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -38,7 +38,7 @@ def list_(as_json: bool) -> None:
                 _word(flag["default"]),
                 len(flag["force"]) + len(flag["owners"]) or "-",
                 _state(flag),
-                flag["meaning"],
+                one_line(flag["meaning"]),
             )
             for flag in found["flags"]
         ],

@@ -27,6 +27,7 @@ from services.collector.flagstore import FlagStore
 from services.collector.views import Views
 
 DEFAULT_HISTORY = 100
+MAX_CHARACTERS = 1 << 20  # of the flags as JSON: all of them must fit into a control message
 
 _WORDS = {
     "killed": "the kill switch is on",
@@ -121,6 +122,8 @@ class FlagDesk:
             flags.pop(name, None)
         else:
             flags[name] = flag
+            if sum(len(one.model_dump_json()) for one in flags.values()) > MAX_CHARACTERS:
+                raise TickflagError(f"all feature flags may take {MAX_CHARACTERS:,} characters: remove some")
         before = self._document.revision
         self._store.put(flags, who, self._now_ms())
         self._tell_trouble()
@@ -294,4 +297,6 @@ class FlagDesk:
 def _who(arguments: Arguments) -> str:
     """What the client says; from another machine with the key, about which it cannot lie."""
     who = arguments.text("who", "unknown")
+    if not who.isprintable():
+        raise TickflagError("argument 'who' must have printable characters only")
     return f"{who} (key {arguments.key})" if arguments.key else who

@@ -377,3 +377,8 @@ def test_a_limit_of_the_receivers_own(compress_from: int) -> None:
         decode_as(Request, frame, 1_000)
     with pytest.raises(MessageError, match=r"a (compressed )?frame of 1,0\d\d bytes"):
         decode(frame, 1_000)
+
+
+def test_a_reason_fits_a_log() -> None:
+    """A name of the peer's that it quotes has no line ends, and nothing that steers a terminal."""
+    assert "arguments.??[2Jx" in _refused(msgpack.packb(["request", 1, 1, "x", {"\n\x1b[2J" + "x" * 200: 1}]))
