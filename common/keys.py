@@ -35,6 +35,7 @@ def create(folder: Path, name: str) -> tuple[Path, Path]:
 
     Raises TickflagError where one of the name is there.
     """
+    _check_curve()
     public, secret = folder / f"{name}{PUBLIC}", folder / f"{name}{SECRET}"
     for path in (public, secret):
         if path.exists():
@@ -57,6 +58,7 @@ def load_pair(path: Path, setting: str, remedy: str) -> KeyPair:
 
     Raises TickflagError where there is none, or others may read it.
     """
+    _check_curve()
     _, secret, mode = _read(path, setting, remedy)
     if mode & 0o077:
         raise TickflagError(
@@ -98,6 +100,11 @@ def _read(path: Path, setting: str, remedy: str) -> tuple[bytes, bytes | None, i
     except (ValueError, KeyError, struct.error):
         raise TickflagError(f"{origin}{path} holds no public key{ending}") from None
     return public, secret, stat.S_IMODE(found.st_mode)
+
+
+def _check_curve() -> None:
+    if not zmq.has("curve"):
+        raise TickflagError("this ZeroMQ was built without CURVE: install the wheel of pyzmq, which has it")
 
 
 @contextmanager

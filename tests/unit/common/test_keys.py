@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import zmq
 
 from common import keys
 from common.errors import TickflagError
@@ -107,3 +108,12 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(TickflagError, match=r"^/.*: Not a directory$"):
         load_public(tmp_path / "file" / "x.key")
+
+
+def test_a_zeromq_without_curve(secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is told as what it is, with what to do."""
+    monkeypatch.setattr(zmq, "has", lambda _what: False)
+    with pytest.raises(TickflagError, match="built without CURVE: install"):
+        load_pair(secret, "x", "")
+    with pytest.raises(TickflagError, match="built without CURVE: install"):
+        keys.create(tmp_path, "bob")
