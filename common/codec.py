@@ -16,6 +16,7 @@ from common.errors import MessageError
 from common.messages import NAME_LIMIT, NOTE_LIMIT, AnyMessage, Delta, Message, Signals, SwapEvent
 
 MAX_FRAME_BYTES = 16 << 20  # a snapshot of 100,000 matches takes about 2 MB
+MAX_REQUEST_BYTES = 256 << 10  # an array of 16 MB of nothing would take a receiver a GB
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 M = TypeVar("M", bound=Message)
@@ -48,14 +49,14 @@ def encode_signals(rows: Sequence[tuple[Any, ...]], last_seq: int) -> bytes:
     return frame
 
 
-def decode(frame: bytes) -> AnyMessage:
-    """The message of a frame. Raises MessageError."""
-    return _validated(_unpacked(frame))
+def decode(frame: bytes, limit: int = MAX_FRAME_BYTES) -> AnyMessage:
+    """The message of a frame of at most `limit` bytes, compressed or not. Raises MessageError."""
+    return _validated(_unpacked(frame, limit))
 
 
-def decode_as(kind: type[M], frame: bytes) -> M:
+def decode_as(kind: type[M], frame: bytes, limit: int = MAX_FRAME_BYTES) -> M:
     """As `decode`, where only one kind is right."""
-    message = decode(frame)
+    message = decode(frame, limit)
     if not isinstance(message, kind):
         raise MessageError(f"expected {kind.__name__}, got {message.kind!r}")
     return message
@@ -97,16 +98,16 @@ def decode_event(frame: bytes) -> SwapEvent:
     return event
 
 
-def _unpacked(frame: bytes) -> object:
-    if len(frame) > MAX_FRAME_BYTES:
-        raise MessageError(f"a frame of {len(frame):,} bytes is larger than {MAX_FRAME_BYTES:,}")
+def _unpacked(frame: bytes, limit: int) -> object:
+    if len(frame) > limit:
+        raise MessageError(f"a frame of {len(frame):,} bytes is larger than {limit:,}")
     if frame[:4] == _ZSTD_MAGIC:
         try:
             # The limit is on the size the frame declares; one that declares none is not ours.
             size = zstandard.frame_content_size(frame)
-            if not 0 <= size <= MAX_FRAME_BYTES:
+            if not 0 <= size <= limit:
                 raise MessageError(f"a compressed frame of {size:,} bytes")
-            frame = zstandard.ZstdDecompressor().decompress(frame, max_output_size=MAX_FRAME_BYTES)
+            frame = zstandard.ZstdDecompressor().decompress(frame, max_output_size=limit)
         except zstandard.ZstdError as error:
             raise MessageError(f"damaged compressed frame: {error}") from None
     try:
@@ -135,6 +136,7 @@ def _validated(plain: object) -> AnyMessage:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:200]
+        where = "".join(one if one.isprintable() else "?" for one in where)  # a peer's text, on its way to a log
         raise MessageError(f"{where or 'message'}: {first['msg']}") from None
 
 

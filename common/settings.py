@@ -7,11 +7,12 @@ the block `traders` alone, so its tables are named after the traders.
 
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.errors import TickflagError
@@ -200,6 +201,36 @@ class AuditBlock(Block):
     """Share of a worker's time that this may take."""
 
 
+def _served(address: str) -> str:
+    port = re.fullmatch(r"tcp://(?:[A-Za-z0-9_.*-]+|\[[0-9A-Fa-f:.%]+\]):(\d{1,5}|\*)", address)
+    if address and (port is None or (port[1] != "*" and not 0 < int(port[1]) < 65_536)):
+        raise ValueError("must be an address of this machine with a port, as `tcp://0.0.0.0:7711`")
+    return address
+
+
+def _reached(address: str) -> str:
+    if "*" in address:
+        raise ValueError("must be the address of one machine, as `tcp://engine.example.org:7711`")
+    return _served(address)
+
+
+class RemoteBlock(Block):
+    commands: Annotated[str, AfterValidator(_served)] = ""
+    """Address at which the collector takes commands from other machines, as `tcp://0.0.0.0:7711`; else from none."""
+    signals: Annotated[str, AfterValidator(_served)] = ""
+    """Address at which it publishes the signals to other machines, as `tcp://0.0.0.0:7712`; else to none."""
+    server_key: str = ""
+    """File of the engine's secret key; else `keys/server.key_secret` in the state folder."""
+    allowed: str = ""
+    """Folder of the public keys that may connect; else `keys/allowed` in the state folder."""
+    connect: Annotated[str, AfterValidator(_reached)] = ""
+    """Commands go to the collector at this address of another machine, as `tcp://engine.example.org:7711`."""
+    connect_key: str = ""
+    """File of its public key; else `keys/server.key` in the state folder."""
+    client_key: str = ""
+    """File of one's own secret key, as `tickflag keys new-client` makes it."""
+
+
 class Settings(BaseSettings):
     """All blocks. Build with `load`, which reads the files and turns every fault into a TickflagError."""
 
@@ -227,6 +258,7 @@ class Settings(BaseSettings):
     collector: CollectorBlock = CollectorBlock()  # type: ignore[call-arg] # as above
     recovery: RecoveryBlock = RecoveryBlock()  # type: ignore[call-arg] # as above
     audit: AuditBlock = AuditBlock()
+    remote: RemoteBlock = RemoteBlock()
 
     @classmethod
     def settings_customise_sources(
@@ -256,6 +288,22 @@ class Settings(BaseSettings):
         """The file of the feature flags, beside the journal."""
         return self.journal_path().with_suffix(".flags.json")
 
+    def keys_folder(self) -> Path:
+        """Where keys lie that no setting names."""
+        return self.state_folder() / "keys"
+
+    def server_key_path(self) -> Path:
+        """The file of the engine's secret key."""
+        return Path(self.remote.server_key) if self.remote.server_key else self.keys_folder() / "server.key_secret"
+
+    def allowed_path(self) -> Path:
+        """The folder of the keys that may connect from other machines."""
+        return Path(self.remote.allowed) if self.remote.allowed else self.keys_folder() / "allowed"
+
+    def connect_key_path(self) -> Path:
+        """The file of the public key of the engine on another machine."""
+        return Path(self.remote.connect_key) if self.remote.connect_key else self.keys_folder() / "server.key"
+
     @property
     def intervals_s(self) -> tuple[int, ...]:
         return tuple(interval_seconds(interval) for interval in self.segment.intervals)
@@ -281,7 +329,9 @@ def load(**arguments: Any) -> Settings:
         lines = []
         for fault in error.errors(include_url=False):
             key = tuple(str(part) for part in fault["loc"] if part != "[key]")  # of a dict's key, not of its value
-            reason = "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
+            reason = (
+                "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
+            )
             lines.append(f"setting `{'.'.join(key)}`{_origin(key, arguments)}: {reason}")
         raise TickflagError("\n".join(lines)) from None
 

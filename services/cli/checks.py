@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
+from common.allowlist import AllowList
 from common.errors import TickflagError
+from common.keys import load_pair
 from common.layout import plan
 from common.requests import Client
 from common.runtime import MAX_SOCKET_PATH_BYTES, Role, Runtime
 from common.settings import Settings, load
 from services.cli import feed, remains
+from services.cli.connection import collector as connected
 from services.cli.output import amount, duration
 
 SERVICES = ("feed", "collector", "trader")
@@ -51,12 +54,26 @@ def run_checks() -> list[Finding]:
     except TickflagError as error:
         return [*findings, *(Finding("settings", "fail", line) for line in str(error).splitlines())]
     findings.append(Finding("settings", "ok", f"instance {settings.instance!r}"))
+    if settings.remote.connect:
+        return [*findings, *elsewhere(settings)]
     checks: tuple[Callable[[Settings, Runtime], Findings], ...] = (
-        folder, socket_paths, space, clocks, kernels, plugins, left_behind, roles, heartbeat, traders,
+        folder, socket_paths, space, clocks, kernels, plugins, keys, left_behind, roles, heartbeat, traders,
     )  # fmt: skip
     for check in checks:
         findings += check(settings, runtime)
     return findings
+
+
+def elsewhere(settings: Settings) -> Findings:
+    """The collector that `remote.connect` names; the rest of it is checked on its own machine."""
+    do = f"`tickflag doctor` on the machine of {settings.remote.connect} tells more"
+    try:
+        with connected(settings) as collector:
+            collector.ask("control")
+    except TickflagError as error:
+        yield Finding("remote", "fail", str(error), do)
+    else:
+        yield Finding("remote", "ok", f"the collector at {settings.remote.connect} answers")
 
 
 def python() -> Findings:
@@ -149,6 +166,24 @@ def plugins(settings: Settings, runtime: Runtime) -> Findings:
         yield Finding("plugins", "ok", f"{len(files)} trader files in {path.resolve()}")
     else:
         yield Finding("plugins", "warn", f"no trader file in {path.resolve()}", "put one there or set `trader.plugins`")
+
+
+def keys(settings: Settings, runtime: Runtime) -> Findings:
+    """Of an engine that is open to other machines."""
+    if not settings.remote.commands and not settings.remote.signals:
+        return
+    try:
+        load_pair(settings.server_key_path(), "remote.server_key", "`tickflag keys new-server` makes one")
+    except TickflagError as error:
+        yield Finding("keys", "fail", str(error), "the collector does not start without")
+    allowed = AllowList(settings.allowed_path())
+    allowed.refresh()
+    for trouble in allowed.trouble:
+        yield Finding("keys", "warn", trouble)
+    if allowed.names:
+        yield Finding("keys", "ok", f"allowed are {', '.join(sorted(allowed.names.values()))}")
+    else:
+        yield Finding("keys", "warn", "nobody is allowed from other machines", "`tickflag keys allow FILE`")
 
 
 def left_behind(settings: Settings, runtime: Runtime) -> Findings:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from common import settings as configuration
-from common.requests import Client
+from services.cli.connection import collector
 from services.cli.output import duration, json_option, one_line, show_json, show_table
 
 
@@ -15,8 +15,8 @@ from services.cli.output import duration, json_option, one_line, show_json, show
 @json_option
 def circuits(trader: str, as_json: bool) -> None:
     """Show the circuits of the traders that ever failed, or of TRADER."""
-    with Client(configuration.load().runtime_folder(), "collector") as collector:
-        found: list[dict[str, Any]] = collector.ask("circuits", trader=trader)
+    with collector(configuration.load()) as client:
+        found: list[dict[str, Any]] = client.ask("circuits", trader=trader)
     if as_json:
         show_json(found)
     elif not found:
@@ -46,8 +46,8 @@ def circuits(trader: str, as_json: bool) -> None:
 @json_option
 def errors(trader: str, stack: bool, as_json: bool) -> None:
     """Show the errors of all traders, or of TRADER: each once, the one that came last first."""
-    with Client(configuration.load().runtime_folder(), "collector") as collector:
-        found: dict[str, Any] = collector.ask("errors", trader=trader)
+    with collector(configuration.load()) as client:
+        found: dict[str, Any] = client.ask("errors", trader=trader)
     if as_json:
         show_json(found)
         return

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from common import settings as configuration
-from common.requests import Client
+from services.cli.connection import collector
 from services.cli.output import amount, duration, json_option, number, saved_by_tracking, show_json, show_table
 
 # Metric -> what it is called, and how a value is shown.
@@ -56,8 +56,8 @@ def reset(flag: str, as_json: bool) -> None:
 
 
 def _ask(what: str, **arguments: Any) -> Any:
-    with Client(configuration.load().runtime_folder(), "collector") as collector:
-        return collector.ask(what, **arguments)
+    with collector(configuration.load()) as client:
+        return client.ask(what, **arguments)
 
 
 def _show(one: dict[str, Any]) -> None:

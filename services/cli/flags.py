@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from common import settings as configuration
-from common.requests import Client
-from services.cli.output import json_option, show_json, show_table
+from services.cli.connection import collector
+from services.cli.output import json_option, one_line, show_json, show_table
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -38,7 +38,7 @@ def list_(as_json: bool) -> None:
                 _word(flag["default"]),
                 len(flag["force"]) + len(flag["owners"]) or "-",
                 _state(flag),
-                flag["meaning"],
+                one_line(flag["meaning"]),
             )
             for flag in found["flags"]
         ],
@@ -181,8 +181,8 @@ def history(flag: str | None, limit: int | None, as_json: bool) -> None:
 
 
 def _ask(what: str, **arguments: Any) -> Any:
-    with Client(configuration.load().runtime_folder(), "collector") as collector:
-        return collector.ask(f"flags.{what}", **arguments)
+    with collector(configuration.load()) as client:
+        return client.ask(f"flags.{what}", **arguments)
 
 
 def _change(what: str, as_json: bool, **arguments: Any) -> None:

@@ -31,6 +31,7 @@ COMMANDS = {
     "errors": "Show the traders' errors, each once.",
     "flags": "Feature flags: list, set, force, ramp, explain.",
     "experiment": "Compare the arms of a feature flag.",
+    "keys": "Keys of operators on other machines: make, allow, revoke.",
     "logs": "Show what a trader wrote.",
     "segment": "Look at the segment, swap, clean up after a crash.",
     "synthetic": "Steer the synthetic market.",

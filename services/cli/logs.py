@@ -8,10 +8,10 @@ from typing import BinaryIO
 
 import click
 
-from common import settings as configuration
 from common.errors import TickflagError
 from common.requests import Client
 from common.runtime import Runtime
+from services.cli.connection import local_settings
 
 LOOK_S = 0.2
 
@@ -22,7 +22,7 @@ LOOK_S = 0.2
 @click.option("--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many of the last lines.")
 def logs(trader: str, follow: bool, lines: int) -> None:
     """Show what TRADER wrote: a trader's name, or its file's without `.py`."""
-    path = find_log(configuration.load().runtime_folder(), trader)
+    path = find_log(local_settings().runtime_folder(), trader)
     with contextlib.suppress(KeyboardInterrupt), path.open("rb") as file:
         for line in deque(file, maxlen=lines):
             _show(line)

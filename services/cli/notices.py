@@ -6,14 +6,13 @@ from datetime import datetime
 from typing import Any
 
 import click
-import zmq
 
 from common import settings as configuration
-from common.codec import decode
 from common.messages import Notices
-from common.requests import Ask, Client
-from common.runtime import Runtime
-from common.sockets import SIGNALS_IN, Context, open_socket
+from common.requests import Ask
+from common.settings import Settings
+from services.cli.connection import collector
+from services.cli.following import following
 from services.cli.output import one_line, show_json_line
 
 NEWEST = 20
@@ -28,9 +27,9 @@ Notice = dict[str, Any]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def notices(since: int | None, follow: bool, as_json: bool) -> None:
     """Show notices: circuits that opened and closed, feature flags that were changed. The newest 20 without --since."""
-    runtime = configuration.load().runtime_folder()
-    with Client(runtime, "collector") as collector, contextlib.suppress(KeyboardInterrupt):
-        found = _followed(runtime, collector.ask, since) if follow else _listed(collector.ask, since)
+    settings = configuration.load()
+    with collector(settings) as client, contextlib.suppress(KeyboardInterrupt):
+        found = _followed(settings, client.ask, since) if follow else _listed(client.ask, since)
         for notice in found:
             _show(notice, as_json)
 
@@ -47,17 +46,14 @@ def _listed(ask: Ask, since: int | None) -> Iterator[Notice]:
         since = page["notices"][-1]["seq"]
 
 
-def _followed(runtime: Runtime, ask: Ask, since: int | None) -> Iterator[Notice]:
+def _followed(settings: Settings, ask: Ask, since: int | None) -> Iterator[Notice]:
     """Without end. Each once: where one is missing on the way, the journal has it."""
-    context: Context = zmq.Context()
-    try:
-        socket = open_socket(context, runtime, SIGNALS_IN)  # before the journal is asked, so that none falls between
+    with following(settings, ask) as messages:
         last = ask("notices", limit=1)["last_seq"] if since is None else since
         for notice in _listed(ask, last):
             last = notice["seq"]
             yield notice
-        while True:
-            message = decode(socket.recv())
+        for message in messages:
             if not isinstance(message, Notices) or message.last_seq <= last:
                 continue
             fresh = [notice.model_dump() for notice in message.notices if notice.seq > last]
@@ -66,8 +62,6 @@ def _followed(runtime: Runtime, ask: Ask, since: int | None) -> Iterator[Notice]
             for notice in fresh:
                 last = notice["seq"]
                 yield notice
-    finally:
-        context.destroy(0)
 
 
 def _show(notice: Notice, as_json: bool) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from common import settings as configuration
 from common.layout import HEADER
 from common.requests import Client, not_running
 from common.runtime import Runtime
 from common.segment import AttachError, Segment
 from services.cli import remains
+from services.cli.connection import local_settings
 from services.cli.output import amount, json_option, show_json, show_table
 
 
@@ -25,7 +25,7 @@ def segment() -> None:
 @json_option
 def ls(as_json: bool) -> None:
     """List the segment files: one is current, others are remains."""
-    runtime = configuration.load().runtime_folder()
+    runtime = local_settings().runtime_folder()
     files = []
     for path in runtime.segments():
         with contextlib.suppress(FileNotFoundError):  # removed meanwhile
@@ -61,7 +61,7 @@ def dump(symbols: tuple[str, ...], everything: bool, debug: bool, as_json: bool)
     """Show the current segment: header, counters, channels and the rows of SYMBOLS."""
     from services.cli.dump import dumped, show
 
-    runtime = configuration.load().runtime_folder()
+    runtime = local_settings().runtime_folder()
     if runtime.read_pointer() is None:
         raise not_running(runtime, "feed")
     document = dumped(runtime, symbols, everything, debug)
@@ -75,7 +75,7 @@ def dump(symbols: tuple[str, ...], everything: bool, debug: bool, as_json: bool)
 @json_option
 def clean(as_json: bool) -> None:
     """Remove what a crash left: segments, pointer and sockets. Exit code 75 while a feed runs."""
-    runtime = configuration.load().runtime_folder()
+    runtime = local_settings().runtime_folder()
     removed = remains.remove(runtime)
     if as_json:
         show_json(removed)
@@ -89,7 +89,7 @@ def clean(as_json: bool) -> None:
 @segment.command()
 def swap() -> None:
     """Announce what was updated now, without waiting for the swap interval."""
-    with Client(configuration.load().runtime_folder(), "feed") as feed:
+    with Client(local_settings().runtime_folder(), "feed") as feed:
         closed = feed.ask("swap")["channels"]
     click.echo(f"swapped: {closed} channel{'' if closed == 1 else 's'} had updates to announce")
 
@@ -98,7 +98,7 @@ def swap() -> None:
 @click.argument("state", type=click.Choice(["on", "off"]))
 def debug(state: str) -> None:
     """Switch the debug ring on or off: the last 100 updates, for `segment dump --debug`."""
-    with Client(configuration.load().runtime_folder(), "feed") as feed:
+    with Client(local_settings().runtime_folder(), "feed") as feed:
         feed.ask("debug", on=state == "on")
     click.echo(f"debug ring {state}")
 

@@ -2,21 +2,18 @@
 
 import contextlib
 import itertools
-import sys
 from collections.abc import Generator, Iterator
-from typing import Any
 
 import click
-import zmq
 
 from common import settings as configuration
-from common.codec import decode
 from common.errors import TickflagError
 from common.follower import Follower, Signal, newest
 from common.messages import Signals
-from common.requests import Ask, Client
-from common.runtime import Runtime
-from common.sockets import SIGNALS_IN, Context, Socket, open_socket
+from common.requests import Ask
+from common.settings import Settings
+from services.cli.connection import collector
+from services.cli.following import following
 from services.cli.output import clock, number, one_line, show_json_line
 
 DEFAULT_LIMIT = 20
@@ -34,10 +31,10 @@ def signals(since: int | None, follow: bool, limit: int | None, trader: str | No
 
     Without --since the newest 20, or with --follow only those that come from now on.
     """
-    runtime = configuration.load().runtime_folder()
+    settings = configuration.load()
     with (
-        Client(runtime, "collector") as collector,
-        contextlib.closing(_chosen(runtime, collector.ask, since, follow, limit, trader)) as chosen,
+        collector(settings) as client,
+        contextlib.closing(_chosen(settings, client.ask, since, follow, limit, trader)) as chosen,
         contextlib.suppress(KeyboardInterrupt),
     ):  # Ctrl-C is how a follower is meant to end
         for signal in chosen:
@@ -45,7 +42,7 @@ def signals(since: int | None, follow: bool, limit: int | None, trader: str | No
 
 
 def _chosen(
-    runtime: Runtime, ask: Ask, since: int | None, follow: bool, limit: int | None, trader: str | None
+    settings: Settings, ask: Ask, since: int | None, follow: bool, limit: int | None, trader: str | None
 ) -> Generator[Signal, None, None]:
     if trader is not None:
         _check_trader(ask, trader)
@@ -54,7 +51,7 @@ def _chosen(
         return trader is None or signal["trader"] == trader
 
     if follow:
-        found = _follow(runtime, ask, since)
+        found = _follow(settings, ask, since)
     elif since is not None:
         found = Follower(ask, since, _notice).replay()
     else:
@@ -62,30 +59,15 @@ def _chosen(
     yield from itertools.islice(filter(wanted, found), limit)
 
 
-def _follow(runtime: Runtime, ask: Ask, since: int | None) -> Iterator[Signal]:
-    """Without end, or until nobody reads our output any more."""
-    context: Context = zmq.Context()
-    try:
-        # Before the replay: what comes meanwhile waits in the queue, and is dropped there if the replay brought it.
-        socket = open_socket(context, runtime, SIGNALS_IN)
+def _follow(settings: Settings, ask: Ask, since: int | None) -> Iterator[Signal]:
+    """Without end, or until nobody reads our output any more. Raises TickflagError where we are not let in."""
+    with following(settings, ask) as messages:
         start = ask("status")["collector"]["last_seq"] if since is None else since
         follower = Follower(ask, start, _notice)
         yield from follower.replay()
-        poller = zmq.Poller()
-        poller.register(socket, zmq.POLLIN)
-        with contextlib.suppress(OSError):  # standard output that is no file
-            poller.register(sys.stdout.fileno(), zmq.POLLERR)
-        while _only(dict(poller.poll()), socket):
-            message = decode(socket.recv())
+        for message in messages:
             if isinstance(message, Signals):
                 yield from follower.take(message)
-    finally:
-        context.destroy(0)
-
-
-def _only(ready: dict[Any, int], socket: Socket) -> bool:
-    """Nothing is ready but the socket: the other end of our output is still open."""
-    return all(one is socket for one in ready)
 
 
 def _check_trader(ask: Ask, trader: str) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from common import settings as configuration
 from common.errors import AlreadyRunning, TickflagError
 from common.runtime import Role
+from services.cli.connection import local_settings
 from services.cli.group import EXIT_ALREADY_RUNNING
 
 SERVICES = ("feed", "collector", "trader")
@@ -32,7 +32,7 @@ def start(limit_s: float | None, procfile: Path | None, safe: bool) -> None:
 
     if safe:
         os.environ["TICKFLAG_TRADER__SAFE"] = "true"  # for the processes, too
-    settings = configuration.load()  # a wrong one is told once here, not by every process
+    settings = local_settings()  # a wrong one is told once here, not by every process
     runtime = settings.runtime_folder()
     for service in SERVICES:
         holder = Role.holder(runtime, service)

@@ -7,13 +7,16 @@ import click
 from common import settings as configuration
 from common.requests import Client, Unreachable
 from common.runtime import Role, Runtime
+from common.settings import Settings
 from services.cli import feed
+from services.cli.connection import collector as connected
 from services.cli.group import EXIT_FAILED
 from services.cli.output import amount, duration, json_option, one_line, saved_by_tracking, share, show_json, show_table
 from services.cli.traders import why
 
 SUPERVISOR_S = 1.0
 WHY_CHARACTERS = 150
+_PORTS = (("commands", "remote_commands"), ("signals", "remote_signals"))
 SUMMED = ("processed", "skipped", "bytes_sent", "bytes_full")
 
 
@@ -22,6 +25,9 @@ SUMMED = ("processed", "skipped", "bytes_sent", "bytes_full")
 def status(as_json: bool) -> None:
     """Show feed, collector and traders. Exit code 1 where nothing runs."""
     settings = configuration.load()
+    if settings.remote.connect:
+        _show_remote(settings, as_json)
+        return
     runtime = settings.runtime_folder()
     supervisor = Role.holder(runtime, "trader")
     document: dict[str, Any] = {
@@ -57,6 +63,26 @@ def status(as_json: bool) -> None:
         click.get_current_context().exit(EXIT_FAILED)
 
 
+def _show_remote(settings: Settings, as_json: bool) -> None:
+    """What the collector on another machine knows. Raises Unreachable where none answers."""
+    with connected(settings) as client:
+        answer = client.ask("status")
+    document: dict[str, Any] = {
+        "instance": answer["collector"]["instance"],
+        "folder": settings.remote.connect,
+        "feed": {"state": "not known from here"},
+        "collector": {"state": "running", **answer["collector"]},
+        "supervisor": {"state": "not known from here"},
+        "saving": answer.get("saving"),
+        "traders": answer["traders"],
+        "overall": overall(answer["traders"]),
+    }
+    if as_json:
+        show_json(document)
+    else:
+        _show(document)
+
+
 def _supervisor(runtime: Runtime, pid: int) -> dict[str, Any]:
     """As it says itself; without `safe` where it does not answer."""
     try:
@@ -84,7 +110,9 @@ def _saved(counts: dict[str, Any]) -> int:
 
 def _show(document: dict[str, Any]) -> None:
     found, collector, supervisor = document["feed"], document["collector"], document["supervisor"]
-    click.echo(f"instance   {document['instance']} in {document['folder']}")
+    click.echo(
+        f"instance   {document['instance']} {'at' if '://' in document['folder'] else 'in'} {document['folder']}"
+    )
     click.echo(f"feed       {_state(found)}")
     if "generation" in found:
         click.echo(
@@ -95,6 +123,8 @@ def _show(document: dict[str, Any]) -> None:
     click.echo(f"collector  {_state(collector)}{_uptime(collector)}")
     if collector.get("metrics"):
         click.echo(f"           metrics at {collector['metrics']}")
+    if collector.get("remote_commands") or collector.get("remote_signals"):
+        click.echo(f"remote     {_remote(collector)}")
     click.echo(f"traders    {_state(supervisor)}{', safe mode: no trader is loaded' if supervisor.get('safe') else ''}")
     total = document["overall"]
     if total["processed"] + total["skipped"]:
@@ -121,6 +151,12 @@ def _state(part: dict[str, Any]) -> str:
     pid = f" (pid {part['pid']})" if "pid" in part else ""
     error = f": {part['error']}" if "error" in part else ""
     return f"{part['state']}{pid}{error}"
+
+
+def _remote(collector: dict[str, Any]) -> str:
+    """Where it is open to other machines, and for whom."""
+    ports = [f"{what} {collector[key]}" for what, key in _PORTS if collector[key]]
+    return f"{', '.join(ports)}, for {', '.join(collector['remote_keys']) or 'nobody: `tickflag keys allow FILE`'}"
 
 
 def _uptime(collector: dict[str, Any]) -> str:

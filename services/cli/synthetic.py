@@ -2,8 +2,8 @@
 
 import click
 
-from common import settings as configuration
 from common.requests import Client
+from services.cli.connection import local_settings
 
 
 @click.group()
@@ -15,6 +15,6 @@ def synthetic() -> None:
 @click.argument("symbols", type=click.IntRange(min=1))
 def burst(symbols: int) -> None:
     """Let SYMBOLS symbols tick at once."""
-    with Client(configuration.load().runtime_folder(), "feed") as feed:
+    with Client(local_settings().runtime_folder(), "feed") as feed:
         answer = feed.ask("burst", symbols=symbols)
     click.echo(f"{answer['symbols']:,} symbols tick at once")

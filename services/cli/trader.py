@@ -9,6 +9,7 @@ import click
 from common import settings as configuration
 from common.errors import TickflagError
 from common.requests import Client
+from services.cli.connection import collector, local_settings
 
 WAIT_S = 60.0  # a trader may take long to load
 _LOOK_S = 0.05
@@ -58,8 +59,8 @@ def disable(name: str) -> None:
 @click.argument("name")
 def release(name: str) -> None:
     """Trust NAME again: end its quarantine, and hold no error against it."""
-    with Client(configuration.load().runtime_folder(), "collector") as collector:
-        collector.ask("release", trader=name, who=getpass.getuser())
+    with collector(configuration.load()) as client:
+        client.ask("release", trader=name, who=getpass.getuser())
     click.echo(f"{name} is released: both circuits are closed")
 
 
@@ -80,7 +81,7 @@ def _end(what: str, name: str, state: str) -> None:
 
 def _ordered(what: str, name: str) -> dict[str, Any]:
     """The trader once what was asked for has come about."""
-    with Client(configuration.load().runtime_folder(), "trader") as supervisor:
+    with Client(local_settings().runtime_folder(), "trader") as supervisor:
         found: dict[str, Any] = supervisor.ask(what, trader=name)
         deadline = time.monotonic() + WAIT_S
         while found["busy"]:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from common import settings as configuration
-from common.requests import Client
+from services.cli.connection import collector
 from services.cli.output import json_option, number, one_line, share, show_json, show_table
 
 
@@ -14,8 +14,8 @@ from services.cli.output import json_option, number, one_line, share, show_json,
 @json_option
 def traders(as_json: bool) -> None:
     """List the traders: source, version, state, restarts, efficiency, processor time, why one does not run."""
-    with Client(configuration.load().runtime_folder(), "collector") as collector:
-        found: list[dict[str, Any]] = collector.ask("traders")
+    with collector(configuration.load()) as client:
+        found: list[dict[str, Any]] = client.ask("traders")
     if as_json:
         show_json(found)
         return
@@ -47,8 +47,8 @@ def traders(as_json: bool) -> None:
 @json_option
 def matches(trader: str, as_json: bool) -> None:
     """List the symbols that match TRADER's rule now, the highest score first."""
-    with Client(configuration.load().runtime_folder(), "collector") as collector:
-        found: dict[str, Any] = collector.ask("matches", trader=trader)
+    with collector(configuration.load()) as client:
+        found: dict[str, Any] = client.ask("matches", trader=trader)
     if as_json:
         show_json(found)
         return

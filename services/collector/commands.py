@@ -18,13 +18,14 @@ from typing import Any
 from common.clock import Clock
 from common.errors import TickflagError
 from common.messages import Progress, Reply, Request, RosterEntry
+from common.responder import replied
 from services.collector.control import ControlState
 from services.collector.journal import Journal
 from services.collector.views import Known, Views
 
 MAX_SIGNALS = 10_000
 DEFAULT_SIGNALS = 1_000
-MAX_ERROR_CHARACTERS = 4_000
+DEEPEST = 8  # lists and maps within one another
 
 _NEVER = Progress(trader="-", incarnation=0, seq=0, cycle=0, time_ms=0)
 
@@ -64,16 +65,16 @@ class Commands:
             **others,
         }
 
-    def answer(self, request: Request) -> Reply:
-        """Never raises for what a request holds; the reply's error says what was wrong with it."""
-        try:
-            command = self._commands.get(request.what)
-            if command is None:
-                raise TickflagError(f"no command {request.what!r}: use one of {', '.join(self._commands)}")
-            arguments = Arguments(request.what, request.arguments)
-            return Reply(id=request.id, result=command(arguments))
-        except TickflagError as error:
-            return Reply(id=request.id, error=str(error)[:MAX_ERROR_CHARACTERS])
+    def answer(self, request: Request, key: str = "") -> Reply:
+        """Never raises for what a request holds; the reply's error says what was wrong with it. `key` is the name of
+        the key that it came with from another machine."""
+        return replied(request, lambda: self._result(request, key))
+
+    def _result(self, request: Request, key: str) -> Any:
+        command = self._commands.get(request.what)
+        if command is None:
+            raise TickflagError(f"no command {request.what!r}: use one of {', '.join(self._commands)}")
+        return command(Arguments(request.what, request.arguments, key))
 
     def _status(self, arguments: "Arguments") -> dict[str, Any]:
         arguments.end()
@@ -166,7 +167,9 @@ class Commands:
 class Arguments:
     """The arguments of one request, taken one by one. Raises TickflagError naming the one at fault."""
 
-    def __init__(self, what: str, values: dict[str, Any]) -> None:
+    def __init__(self, what: str, values: dict[str, Any], key: str = "") -> None:
+        self.key = key
+        """Name of the key that the request came with from another machine."""
         self._what = what
         self._values = dict(values)
 
@@ -179,6 +182,13 @@ class Arguments:
             raise TickflagError(f"argument {name!r} of {self._what!r} must be a text, not {type(value).__name__}")
         return value
 
+    def who(self) -> str:
+        """What the client says; from another machine with the key, about which it cannot lie."""
+        who = self.text("who", "unknown")
+        if not who.isprintable():
+            raise TickflagError("argument 'who' must have printable characters only")
+        return f"{who} (key {self.key})" if self.key else who
+
     def switch(self, name: str, default: bool) -> bool:
         """True or false."""
         value = self._values.pop(name, default)
@@ -187,8 +197,11 @@ class Arguments:
         return value
 
     def anything(self, name: str) -> Any:
-        """A value that is checked elsewhere; None where it is not given."""
-        return self._values.pop(name, None)
+        """A value as JSON has them, which is checked elsewhere; None where it is not given."""
+        value = self._values.pop(name, None)
+        if not _is_json(value, DEEPEST):
+            raise TickflagError(f"argument {name!r} of {self._what!r} must hold texts, numbers, lists and maps only")
+        return value
 
     def number(self, name: str, default: int, least: int, most: int = (1 << 63) - 1) -> int:
         """A whole number from `least` to `most`."""
@@ -201,6 +214,13 @@ class Arguments:
         """Nothing else was given."""
         for name in self._values:
             raise TickflagError(f"{self._what!r} has no argument {name!r}")
+
+
+def _is_json(value: Any, depth: int) -> bool:
+    if isinstance(value, list | dict):
+        inner = (*value.keys(), *value.values()) if isinstance(value, dict) else value
+        return depth > 0 and all(_is_json(one, depth - 1) for one in inner)
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _trader(name: str, known: Known | None, entry: RosterEntry | None, now_ns: int) -> dict[str, Any]:

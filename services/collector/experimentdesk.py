@@ -85,7 +85,7 @@ class ExperimentDesk:
         return self._experiments.report(flag or None)
 
     def _reset(self, arguments: Arguments) -> dict[str, Any]:
-        flag, who = arguments.text("flag"), arguments.text("who", "unknown")
+        flag, who = arguments.text("flag"), arguments.who()
         arguments.end()
         self._check(flag)
         self._experiments.reset(flag, self._now_ms())

@@ -29,6 +29,7 @@ from services.collector.views import Views
 
 DEFAULT_HISTORY = 100
 RECOVERY = "recovery"  # who rolls back a ramp by itself
+MAX_CHARACTERS = 1 << 20  # of the flags as JSON: all of them must fit into a control message
 
 _WORDS = {
     "killed": "the kill switch is on",
@@ -155,6 +156,8 @@ class FlagDesk:
             flags.pop(name, None)
         else:
             flags[name] = flag
+            if sum(len(one.model_dump_json()) for one in flags.values()) > MAX_CHARACTERS:
+                raise TickflagError(f"all feature flags may take {MAX_CHARACTERS:,} characters: remove some")
         before = self._document.revision
         self._store.put(flags, who, self._now_ms())
         self._tell_trouble()
@@ -169,18 +172,22 @@ class FlagDesk:
         return {"revision": self._document.revision, "trouble": self._trouble, "flags": flags}
 
     def _set(self, arguments: Arguments) -> dict[str, Any]:
-        name, who = arguments.text("flag"), _who(arguments)
+        name, who = arguments.text("flag"), arguments.who()
         new = arguments.switch("new", False)
         value, arms, description = (arguments.anything(field) for field in ("value", "arms", "description"))
         arguments.end()
+        if not isinstance(description, str | None):
+            raise TickflagError(f"flag {name!r}, field `description`: must be a text")
         if new and name in self._effective.names():
             raise TickflagError(f"feature flag {name!r} is known already")
         flag = Flag(default=False) if new else self._effective.flag(name)
         fields: dict[str, Any] = {} if value is None else {"ramp": None}
         if isinstance(value, bool):
             fields |= {"default": value, "percentage": None}
-        elif value is not None:
+        elif isinstance(value, int | float):
             fields["percentage"] = value
+        elif value is not None:  # a text that is a number would be taken for one
+            raise TickflagError(f"flag {name!r}, field `percentage`: must be true, false or a number")
         fields |= {key: given for key, given in (("arms", arms), ("description", description)) if given is not None}
         if not fields and not new:
             raise TickflagError("'flags.set' needs one of the arguments value, arms and description")
@@ -189,7 +196,7 @@ class FlagDesk:
         return self._put(name, flag, who)
 
     def _force(self, arguments: Arguments) -> dict[str, Any]:
-        name, who = arguments.text("flag"), _who(arguments)
+        name, who = arguments.text("flag"), arguments.who()
         flag = self._effective.flag(name)
         targets = {"symbol": "force"} if by_symbol(name) else {"trader": "force", "owner": "owners"}
         given = {kind: arguments.text(kind, "") for kind in targets}
@@ -199,6 +206,8 @@ class FlagDesk:
         if len(chosen) != 1:
             raise TickflagError(f"'flags.force' of {name!r} needs one of the arguments {' and '.join(targets)}")
         field = targets[chosen[0]]
+        if value is not None and not isinstance(value, bool):  # 1 and "yes" would be taken for true
+            raise TickflagError(f"flag {name!r}, field `{field}.{given[chosen[0]]}`: must be true, false or null")
         forced = {key: kept for key, kept in getattr(flag, field).items() if key != given[chosen[0]]}
         if value is not None:
             forced[given[chosen[0]]] = value
@@ -207,13 +216,13 @@ class FlagDesk:
         return self._put(name, flag, who)
 
     def _kill(self, arguments: Arguments) -> dict[str, Any]:
-        name, who = arguments.text("flag"), _who(arguments)
+        name, who = arguments.text("flag"), arguments.who()
         on = arguments.switch("on", True)
         arguments.end()
         return self._put(name, self._effective.flag(name).changed(killed=on), who)
 
     def _ramp(self, arguments: Arguments) -> dict[str, Any]:
-        name, who = arguments.text("flag"), _who(arguments)
+        name, who = arguments.text("flag"), arguments.who()
         steps = arguments.anything("steps")
         arguments.end()
         now_ms = self._now_ms()
@@ -242,7 +251,7 @@ class FlagDesk:
         return self._put(name, flag.changed(ramp=None), who)
 
     def _remove(self, arguments: Arguments) -> dict[str, Any]:
-        name, who = arguments.text("flag"), _who(arguments)
+        name, who = arguments.text("flag"), arguments.who()
         arguments.end()
         self._effective.flag(name)
         if name in self._at_start and name not in BUILT_IN:
@@ -283,7 +292,7 @@ class FlagDesk:
         return [change._asdict() for change in changes[:limit]]
 
     def _ramping(self, arguments: Arguments) -> tuple[str, str, Flag, Ramp]:
-        name, who = arguments.text("flag"), _who(arguments)
+        name, who = arguments.text("flag"), arguments.who()
         arguments.end()
         flag = self._effective.flag(name)
         if flag.ramp is None:
@@ -313,7 +322,3 @@ class FlagDesk:
             "declared_by": self._effective.declarers(name),
             "traders": compiled({name: rule}, self._effective.owners()).get(name, {}),
         }
-
-
-def _who(arguments: Arguments) -> str:
-    return arguments.text("who", "unknown")

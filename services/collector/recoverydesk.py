@@ -211,7 +211,7 @@ class RecoveryDesk:
         return {"errors": [asdict(fault) for fault in book.faults(trader or None)], "forgotten": book.forgotten}
 
     def _release(self, arguments: Arguments) -> dict[str, Any]:
-        trader, who = arguments.text("trader"), arguments.text("who", "unknown")
+        trader, who = arguments.text("trader"), arguments.who()
         arguments.end()
         if not self._recovery.circuits(trader):
             raise TickflagError(f"trader {trader[:80]!r} has no circuit that ever opened or counted a failure")

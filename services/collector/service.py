@@ -9,11 +9,12 @@ import zmq
 
 from common import sockets
 from common.clock import Clock, SystemClock
-from common.codec import decode, decode_as, encode, encode_signals
+from common.codec import decode, encode, encode_signals
 from common.errors import MessageError, TickflagError
 from common.lifecycle import Stop
 from common.log import Logger
-from common.messages import Audit, Delta, Fault, Heartbeat, Notices, Reply, Request, Roster, Snapshot
+from common.messages import Audit, Delta, Fault, Heartbeat, Notices, Roster, Snapshot
+from common.responder import Responder
 from common.runtime import Runtime
 from common.settings import Settings
 from common.sockets import open_socket, receive, try_send
@@ -28,6 +29,7 @@ from services.collector.metrics import Metrics, MetricsPage
 from services.collector.metrics_server import MetricsServer
 from services.collector.records import Records
 from services.collector.recoverydesk import RecoveryDesk
+from services.collector.remote import open_remote
 from services.collector.report import Report
 from services.collector.tail import Row
 from services.collector.view import Draft
@@ -144,8 +146,10 @@ class Collector:
         self._folding = False
         self._heartbeat_due_ns = self._expire_due_ns = now_ns
 
+        self._remote = open_remote(settings, log, self._commands.answer)
         self._results = open_socket(context, runtime, sockets.RESULTS_IN)
         self._requests = open_socket(context, runtime, sockets.COMMANDS_SERVER)
+        self._responder = Responder(self._requests, self._commands.answer, self._drop, REQUEST_LIMIT)
         self._signals = open_socket(context, runtime, sockets.SIGNALS_OUT)
         self._controls = open_socket(context, runtime, sockets.CONTROL_OUT)
         self._log.info(
@@ -159,7 +163,7 @@ class Collector:
     @property
     def inputs(self) -> tuple[sockets.Socket, ...]:
         """What to wait on while there is nothing to do."""
-        return (self._results, self._requests)
+        return (self._results, self._requests, *(self._remote.inputs if self._remote else ()))
 
     def idle_ms(self) -> int:
         """How long `step` has nothing to do unless a message comes."""
@@ -183,10 +187,15 @@ class Collector:
         heartbeat = now_ns >= self._heartbeat_due_ns
         if heartbeat:
             self._flags.refresh()
+            if self._remote:
+                self._remote.refresh()
         if self._recovery.due_ns is not None and now_ns >= self._recovery.due_ns:
             self._recovery.look()
         self._commit(drafts, positions_too=heartbeat)
-        taken += self._take_requests()
+        if _waiting(self._requests):
+            taken += self._responder.step()
+        if self._remote:
+            taken += self._remote.step()
         self._experiments.follow(self._flags.rules)
         self._commit([], positions_too=False)
         if heartbeat:
@@ -218,6 +227,8 @@ class Collector:
             self._flag_source.close()
         for socket in (self._results, self._requests, self._signals, self._controls):
             socket.close()
+        if self._remote:
+            self._remote.close()
         for role in (sockets.RESULTS_IN, sockets.COMMANDS_SERVER, sockets.SIGNALS_OUT, sockets.CONTROL_OUT):
             (self._runtime.folder / role.endpoint).unlink(missing_ok=True)
         self._experiments.save()
@@ -254,33 +265,6 @@ class Collector:
             self._experiments.take(message)
         return drafts
 
-    def _take_requests(self) -> int:
-        if not _waiting(self._requests):
-            return 0
-        for taken in range(REQUEST_LIMIT):
-            try:
-                *route, frame = self._requests.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return taken
-            try:
-                request = decode_as(Request, frame)
-            except MessageError as error:
-                self._drop(error)
-            else:
-                self._reply(route, request)
-        return REQUEST_LIMIT
-
-    def _reply(self, route: list[bytes], request: Request) -> None:
-        reply = self._commands.answer(request)
-        try:
-            frame = encode(reply)
-        except MessageError as error:
-            frame = encode(Reply(id=request.id, error=f"the answer is too large: {error}"))
-        try:
-            self._requests.send_multipart([*route, frame], zmq.NOBLOCK)
-        except zmq.ZMQError as error:  # the client has gone, or does not read: its answer is its own business
-            self._log.debug("reply not sent", what=request.what, reason=str(error))
-
     def _commit(self, drafts: list[Draft], positions_too: bool) -> None:
         """Journal, then publish. A position that only deltas moved waits for the heartbeat: after a crash, all is
         resynced anyway, and matches newer than their position do no harm."""
@@ -301,14 +285,20 @@ class Collector:
         if notices or documents:
             told = self._records.write(notices, documents)
             if told:
-                try_send(self._signals, encode(Notices(notices=told, last_seq=self._records.last_seq)))
+                self._publish(encode(Notices(notices=told, last_seq=self._records.last_seq)))
 
     def _publish_signals(self, rows: list[Row]) -> None:
         """The batch in one message, a very large one in several; none is the heartbeat."""
         for start in range(0, max(1, len(rows)), SIGNALS_PER_MESSAGE):
             part = rows[start : start + SIGNALS_PER_MESSAGE]
             last_seq = part[-1].seq if part else self._journal.last_seq
-            try_send(self._signals, encode_signals(part, last_seq))
+            self._publish(encode_signals(part, last_seq))
+
+    def _publish(self, frame: bytes) -> None:
+        """On the signal feed, here and to other machines."""
+        try_send(self._signals, frame)
+        if self._remote:
+            self._remote.publish(frame)
 
     def _publish_control(self) -> None:
         document = self._control.document(self._clock.wall_ns() // NS_PER_MS)
@@ -328,6 +318,7 @@ class Collector:
             "dropped_messages": self._dropped,
             "ignored_messages": self._views.ignored,
             "metrics": self._metrics_url,
+            **(self._remote.about() if self._remote else {}),
         }
 
     def __enter__(self) -> "Collector":

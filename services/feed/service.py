@@ -5,11 +5,11 @@ import time
 from typing import Any
 
 from common import layout
-from common.codec import decode_as, encode
 from common.errors import MessageError, SegmentError, TickflagError
 from common.lifecycle import Stop
 from common.log import Logger
 from common.messages import Reply, Request
+from common.responder import Responder, replied
 from common.runtime import SEGMENT_SUFFIX, Runtime
 from common.segment import Segment
 from common.settings import Settings
@@ -23,6 +23,7 @@ from services.feed.sources.base import Source, Venue
 
 MS = 1_000_000
 LONGEST_WAIT_NS = 1_000_000_000
+QUIET_NS = 1_000_000_000  # after a warning about bad requests
 
 
 class Feed:
@@ -48,6 +49,9 @@ class Feed:
         self._limits = RateLimits(self._control, settings.flags)
         self._events = open_socket(context, runtime, EVENTS_OUT)
         self._commands = open_socket(context, runtime, FEED_COMMANDS_SERVER)
+        self._responder = Responder(self._commands, self._answer, self._drop, 1)
+        self._dropped = 0
+        self._quiet_until_ns = 0
         self._publisher = Publisher(self._events)
         now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
         for past in self._history.batches(self.slot, wall_ns):
@@ -91,7 +95,7 @@ class Feed:
             ready, _, _ = select.select(descriptors, (), (), wait_s)
             # ZeroMQ's descriptor tells that something came, and no more once that was looked at: look until nothing
             # is left, a request a turn.
-            asked = (asked or commands in ready) and self._try_answer()
+            asked = (asked or commands in ready) and bool(self._responder.step())
             if stop.fileno() in ready and stop.requested:
                 return
 
@@ -180,35 +184,38 @@ class Feed:
         for path in self._runtime.folder.glob(f"*{SEGMENT_SUFFIX}"):
             path.unlink(missing_ok=True)
 
-    def _try_answer(self) -> bool:
-        """Answer one request of the command line; False where none has come."""
-        if not self._commands.poll(0):
-            return False
-        *route, frame = self._commands.recv_multipart()
-        try:
-            request = decode_as(Request, frame)
-        except MessageError as error:
-            self._log.warning("bad request", reason=str(error))
-            return True
-        try:
-            reply = Reply(id=request.id, result=self._carried_out(request))
-        except TickflagError as error:
-            reply = Reply(id=request.id, error=str(error))
-        self._commands.send_multipart([*route, encode(reply)])
-        return True
+    def _answer(self, request: Request, _key: str) -> Reply:
+        return replied(request, lambda: self._carried_out(request.what, dict(request.arguments)))
 
-    def _carried_out(self, request: Request) -> Any:
+    def _drop(self, error: MessageError) -> None:
+        self._dropped += 1
         now_ns = time.monotonic_ns()
-        match request.what:
+        if now_ns >= self._quiet_until_ns:
+            self._quiet_until_ns = now_ns + QUIET_NS
+            self._log.warning("bad requests", count=self._dropped, reason=str(error))
+            self._dropped = 0
+
+    def _carried_out(self, what: str, arguments: dict[str, Any]) -> Any:
+        if what == "debug":
+            on = arguments.pop("on", None)
+            if not isinstance(on, bool):
+                raise TickflagError("debug: `on` must be true or false")
+        if what in ("status", "swap", "debug") and arguments:
+            raise TickflagError(f"{what!r} has no argument {min(arguments)!r}")
+        match what:
             case "status":
                 return {"symbols": len(self.market.symbols), **self.market.segment.counters()}
             case "swap":
+                now_ns = time.monotonic_ns()
                 self.market.announce_pending(now_ns)
                 return {"channels": self.swap(now_ns)}
             case "debug":
-                on = request.arguments.get("on")
-                if not isinstance(on, bool):
-                    raise TickflagError("debug: `on` must be true or false")
                 self.market.segment.arrays.living[layout.DEBUG_ON] = int(on)
                 return {"debug": on}
-        return self._source.command(request.what, request.arguments)
+        try:
+            return self._source.command(what, arguments)
+        except TickflagError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a source is a plugin, and the market must go on
+            self._log.error("source failed at a command", command=what, reason=f"{type(error).__name__}: {error}")
+            raise TickflagError(f"the source failed at {what!r}: {type(error).__name__}: {error}") from None

@@ -15,18 +15,15 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import zmq
-
 from common import sockets
-from common.codec import decode_as, encode
 from common.errors import MessageError, TickflagError
 from common.messages import Reply, Request
+from common.responder import Responder, replied
 from common.runtime import Runtime
 from services.trader.child import Child
 from services.trader.fleet import Fleet
 
 REQUESTS_PER_TURN = 16
-MAX_ERROR_CHARACTERS = 4_000
 
 
 class Commands:
@@ -35,6 +32,7 @@ class Commands:
     def __init__(self, context: sockets.Context, runtime: Runtime, fleet: Fleet, safe: bool) -> None:
         self._socket = sockets.open_socket(context, runtime, sockets.TRADER_COMMANDS_SERVER)
         self._path = runtime.folder / sockets.TRADER_COMMANDS_SERVER.endpoint
+        self._responder = Responder(self._socket, self._answer, self._drop, REQUESTS_PER_TURN)
         self._fleet, self._safe = fleet, safe
         self._orders: dict[str, Callable[[Child], None]] = {
             "trader": lambda child: None,
@@ -52,30 +50,17 @@ class Commands:
 
     def step(self) -> int:
         """Answer what has come; gives how many requests that were. Never waits."""
-        for taken in range(REQUESTS_PER_TURN):
-            try:
-                *route, frame = self._socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return taken
-            try:
-                request = decode_as(Request, frame)
-            except MessageError:
-                continue
-            try:
-                self._socket.send_multipart([*route, encode(self._answer(request))], zmq.NOBLOCK)
-            except zmq.ZMQError:  # the client has gone: its answer is its own business
-                continue
-        return REQUESTS_PER_TURN
+        return self._responder.step()
 
     def close(self) -> None:
         self._socket.close()
         self._path.unlink(missing_ok=True)
 
-    def _answer(self, request: Request) -> Reply:
-        try:
-            return Reply(id=request.id, result=self._result(request.what, dict(request.arguments)))
-        except TickflagError as error:
-            return Reply(id=request.id, error=str(error)[:MAX_ERROR_CHARACTERS])
+    def _answer(self, request: Request, _key: str) -> Reply:
+        return replied(request, lambda: self._result(request.what, request.arguments))
+
+    def _drop(self, error: MessageError) -> None:
+        """A message that is no request has no answer."""
 
     def _result(self, what: str, arguments: dict[str, Any]) -> Any:
         wanted = {"trader"} if what in self._orders else set()
@@ -88,7 +73,9 @@ class Commands:
         shown = self._fleet.shown()
         if what == "traders":
             return [_described(name, child) for name, child in sorted(shown.items())]
-        wanted_name = str(arguments["trader"])
+        wanted_name = arguments["trader"]
+        if not isinstance(wanted_name, str):
+            raise TickflagError(f"{what!r}: `trader` must be a text, not {type(wanted_name).__name__}")
         found = [(name, child) for name, child in shown.items() if wanted_name in (name, child.assignment.label)]
         if not found:
             why = "safe mode loads none" if self._safe else f"known are {', '.join(sorted(shown)) or 'none so far'}"

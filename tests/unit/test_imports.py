@@ -12,10 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = {"common", "services", "plugins", "scripts", "tests"}
 
 LAYERS = (
-    {"atomics", "clock", "errors", "jit", "layout", "log", "messages", "prefetch"},
-    {"bitset", "codec", "flags", "recordings", "runtime", "traderapi"},
-    {"segment", "sockets"},
-    {"requests", "rows", "settings", "swap", "symbols"},
+    {"atomics", "clock", "errors", "jit", "layout", "log", "messages", "monitor", "prefetch"},
+    {"bitset", "codec", "flags", "keys", "recordings", "runtime", "traderapi"},
+    {"allowlist", "segment", "sockets"},
+    {"requests", "responder", "rows", "settings", "swap", "symbols"},
     {"follower", "intake", "lifecycle"},
     {"client"},
 )

@@ -81,7 +81,7 @@ class SyntheticSource(Source):
         if name != "burst":
             return super().command(name, arguments)
         n = arguments.get("symbols")
-        if not isinstance(n, int) or not 1 <= n <= len(self._slots):
+        if arguments.keys() != {"symbols"} or type(n) is not int or not 1 <= n <= len(self._slots):
             raise TickflagError(f"burst: `symbols` must be 1 to {len(self._slots)}")
         self._burst = n
         return {"symbols": n}

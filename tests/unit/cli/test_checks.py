@@ -202,3 +202,18 @@ def test_a_collector_that_does_not_answer(runtime: Runtime, answers: Answers) ->
     answers["status"] = silent
     with Role(runtime, "collector"):
         assert only(checks.traders(load(), runtime)).level == "fail"
+
+
+def test_keys_of_other_machines(runtime: Runtime, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked at where the engine is open to others: its own, who is allowed, and what is left out."""
+    assert list(checks.keys(load(), runtime)) == []
+    monkeypatch.setenv("TICKFLAG_REMOTE__COMMANDS", "tcp://0.0.0.0:7711")
+    assert [finding.level for finding in checks.keys(load(), runtime)] == ["fail", "warn"]
+    run("keys", "new-server")
+    run("keys", "new-client", "ann")
+    assert only(checks.keys(load(), runtime)).do == "`tickflag keys allow FILE`"
+    keys = runtime.folder / "keys"
+    run("keys", "allow", str(keys / "ann.key"))
+    assert only(checks.keys(load(), runtime)) == Finding("keys", "ok", "allowed are ann")
+    (keys / "allowed" / "bad.key").write_text("?")
+    assert [finding.level for finding in checks.keys(load(), runtime)] == ["warn", "ok"]

@@ -384,6 +384,12 @@ def test_history_is_who_when_what(office: Office) -> None:
         ("set", {"flag": "X", "new": True}, ["'X'", "pattern"]),
         ("set", {"flag": "audit", "new": 1}, ["'new'", "true or false"]),
         ("set", {"value": True}, ["'flag'", "missing"]),
+        ("set", {"flag": "audit", "value": True, "who": "a\nb"}, ["'who'", "printable"]),
+        ("set", {"flag": "audit", "value": "25"}, ["'audit'", "`percentage`"]),
+        ("set", {"flag": "audit", "description": b"x"}, ["'description'", "texts"]),
+        ("set", {"flag": "audit", "description": 5}, ["'audit'", "`description`"]),
+        ("set", {"flag": "audit", "arms": [[[[[[[[[[0]]]]]]]]]]}, ["'arms'", "lists and maps"]),
+        ("force", {"flag": "audit", "trader": "a", "value": "yes"}, ["'audit'", "`force.a`"]),
         ("set", {"flag": "audit", "value": False, "who": "x" * 5_000}, ["4096"]),
         ("force", {"flag": "audit", "value": True}, ["'audit'", "trader and owner"]),
         ("force", {"flag": "audit", "trader": "a", "owner": "b", "value": True}, ["trader and owner"]),
@@ -450,3 +456,24 @@ def test_any_arguments_get_an_answer(office: Office, what: str, flag: str, argum
     office.reply(what, flag=flag, **arguments)
     FlagTable.of(office.control.document(0).features, "rsi")
     assert FlagStore(office.path).trouble == ""
+
+
+def test_a_key_of_another_machine_is_in_the_history(office: Office) -> None:
+    """Behind what the client says of itself."""
+    request = Request(id=1, what="flags.kill", arguments={"flag": "audit", "who": "bob"})
+    assert office.commands.answer(request, "ann").error == ""
+    assert office.ask("history")[0]["who"] == "bob (key ann)"
+
+
+def test_flags_that_would_not_fit_are_refused(office: Office) -> None:
+    """All of them travel in one control message; what is there already stays, and can be removed."""
+    flag = 0
+    reply = office.reply("list")
+    while not reply.error:
+        flag += 1
+        arms = [{"name": f"{arm}{'x' * 120}", "share": 0.01} for arm in range(1_000)]
+        reply = office.reply("set", flag=f"f{flag}", new=True, arms=arms)
+    assert "1,048,576 characters" in reply.error
+    assert 2 < flag < 20
+    assert len(encode(office.control.document(0))) < 2_000_000
+    assert office.reply("remove", flag="f1").error == ""

@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 from common import codec
 from common.codec import MAX_FRAME_BYTES, Swap, decode, decode_as, decode_event, encode, encode_event, topic
 from common.errors import MessageError
-from common.messages import AnyMessage, Control, Delta, Heartbeat, Message, Reply, Roster, Signals, Snapshot, SwapEvent
+from common.messages import (
+    AnyMessage,
+    Control,
+    Delta,
+    Heartbeat,
+    Message,
+    Reply,
+    Request,
+    Roster,
+    Signals,
+    Snapshot,
+    SwapEvent,
+)
 from tests.support.messages import MESSAGES, any_message, messages
 
 EVENT = SwapEvent(
@@ -354,3 +366,19 @@ def test_messages_of_one_base_are_told_apart() -> None:
     for kind in (Snapshot, Heartbeat, Roster, Control):
         with pytest.raises(MessageError):
             decode_as(kind, encode(DELTA))
+
+
+@pytest.mark.parametrize("compress_from", [0, 1])
+def test_a_limit_of_the_receivers_own(compress_from: int) -> None:
+    """Counts for the frame, and where it is compressed for what comes out of it."""
+    frame = encode(Request(id=1, what="x", arguments={"a": "y" * 1_000}), compress_from)
+    assert decode_as(Request, frame, 1_100).what == "x"
+    with pytest.raises(MessageError, match=r"a (compressed )?frame of 1,0\d\d bytes"):
+        decode_as(Request, frame, 1_000)
+    with pytest.raises(MessageError, match=r"a (compressed )?frame of 1,0\d\d bytes"):
+        decode(frame, 1_000)
+
+
+def test_a_reason_fits_a_log() -> None:
+    """A name of the peer's that it quotes has no line ends, and nothing that steers a terminal."""
+    assert "arguments.??[2Jx" in _refused(msgpack.packb(["request", 1, 1, "x", {"\n\x1b[2J" + "x" * 200: 1}]))

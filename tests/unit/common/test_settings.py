@@ -343,3 +343,45 @@ def test_the_flags_lie_beside_the_journal(tmp_path: Path) -> None:
     """Of each journal its own."""
     settings = load(collector={"journal": str(tmp_path / "one.sqlite")})
     assert settings.flags_path() == tmp_path / "one.flags.json"
+
+
+@pytest.mark.parametrize(
+    "address", ["", "tcp://0.0.0.0:7711", "tcp://*:*", "tcp://eth0:1", "tcp://[::]:65535", "tcp://10.0.0.1:80"]
+)
+def test_addresses_for_other_machines(address: str) -> None:
+    """One of this machine with a port, or none."""
+    assert load(remote={"commands": address, "signals": address}).remote.commands == address
+
+
+@pytest.mark.parametrize(
+    "address", ["7711", "0.0.0.0:7711", "ipc:///tmp/x", "tcp://x", "tcp://x:", "tcp://x:0", "tcp://x:65536", "tcp://:1"]
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    """The key is named, with an example; everywhere but tcp there are no keys."""
+    words = "must be an address of this machine with a port, as `tcp://0.0.0.0:7711`"
+    assert _fault(remote={"commands": address}) == f"setting `remote.commands` (argument): {words}"
+    assert "`remote.signals`" in _fault(remote={"signals": address})
+    assert "`remote.connect`" in _fault(remote={"connect": address})
+
+
+def test_one_connects_to_one_machine() -> None:
+    """At a port that is known."""
+    assert load(remote={"connect": "tcp://engine.example.org:7711"}).remote.connect == "tcp://engine.example.org:7711"
+    for address in ("tcp://*:7711", "tcp://engine:*"):
+        assert "must be the address of one machine" in _fault(remote={"connect": address})
+
+
+def test_keys_lie_beside_the_journal_unless_named(tmp_path: Path) -> None:
+    """Each of them; they outlive a reboot."""
+    state = tmp_path / "main"
+    settings = load(runtime={"root": tmp_path})
+    assert settings.keys_folder() == state / "keys"
+    assert settings.server_key_path() == state / "keys" / "server.key_secret"
+    assert settings.connect_key_path() == state / "keys" / "server.key"
+    assert settings.allowed_path() == state / "keys" / "allowed"
+    named = load(remote={"server_key": "/a", "connect_key": "/b", "allowed": "/c"})
+    assert (named.server_key_path(), named.connect_key_path(), named.allowed_path()) == (
+        Path("/a"),
+        Path("/b"),
+        Path("/c"),
+    )

@@ -5,6 +5,8 @@ import pytest
 import zmq
 
 from common import sockets
+from common.codec import MAX_FRAME_BYTES, MAX_REQUEST_BYTES
+from common.keys import KeyPair
 from common.runtime import Runtime
 from common.sockets import (
     COMMANDS_CLIENT,
@@ -17,10 +19,13 @@ from common.sockets import (
     RESULTS_OUT,
     SIGNALS_IN,
     SIGNALS_OUT,
+    ZAP_DOMAIN,
     Context,
     Role,
     Socket,
+    TcpRole,
     open_socket,
+    open_tcp,
     receive,
     try_send,
 )
@@ -181,3 +186,45 @@ def test_a_failed_bind_leaves_no_socket(context: Context, runtime: Runtime) -> N
     missing = Runtime(runtime.folder, "none")
     with pytest.raises(zmq.ZMQError):
         open_socket(context, missing, EVENTS_OUT)
+
+
+# --- to other machines
+
+KEYS = KeyPair(*zmq.curve_keypair())
+TCP_ROLES = {name: role for name, role in vars(sockets).items() if isinstance(role, TcpRole)}
+
+
+@pytest.mark.parametrize("role", TCP_ROLES.values(), ids=TCP_ROLES)
+@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:7711", "tcp://[::1]:7711"])
+def test_a_tcp_socket_is_as_its_role_says(context: Context, role: TcpRole, endpoint: str) -> None:
+    """Type, limits, encryption and signs of life; a server's socket asks who may connect."""
+    socket: Any = open_tcp(context, role, endpoint, KEYS, None if role.serves else KEYS.public)
+    try:
+        assert socket.type == role.kind
+        assert socket.linger == role.linger_ms
+        assert (socket.get(zmq.SNDHWM), socket.get(zmq.RCVHWM)) == (role.high_water, role.high_water)
+        assert role.frame_bytes < socket.get(zmq.MAXMSGSIZE) < role.frame_bytes + 100
+        assert socket.mechanism == zmq.CURVE
+        assert socket.curve_server == role.serves
+        assert socket.get(zmq.ZAP_DOMAIN) == (ZAP_DOMAIN if role.serves else b"")
+        assert socket.get(zmq.ZAP_ENFORCE_DOMAIN) == role.serves
+        assert socket.get(zmq.HANDSHAKE_IVL) == 10_000
+        assert (socket.get(zmq.HEARTBEAT_IVL), socket.get(zmq.HEARTBEAT_TIMEOUT)) == (5_000, 15_000)
+        assert socket.get(zmq.HEARTBEAT_TTL) == 15_000
+        assert socket.get(zmq.IPV6) == ("[" in endpoint)
+    finally:
+        socket.close()
+
+
+def test_requests_from_other_machines_are_short_and_answers_as_long_as_any() -> None:
+    """What a stranger can make the collector hold is little."""
+    assert {role.frame_bytes for role in TCP_ROLES.values() if role.serves} == {MAX_REQUEST_BYTES}
+    assert {role.frame_bytes for role in TCP_ROLES.values() if not role.serves} == {MAX_FRAME_BYTES}
+
+
+def test_there_is_no_tcp_socket_without_curve(context: Context) -> None:
+    """A client names its server's key; a server has its own."""
+    with pytest.raises(ValueError, match="public key"):
+        open_tcp(context, TCP_ROLES["REMOTE_COMMANDS_CLIENT"], "tcp://127.0.0.1:7711", KEYS)
+    with pytest.raises(ValueError, match="public key"):
+        open_tcp(context, TCP_ROLES["REMOTE_COMMANDS_SERVER"], "tcp://127.0.0.1:7711", KEYS, KEYS.public)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import zmq
 
+from common import layout
 from common.codec import decode_as, encode
 from common.lifecycle import Stop
 from common.log import configure
@@ -22,7 +23,9 @@ from services.feed.service import Feed
 from services.feed.sources.base import Source, Venue
 from services.feed.updates import Batch
 from tests.support.folders import runtime_folder
+from tests.support.hostile import FEED, of_other_types, request
 from tests.support.markets import tick_batch
+from tests.support.recorded_log import RecordedLog
 
 HOUR_NS = 3_600_000_000_000
 DEADLINE_S = 20
@@ -57,6 +60,14 @@ class Piped(Source):
         if self.due_ns is not None and monotonic_ns >= self.due_ns:
             self.due_ns, ticks = None, ticks + 1
         return [Batch(tick_batch([self._slot], [1.0], wall_ns).rows)] * ticks
+
+    def command(self, name: str, arguments: dict[str, Any]) -> Any:
+        match name:
+            case "fail":
+                raise ZeroDivisionError("one by none")
+            case "large":
+                return 2**70
+        return super().command(name, arguments)
 
     def close(self) -> None:
         os.close(self._reader)
@@ -193,3 +204,57 @@ def test_a_client_with_an_envelope_is_answered(runtime: Runtime) -> None:
         assert site.client.poll(DEADLINE_S * 1_000)
         empty, frame = site.client.recv_multipart()
         assert (empty, decode_as(Reply, frame).id) == (b"", 7)
+
+
+def test_a_source_that_fails_at_a_command_does_not_end_the_feed(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client and the log learn why; so it is where its answer is nothing that can be sent."""
+    with _site(runtime) as site:
+        log = RecordedLog()
+        monkeypatch.setattr(site.feed, "_log", log)
+        site.thread.start()
+        site.ask(request("fail", {}))
+        assert site.reply().error == "the source failed at 'fail': ZeroDivisionError: one by none"
+        assert log.lines[-1][1:] == (
+            "source failed at a command",
+            {"command": "fail", "reason": "ZeroDivisionError: one by none"},
+        )
+        site.ask(request("large", {}))
+        assert site.reply().error.startswith("the answer cannot be sent: ")
+        site.ask(request("status", {}))
+        assert site.reply().result["symbols"] == 1
+
+
+def test_arguments_that_a_command_does_not_take_are_refused(runtime: Runtime) -> None:
+    """And those of another type; nothing is switched or announced."""
+    with _site(runtime) as site:
+        site.thread.start()
+        site.ask(request("status", {}))
+        before = site.reply().result
+        for what, arguments in of_other_types(FEED):
+            site.ask(request(what, arguments))
+            assert site.reply().error, (what, arguments)
+        site.ask(request("status", {}))
+        assert site.reply().result == before
+        assert site.feed.market.segment.arrays.living[layout.DEBUG_ON] == 0
+
+
+@pytest.mark.parametrize(("quiet_ns", "warnings"), [(HOUR_NS, 1), (0, 5)])
+def test_bad_requests_do_not_fill_the_log(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, quiet_ns: int, warnings: int
+) -> None:
+    """After a warning there is none for a while, and the next one counts those in between."""
+    monkeypatch.setattr(service, "QUIET_NS", quiet_ns)
+    with _site(runtime) as site:
+        log = RecordedLog()
+        monkeypatch.setattr(site.feed, "_log", log)
+        site.thread.start()
+        for _ in range(5):
+            site.ask(b"noise")
+        site.ask(request("status", {}))
+        site.reply()
+        counts = [
+            fields["count"] for level, event, fields in log.lines if (level, event) == ("warning", "bad requests")
+        ]
+        assert counts == [1] * warnings

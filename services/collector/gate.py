@@ -1,0 +1,46 @@
+"""Gate: decides who of other machines may connect, as ZeroMQ asks it to (ZAP, https://rfc.zeromq.org/spec/27)."""
+
+from collections.abc import Callable, Mapping
+
+import zmq
+from zmq.utils import z85
+
+from common.sockets import ZAP_DOMAIN, ZAP_ENDPOINT, Context, Socket
+
+PER_STEP = 16
+
+
+class Gate:
+    """One thread. Of a handshake there is an answer only at the next `step`; until then the client waits."""
+
+    def __init__(self, context: Context, names: Callable[[], Mapping[bytes, str]]) -> None:
+        """Serves all sockets of the context. `names` gives the keys that are allowed, and their names."""
+        self._names = names
+        self.refused = 0
+        self.last_refused = ""
+        """Address and key."""
+        self.socket: Socket = context.socket(zmq.REP)
+        self.socket.linger = 0
+        self.socket.bind(ZAP_ENDPOINT)
+
+    def step(self) -> int:
+        """Answer what ZeroMQ asked; gives how many questions that were. Never waits."""
+        for taken in range(PER_STEP):
+            try:
+                version, number, domain, address, _identity, mechanism, *credentials = self.socket.recv_multipart(
+                    zmq.NOBLOCK
+                )
+            except zmq.Again:
+                return taken
+            key = bytes(z85.encode(credentials[0])) if mechanism == b"CURVE" and domain == ZAP_DOMAIN else b""
+            if key in self._names():
+                answer = (b"200", b"OK", key)
+            else:
+                self.refused += 1
+                self.last_refused = f"{address.decode(errors='replace')} with the key {key.decode()}"
+                answer = (b"400", b"this key is not allowed", b"")
+            self.socket.send_multipart([version, number, *answer, b""])
+        return PER_STEP
+
+    def close(self) -> None:
+        self.socket.close()

@@ -1,0 +1,41 @@
+"""Keyring: key files of an engine and its operators, as `tickflag keys` leaves them."""
+
+from pathlib import Path
+
+from common import keys
+from common.keys import KeyPair
+from common.requests import Remote
+
+
+class Keyring:
+    """In `folder`: the engine's key `server`, the folder `allowed`, and an operator's key for each name asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.allowed = folder, folder / "allowed"
+        self.allowed.mkdir(mode=0o700)
+        self._pairs: dict[str, KeyPair] = {}
+
+    def pair(self, name: str = "server") -> KeyPair:
+        """Made at the first call."""
+        if name not in self._pairs:
+            secret = keys.create(self.folder, name)[1]
+            self._pairs[name] = keys.load_pair(secret, "test", "")
+        return self._pairs[name]
+
+    def secret_file(self, name: str = "server") -> Path:
+        self.pair(name)
+        return self.folder / f"{name}{keys.SECRET}"
+
+    def public_file(self, name: str = "server") -> Path:
+        self.pair(name)
+        return self.folder / f"{name}{keys.PUBLIC}"
+
+    def allow(self, name: str) -> None:
+        keys.write_public(self.allowed / f"{name}{keys.PUBLIC}", self.pair(name).public)
+
+    def revoke(self, name: str) -> None:
+        (self.allowed / f"{name}{keys.PUBLIC}").unlink()
+
+    def remote(self, endpoint: str, name: str, server: str = "server") -> Remote:
+        """The operator `name` going to `endpoint`, where it expects the key `server`."""
+        return Remote(endpoint, self.pair(server).public, self.pair(name))
