@@ -72,10 +72,11 @@ def run_engine(
     depth: int = 100,
     tracking: bool = True,
     grouped: bool = False,
+    neighbour: Path | None = None,
 ) -> Outcome:
     """Start everything, run the load, wait until all is covered, stop. Raises RunFailed.
 
-    `grouped`: the traders share one process.
+    `grouped`: the traders share one process. `neighbour` is the file of a trader that runs beside them.
     """
     with folder_of_run(load, ledgers) as (folder, runtime):
         plugins = folder / "plugins"
@@ -83,6 +84,8 @@ def run_engine(
         (folder / "configs").mkdir()
         for number in range(TRADERS_COUNT):
             shutil.copy(TRADERS / "load_rule.py", plugins / f"trader_{number}.py")
+        if neighbour is not None:
+            shutil.copy(neighbour, plugins / neighbour.name)
         if grouped:
             tables = [f'[trader-{n}]\nsource = "trader_{n}"\ngroup = "all"\n' for n in range(TRADERS_COUNT)]
             (folder / "configs" / "traders.toml").write_text("\n".join(tables))
@@ -98,6 +101,7 @@ def run_engine(
             "TICKFLAG_FEED__RATE_LIMIT_MS": "0",
             "TICKFLAG_TRADER__PLUGINS": str(plugins),
             "TICKFLAG_TRADER__TRACKING": str(tracking).lower(),
+            "TICKFLAG_AUDIT__SHARE": "0",  # the traders count their evaluations: those of an audit are others
         }
         words = board.opened(folder / "board")
         with Processes(folder, environment) as processes:

@@ -14,6 +14,7 @@ from tests.bench.load import Load
 from tests.bench.options import Options
 from tests.bench.report import Findings, Table
 from tests.bench.rival_run import run_rival
+from tests.bench.world import TRADERS as TRADER_FILES
 
 SYMBOLS = 500
 WARM_SHARE = 0.2  # the first part of a run does not count
@@ -54,10 +55,23 @@ def run(options: Options) -> Findings:
             if swap_ms == 0:
                 _judge(found, rate, ours, rival)
             found.at_most(f"{rate:,} ticks/s, swap {swap_ms:g} ms: ticks lost", ours.lost, 0, "")
+    _beside_a_failing_one(found, Load(SYMBOLS, RATES[0], seconds), rows)
     columns = ["ticks/s", "", "decision p50", "p99", "worst", "signal p50", "p99", "journalled p99", "cores", "lost"]
     found.tables.append(Table(f"ms from a tick's creation, {TRADERS} traders, {SYMBOLS} symbols", columns, rows))
     found.plainly("error lines in the logs of these runs", len(errors), "", "; ".join(errors[:3]))
     return found
+
+
+def _beside_a_failing_one(found: Findings, load: Load, rows: list[list[str | float | int | None]]) -> None:
+    """What traders notice of a fifth one that raises in every cycle, is started fresh and quarantined."""
+    period_ns = 1_000_000_000 // load.rate
+    alone = _point(load, run_engine(load, period_ns, 10.0, True))
+    beside = _point(load, run_engine(load, period_ns, 10.0, True, neighbour=TRADER_FILES / "failing.py"))
+    for side, point in (("swap every 10 ms", alone), ("the same, beside a trader that always fails", beside)):
+        rows.append(_row(load.rate, side, point))
+    name = f"{load.rate:,} ticks/s: tick to signal beside a trader that always fails, times that without, p99"
+    found.plainly(name, beside.signal.p99 / alone.signal.p99, "x")
+    found.at_most("ticks lost beside a trader that always fails", beside.lost, 0, "")
 
 
 def _judge(found: Findings, rate: int, ours: Point, rival: Point) -> None:
