@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
-from common.settings import RecoveryBlock
+from common.blocks import RecoveryBlock
 
 State = Literal["closed", "open", "half-open"]
 Kind = Literal["tracking", "plugin"]

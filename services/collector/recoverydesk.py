@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from common.blocks import RecoveryBlock
 from common.clock import Clock
 from common.errors import TickflagError
 from common.log import Logger
 from common.messages import Fault, Heartbeat, Roster
-from common.settings import RecoveryBlock
 from services.collector.circuit import Circuit, Limits, Transition
 from services.collector.commands import Arguments
 from services.collector.control import ControlState

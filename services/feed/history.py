@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.blocks import LAST, FeedBlock
 from common.errors import TickflagError
 from common.log import Logger
 from common.runtime import Runtime
-from common.settings import LAST, FeedBlock
 from services.feed import candle_file
 from services.feed.market import HOUR_S, Market
 from services.feed.playback import Playback

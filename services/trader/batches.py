@@ -1,6 +1,6 @@
 """Batches: how many symbols are evaluated at a time."""
 
-from common.settings import TraderBlock
+from common.blocks import TraderBlock
 
 
 class Batches:

@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from typing import Any
 
-from common.settings import TraderTable
+from common.blocks import TraderTable
 from services.trader.loading import ENTRY_POINTS
 
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 
-from common.settings import TraderBlock
+from common.blocks import TraderBlock
 from services.trader import probe
 from services.trader.watch import Watch
 

@@ -9,12 +9,12 @@ from typing import Literal
 
 import numpy as np
 
+from common.blocks import TraderBlock
 from common.intake import Intake
 from common.layout import CANDLE_FIELDS
 from common.messages import Result
 from common.rows import CandleWish, RowReader, Rows
 from common.segment import Segment
-from common.settings import TraderBlock
 from common.swap import ChannelReader, Route, Take
 from common.symbols import SymbolDirectory
 from services.trader.auditor import Auditor, Findings

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import zmq
 
+from common.blocks import TraderTable
 from common.codec import decode_as, encode
 from common.errors import MessageError, TickflagError
 from common.lifecycle import Stop
 from common.log import Logger
 from common.messages import Control, FaultKind, Roster
 from common.runtime import Runtime
-from common.settings import Settings, TraderTable, config_folder, load
+from common.settings import Settings, config_folder, load
 from common.sockets import CONTROL_IN, RESULTS_OUT, Context, open_socket, receive, try_send
 from services.trader.catalog import read_catalog
 from services.trader.changes import LOOK_NS as RESTLESS_NS

@@ -4,7 +4,8 @@ import statistics
 from pathlib import Path
 
 from common import layout
-from common.settings import Settings, TraderBlock
+from common.blocks import TraderBlock
+from common.settings import Settings
 from services.feed.recordings import open_recording
 from services.replay.engine import Replay, Summary
 from services.trader.plugin import load_plugin

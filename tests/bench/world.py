@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from common import layout
+from common.blocks import TraderBlock
 from common.runtime import Runtime, default_root
 from common.segment import Segment
-from common.settings import TraderBlock
 from services.feed.market import Market
 from services.feed.sources.synthetic import symbol_names, zipf_shares
 from services.feed.updates import KLINE, Batch, ticks

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from common import layout
+from common.blocks import SyntheticBlock
 from common.segment import Segment
-from common.settings import SyntheticBlock
 from services.feed.market import Market
 from services.feed.sources.base import Venue
 from services.feed.sources.synthetic import SyntheticSource

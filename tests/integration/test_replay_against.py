@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from common.settings import FeedBlock, Settings
+from common.blocks import FeedBlock
+from common.settings import Settings
 from services.feed.recordings import open_recording
 from services.replay.against import Comparison, without_tracking
 from services.replay.player import Player

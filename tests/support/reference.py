@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from common import settings
+from common import blocks, settings
 from common.messages import Record
 from common.settings import PREFIX, Settings
 
@@ -44,12 +44,12 @@ class Setting:
 
 def all_settings() -> list[Setting]:
     """Every setting in the order of the code."""
-    meanings = attribute_docs(settings)
+    meanings = attribute_docs(blocks) | attribute_docs(settings)
     found = []
     for name, field in Settings.model_fields.items():
         block = field.annotation
         if name == "traders":
-            name, block = INSTANCE, settings.TraderTable
+            name, block = INSTANCE, blocks.TraderTable
         if isinstance(block, type) and issubclass(block, BaseModel):
             for key, inner in block.model_fields.items():
                 default = _default(name, key, inner)

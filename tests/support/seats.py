@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from common.blocks import TraderBlock
 from common.codec import decode
 from common.messages import Delta, Result, Snapshot
 from common.segment import Segment
-from common.settings import TraderBlock
 from common.traderapi import Market, Trader
 from services.collector.view import Draft, Position, View
 from services.trader.matches import Change, MatchSet

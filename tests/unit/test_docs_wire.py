@@ -9,6 +9,7 @@ import pytest
 import zmq
 
 from common import layout, sockets
+from common.blocks import RecoveryBlock
 from common.clock import SystemClock
 from common.layout import DEBUG_ENTRY, HEADER, OPEN_CANDLE, TICKER
 from common.log import Logger
@@ -24,7 +25,6 @@ from common.messages import (
     Signal,
     Snapshot,
 )
-from common.settings import RecoveryBlock
 from services.collector.commands import Commands
 from services.collector.control import ControlState
 from services.collector.experimentdesk import ExperimentDesk

@@ -15,8 +15,9 @@ LAYERS = (
     {"atomics", "clock", "errors", "jit", "layout", "log", "messages", "monitor", "prefetch"},
     {"bitset", "codec", "flags", "keys", "recordings", "runtime", "traderapi"},
     {"allowlist", "segment", "sockets"},
-    {"requests", "responder", "rows", "settings", "swap", "symbols"},
-    {"follower", "intake", "lifecycle"},
+    {"blocks", "requests", "responder", "rows", "swap", "symbols"},
+    {"follower", "intake", "settings"},
+    {"lifecycle"},
     {"client"},
 )
 """Modules and packages of `common`. An import goes to a layer further up in this list."""

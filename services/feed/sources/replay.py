@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from common.blocks import ReplayBlock
 from common.errors import TickflagError
 from common.log import Logger
-from common.settings import ReplayBlock
 from services.feed.playback import Playback
 from services.feed.recordings import Fault, RecordingError, merge, open_recording
 from services.feed.sources.base import Source, Venue

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from common.blocks import SyntheticBlock
 from common.errors import TickflagError
-from common.settings import SyntheticBlock
 from services.feed.sources.base import Source, Venue
 from services.feed.updates import KLINE, Batch, ticks
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.settings import RecoveryBlock
+from common.blocks import RecoveryBlock
 from services.collector.circuit import NS_PER_S, Circuit, Kind, Limits
 
 LIMITS = Limits.of(RecoveryBlock())  # type: ignore[call-arg] # Field's first argument is the default

@@ -8,10 +8,10 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from common.blocks import RecoveryBlock
 from common.clock import ReplayClock
 from common.log import Logger
 from common.messages import Delta, Fault, Heartbeat, Roster, RosterEntry, Snapshot
-from common.settings import RecoveryBlock
 from services.collector.journal import Journal
 from services.collector.metrics import Metrics, MetricsPage
 from services.collector.metrics_server import MetricsServer

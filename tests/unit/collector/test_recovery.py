@@ -2,7 +2,7 @@
 
 import json
 
-from common.settings import RecoveryBlock
+from common.blocks import RecoveryBlock
 from services.collector.circuit import NS_PER_S, Limits
 from services.collector.recovery import KIND_OF, Mode, Recovery
 

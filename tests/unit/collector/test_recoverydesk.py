@@ -4,11 +4,11 @@ from typing import Any, cast
 
 import pytest
 
+from common.blocks import RecoveryBlock
 from common.clock import ReplayClock
 from common.errors import TickflagError
 from common.log import Logger
 from common.messages import Fault, FaultKind, Heartbeat, Roster, RosterEntry
-from common.settings import RecoveryBlock
 from services.collector.commands import Arguments
 from services.collector.control import ControlState
 from services.collector.journal import Journal

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from common.blocks import FeedBlock, TraderTable
 from common.errors import TickflagError
 from common.runtime import default_root
-from common.settings import PREFIX, FeedBlock, Settings, TraderTable, _FilesSource, config_folder, load, origin
+from common.settings import PREFIX, Settings, _FilesSource, config_folder, load, origin
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.blocks import FeedBlock
 from common.client import save_recording
 from common.errors import TickflagError
 from common.layout import CLOSE, CLOSED, VOLUME
 from common.rows import CandleWish, RowReader
 from common.runtime import Runtime
-from common.settings import FeedBlock
 from services.feed import candle_file
 from services.feed.history import History
 from services.feed.market import Market

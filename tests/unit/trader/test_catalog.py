@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common.settings import TraderTable
+from common.blocks import TraderTable
 from services.trader.catalog import Assignment, read_catalog
 
 

@@ -8,7 +8,8 @@ from multiprocessing import get_context
 
 import pytest
 
-from common.settings import TraderBlock, load
+from common.blocks import TraderBlock
+from common.settings import load
 from services.trader import probe
 from services.trader.guard import DUMP_NS, Guard
 from services.trader.watch import Watch

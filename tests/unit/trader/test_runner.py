@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.blocks import TraderBlock
 from common.errors import PluginError, SegmentError
 from common.layout import STATUS_DELISTED, STATUS_TRADING
 from common.messages import Delta, Snapshot
 from common.segment import Segment
-from common.settings import TraderBlock
 from common.traderapi import Symbol
 from services.feed.market import Market
 from services.trader.batches import Batches
