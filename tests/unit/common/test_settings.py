@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from common import blocks
 from common.blocks import FeedBlock, TraderTable
 from common.errors import TickflagError
 from common.runtime import default_root
@@ -238,7 +239,7 @@ def test_values_of_files_come_as_a_whole() -> None:
 
 def test_every_block_is_documented() -> None:
     """Each key of a block has its docstring in the source, as `show-config` and the docs tell it."""
-    source = Path(load.__code__.co_filename).read_text()
+    source = Path(blocks.__file__).read_text()
     for block in Settings.model_fields.values():
         if isinstance(block.annotation, type) and issubclass(block.annotation, BaseModel):
             for key in block.annotation.model_fields:
