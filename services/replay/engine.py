@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from common.errors import TickflagError
 from common.messages import Signal
 from common.settings import Settings
 from services.feed.recordings import Recording
@@ -34,6 +35,8 @@ class Summary:
     rejected: int
     failed: dict[str, int]
     """Trader -> cycles in which it failed; only of those that did."""
+    refused: dict[str, str]
+    """Trader -> why it did not run; only of those that did not."""
     traders: dict[str, dict[str, Any]]
     """Trader -> what its signals were worth, where they were studied."""
 
@@ -47,7 +50,7 @@ class Replay:
 
     `on_fault` hears of a trader that cannot run or that failed in a cycle; the rest goes on. With `horizons` the
     signals are studied, and with `tracked` the study follows the prices. Raises TickflagError where the recordings
-    need a segment that cannot be made, or have nothing in the period.
+    need a segment that cannot be made, or have nothing in the period, and where no trader can run.
     """
 
     def __init__(
@@ -65,6 +68,9 @@ class Replay:
         self.seats = Seats(settings, self.player.segment, plugins, on_fault)
         self.player.alarms.append(self.seats.due_ns)
         traders = self.seats.traders
+        if not traders:
+            self.player.close()
+            raise TickflagError("no trader to replay with")
         track = Track(*self.player.span, self.player.segment.layout.capacity) if tracked else None
         self.study = None if horizons is None else Study(self.player.segment, traders, horizons, track)
         self._numbers = {trader.name: number for number, trader in enumerate(traders)}
@@ -98,6 +104,7 @@ class Replay:
             bytes_full=sum(tally.bytes_full for tally in tallies),
             rejected=self.player.rejected,
             failed={name: failure.cycles for name, failure in self.seats.failures.items()},
+            refused=self.seats.refused,
             traders={} if self.study is None else {name: self.study.digest(n) for name, n in self._numbers.items()},
         )
 

@@ -128,6 +128,7 @@ def test_the_summary(recorded: Recorded) -> None:
     summary, market = recorded.default.summary, recorded.oracle.market
     assert set(summary) >= {
         "matches", "ticks", "cycles", "symbols", "processed", "skipped", "efficiency", "bytes_sent", "bytes_full",
+        "failed", "refused",
     }  # fmt: skip
     assert (summary["ticks"], summary["symbols"]) == (market.applied, len(market.symbols))
     assert recorded.every_cycle.summary["cycles"] == recorded.oracle.cycles

@@ -193,9 +193,13 @@ class TestChoice:
         assert set(told) == {"rsi_fast", "rsi_slow", "spread"}
         [line] = outcome.stderr.splitlines()
         assert line.startswith("trader skipped: traders.lost.source: no trader file or entry point 'gone'")
+        assert (outcome.status, list(refused := outcome.summary["refused"])) == (1, ["traders.lost"])
+        assert "'gone'" in refused["traders.lost"]
         swept = replay("--horizons", "1m", "--sweep", "rsi_slow.oversold=30,20", KLINES, TICKS, settings=settings)
         first, second = (line["combination"] for line in swept.lines)
         assert first == {"trader": "rsi_slow", "settings": {"oversold": 30}, "failed": 0, **told["rsi_slow"]}
         assert 0 < second["entered"] < first["entered"] < told["rsi_fast"]["entered"]
         same = run("replay", "--against", "full", KLINES, TICKS, settings=settings)
-        assert same.stdout == f"identical: {len(outcome.signals):,} signals, {outcome.summary['cycles']:,} cycles\n"
+        counts = f"{len(outcome.signals):,} signals, {outcome.summary['cycles']:,} cycles"
+        assert same.stdout == f"did not run: traders.lost\nno difference, but a trader did not run: {counts}\n"
+        assert same.status == 1
