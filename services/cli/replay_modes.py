@@ -62,6 +62,8 @@ def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None)
                 job.pace, job.period, job.horizons, tracked=chart is not None,
             )
         )  # fmt: skip
+        if not engine.seats.traders:
+            raise TickflagError("no trader to replay with")
         written = None if report is None else stack.enter_context(Report(report))
         progress = stack.enter_context(job.progress(quiet=False))
         for signal in engine.run():
@@ -84,7 +86,8 @@ def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None)
 def compare(job: Job, only: Sequence[str]) -> Callable[[], None]:
     """With tracking and without, side by side; gives what shows the result.
 
-    A difference, a fault, and a trader that does not run exit with 1."""
+    A difference, a fault, and a trader that does not run exit with 1.
+    """
     from services.replay.against import Comparison, without_tracking
     from services.replay.player import Player
     from services.replay.seats import Seats
@@ -111,7 +114,8 @@ def compare(job: Job, only: Sequence[str]) -> Callable[[], None]:
 def sweep(job: Job, combinations: "Sequence[Combination]") -> Callable[[], None]:
     """Each combination's own run, all in one pass; gives what shows their rows.
 
-    One that failed or could not run exits with 1."""
+    One that failed or could not run exits with 1.
+    """
     from services.replay.player import Player
     from services.replay.sweep import Sweep
     from services.replay.traders import load_traders

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from common.errors import TickflagError
 from common.messages import Signal
 from common.settings import Settings
 from services.feed.recordings import Recording
@@ -50,7 +49,7 @@ class Replay:
 
     `on_fault` hears of a trader that cannot run or that failed in a cycle; the rest goes on. With `horizons` the
     signals are studied, and with `tracked` the study follows the prices. Raises TickflagError where the recordings
-    need a segment that cannot be made, or have nothing in the period, and where no trader can run.
+    need a segment that cannot be made, or have nothing in the period.
     """
 
     def __init__(
@@ -68,9 +67,6 @@ class Replay:
         self.seats = Seats(settings, self.player.segment, plugins, on_fault)
         self.player.alarms.append(self.seats.due_ns)
         traders = self.seats.traders
-        if not traders:
-            self.player.close()
-            raise TickflagError("no trader to replay with")
         track = Track(*self.player.span, self.player.segment.layout.capacity) if tracked else None
         self.study = None if horizons is None else Study(self.player.segment, traders, horizons, track)
         self._numbers = {trader.name: number for number, trader in enumerate(traders)}
