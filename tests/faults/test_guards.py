@@ -200,7 +200,7 @@ def test_children(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_output(engine: Engine, ledger: Ledger) -> None:
-    """A flood of output never fills the disk nor holds up the trader; its end is in the log."""
+    """A gigabyte of output never fills the disk nor ends the trader; its last words are in the log."""
     body = f"""
         block = b"x" * 1023 + b"\\n"
         block *= 1024
@@ -210,13 +210,13 @@ def test_output(engine: Engine, ledger: Ledger) -> None:
             global calls
             calls += 1
             if calls == 1:
-                for _ in range(256):
+                for _ in range(1024):
                     os.write(1, block)
                 print("that was all", flush=True)
             return np.floor(market.last * 100) % 3 == 0, market.last
     """
     write_trader(engine.plugins, "floods", body)
-    engine.env["TICKFLAG_TRADER__LOG_LIMIT_BYTES"] = "65536"
+    engine.env |= {"TICKFLAG_TRADER__LOG_LIMIT_BYTES": "65536", "TICKFLAG_TRADER__DEADLINE_S": "100"}
     engine.start()
     path = engine.runtime.logs / "floods.log"
     largest = 0
