@@ -52,6 +52,8 @@ def test_what_is_raised(engine: Engine, ledger: Ledger) -> None:
         "mute": ("raise Mute", "raised Mute: (without words: its `__str__` raises)"),
         "greedy": ("np.ones(1 << 50)", "raised MemoryError: Unable to allocate"),
         "large": ("np.ones(1 << 27)", "raised MemoryError: Unable to allocate 1.00 GiB"),
+        "vast": ("return np.zeros(1 << 22, bool)", "gave the shape (4194304,); wanted ("),
+        "garbage": ("return [[object()], [{}, 1]]", "gave a list; wanted a bool or float array"),
         "writes": ("market.last[0] = 1.0", "raised ValueError: assignment destination is read-only"),
     }
     for name, (body, _) in bodies.items():
