@@ -67,10 +67,12 @@ class AttachError(SegmentError):
 class Segment:
     """One mapped segment. Made by `create` (writable, once, by the feed) or `attach` (read-only, by anyone)."""
 
-    def __init__(self, path: Path, mapping: mmap.mmap, plan: Layout, generation: int) -> None:
+    def __init__(self, path: Path, mapping: mmap.mmap, plan: Layout, generation: int, continues: int) -> None:
         self.path = path
         self.layout = plan
         self.generation = generation
+        self.continues = continues
+        """The generation whose slots and versions it goes on from, as it grew out of it; 0 for none."""
         self._mapping = mapping
         self.names = self._array("names", np.dtype(f"S{layout.NAME_BYTES}"), (plan.capacity,))
         capacity, intervals, channels = plan.capacity, len(plan.intervals_s), plan.channel_count
@@ -90,7 +92,7 @@ class Segment:
         )
 
     @classmethod
-    def create(cls, runtime: Runtime, plan: Layout, generation: int | None = None) -> "Segment":
+    def create(cls, runtime: Runtime, plan: Layout, generation: int | None = None, continues: int = 0) -> "Segment":
         """Make the file of a new generation, reserve its space and map it; `publish` makes it current.
 
         Raises SegmentError with needed and free bytes where the space is too small.
@@ -125,9 +127,10 @@ class Segment:
         header["created_ms"] = time.time_ns() // 1_000_000
         header["intervals_s"][: len(plan.intervals_s)] = plan.intervals_s
         header["offsets"][:] = plan.offsets
+        header["continues"] = continues
         header["checksum"] = _checksum(header.tobytes())
         mapping[: layout.HEADER.itemsize] = header.tobytes()
-        return cls(path, mapping, plan, generation)
+        return cls(path, mapping, plan, generation, continues)
 
     @classmethod
     def attach(cls, path: Path) -> "Segment":
@@ -142,7 +145,7 @@ class Segment:
             mapping = mmap.mmap(descriptor, plan.total_bytes, access=mmap.ACCESS_READ)
         finally:
             os.close(descriptor)
-        return cls(path, mapping, plan, int(header["generation"]))
+        return cls(path, mapping, plan, int(header["generation"]), int(header["continues"]))
 
     @classmethod
     def attach_current(cls, runtime: Runtime) -> "Segment":

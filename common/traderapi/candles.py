@@ -1,9 +1,12 @@
 """Candles: the last candles of the symbols to evaluate, one array a column."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from common.layout import CANDLE_FIELDS
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,6 +58,14 @@ class Candles:
     @property
     def trades(self) -> Floats:
         return self.column("trades")
+
+    if not TYPE_CHECKING:  # pragma: no branch - for type checkers there is nothing but what stands above
+
+        def __getattr__(self, name: str) -> Any:
+            """Names what there is. An error that a property raises comes here as well, and stays what it was."""
+            if name in CANDLE_FIELDS:
+                return self.column(name)
+            raise AttributeError(f"candles have no {name!r}; they have count, interval, {', '.join(self._columns)}")
 
     def of(self, i: int) -> "Candles":
         """The candles of the i-th symbol alone, as one-dimensional arrays."""

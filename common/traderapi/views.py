@@ -5,7 +5,7 @@ read-only; candle arrays are (symbol, look-back), oldest first, NaN on the left 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,11 @@ Integers = npt.NDArray[np.int64]
 
 # Of a ticker row; the rest is what the engine itself looks at.
 COLUMNS = tuple(name for name in TICKER.names or () if name not in ("status", "spare"))
+
+_UNDECLARED = {
+    "candles": "no candles declared: set `candles` and `look_back` in the Trader",
+    "_numbers": "no state: declare it in the Trader, as in `state={'seen': 0}`; symbols of `references` have none",
+}
 
 
 class Market:
@@ -135,7 +140,7 @@ class Market:
     def candles(self) -> Candles:
         """The declared candles. Raises where the trader declared none."""
         if self._candles is None:
-            raise AttributeError("no candles declared: set `candles` and `look_back` in the Trader")
+            raise AttributeError(_UNDECLARED["candles"])
         return self._candles
 
     @property
@@ -173,12 +178,20 @@ class Market:
 
         return pl.DataFrame({"symbol": self.symbols, **self._columns()})
 
+    if not TYPE_CHECKING:  # pragma: no branch - for type checkers there is nothing but what stands above
+
+        def __getattr__(self, name: str) -> Any:
+            """Names what there is. An error that a property raises comes here as well, and stays what it was."""
+            if name == "state":
+                name = "_numbers"
+            others = "symbols, trading, age_ns, time_ns, candles, state"
+            unknown = f"a market has no {name!r}; it has {others}, {', '.join(COLUMNS)}"
+            raise AttributeError(_UNDECLARED.get(name, unknown))
+
     @property
     def _numbers(self) -> npt.NDArray[np.void]:
         if self._state is None:
-            raise AttributeError(
-                "no state: declare it in the Trader, as in `state={'seen': 0}`; symbols of `references` have none"
-            )
+            raise AttributeError(_UNDECLARED["_numbers"])
         return self._state
 
     def _columns(self) -> dict[str, npt.NDArray[Any]]:

@@ -9,6 +9,7 @@ class Progress:
 
     def __init__(self, what: str, total: int, shown: bool = True) -> None:
         self._bar: Any = None
+        self._total = total
         if shown and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import Progress as Bar
@@ -26,6 +27,8 @@ class Progress:
             self._bar.start()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, kind: object, *_exception: object) -> None:
         if self._bar is not None:
+            if kind is None:  # what was left out is done as well
+                self.reach(self._total)
             self._bar.stop()

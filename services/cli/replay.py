@@ -24,6 +24,19 @@ def _time(_ctx: click.Context, _option: click.Parameter, value: str | None) -> i
         raise click.BadParameter(f"{value!r}: use a UTC date or time as 2024-03-04 or 2024-03-04T14:30:00") from None
 
 
+def _history(_ctx: click.Context, _option: click.Parameter, value: str) -> int | None:
+    """None for `all`."""
+    from services.replay.study import parse_horizons
+
+    if value == "all":
+        return None
+    try:
+        (only,) = parse_horizons(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r}: use `all`, or a number and s, m, h or d, as 2d") from None
+    return only.ns
+
+
 def _pace(_ctx: click.Context, _option: click.Parameter, value: str) -> float:
     """0 for `max`."""
     if value == "max":
@@ -68,6 +81,15 @@ def _axes(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]
     "--from", "from_ns", callback=_time, metavar="TIME", help="Start at this UTC time; rows before it are history."
 )
 @click.option("--to", "to_ns", callback=_time, metavar="TIME", help="Stop before this UTC time.")
+@click.option(
+    "--history",
+    "history_ns",
+    callback=_history,
+    metavar="DURATION",
+    default="all",
+    show_default=True,
+    help="How much before --from is history, as 2d.",
+)
 @click.option("--speed", callback=_pace, default="max", help="`max`, or a multiple of real time as 1 or 10.")
 @click.option("--full", is_flag=True, help="Process all symbols in every cycle: tracking off.")
 @click.option(
@@ -100,6 +122,7 @@ def replay(
     only: tuple[str, ...],
     from_ns: int | None,
     to_ns: int | None,
+    history_ns: int | None,
     speed: float,
     full: bool,
     horizons: "list[Horizon]",
@@ -116,6 +139,8 @@ def replay(
     """
     _refuse("--against", against, {"--sweep": sweeps, "--full": full, "--report": report, "--chart": chart})
     _refuse("--sweep", sweeps, {"--only": only, "--report": report, "--chart": chart})
+    if history_ns is not None and from_ns is None:
+        raise click.UsageError("--history goes together with --from")
     from services.cli.replay_modes import Job, compare, complain, play, sweep
     from services.feed.recordings import RecordingError, open_recording
     from services.replay.period import EVER, Period
@@ -123,7 +148,8 @@ def replay(
 
     overrides: dict[str, Any] = {"trader": {"tracking": False}} if full else {}
     settings = configuration.load(**overrides)
-    period = Period(from_ns or 0, EVER if to_ns is None else to_ns)
+    since_ns = 0 if history_ns is None else max((from_ns or 0) - history_ns, 0)
+    period = Period(from_ns or 0, EVER if to_ns is None else to_ns, since_ns)
     out = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
         cast = placed(traders) if traders else configured(settings)

@@ -44,13 +44,14 @@ class Job:
 
 
 def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None) -> Callable[[], None]:
-    """Signals as they come; gives what shows the summary, and exits with 1 where a trader failed."""
+    """Signals as they come; gives what shows the summary, and exits with 1 where a trader failed or did not run."""
     from services.replay.chart import check_chart, write_chart
     from services.replay.engine import Replay
     from services.replay.report import Report
     from services.replay.traders import load_traders
 
-    plugins = [one.plugin for one in load_traders(job.cast, only, complain).values()]
+    chosen = load_traders(job.cast, only, complain)
+    plugins = [one.plugin for one in chosen.loaded.values()]
     if chart is not None:
         check_chart(chart)
     write = output.write_json if job.as_json else output.write_text
@@ -61,6 +62,8 @@ def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None)
                 job.pace, job.period, job.horizons, tracked=chart is not None,
             )
         )  # fmt: skip
+        if not engine.seats.traders:
+            raise TickflagError("no trader to replay with")
         written = None if report is None else stack.enter_context(Report(report))
         progress = stack.enter_context(job.progress(quiet=False))
         for signal in engine.run():
@@ -71,6 +74,7 @@ def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None)
         summary, study = engine.summary().plain(), engine.study
         assert study is not None  # it was asked for
         names = list(summary["traders"])
+        summary["refused"] = chosen.refused | summary["refused"]
         if written is not None:
             written.finish(summary, names, study)
         if chart is not None:
@@ -80,38 +84,44 @@ def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None)
 
 
 def compare(job: Job, only: Sequence[str]) -> Callable[[], None]:
-    """With tracking and without, side by side; gives what shows the result; a difference or a fault exits with 1."""
+    """With tracking and without, side by side; gives what shows the result.
+
+    A difference, a fault, and a trader that does not run exit with 1.
+    """
     from services.replay.against import Comparison, without_tracking
     from services.replay.player import Player
     from services.replay.seats import Seats
     from services.replay.traders import load_traders
 
-    traders = load_traders(job.cast, only, complain)
+    traders, refused = load_traders(job.cast, only, complain)
     for name, one in traders.items():
         if one.plugin.trader.every:
             complain(f"trader {name!r} is not compared: without tracking `every` asks it at other moments")
     compared = [one for one in traders.values() if not one.plugin.trader.every]
-    plugins, again = [one.plugin for one in compared], [one.again() for one in compared]
-    if not plugins:
-        raise TickflagError("no trader to compare")
     with Player(job.settings, job.recordings, complain, job.pace, job.period) as player:
-        flagged = Seats(job.settings, player.segment, plugins, complain)
+        flagged = Seats(job.settings, player.segment, [one.plugin for one in compared], complain)
+        again = [one.again() for one in compared if one.plugin.trader.name not in flagged.refused]
+        if not again:
+            raise TickflagError("no trader to compare")
         full = Seats(without_tracking(job.settings), player.segment, again, lambda fault: complain(f"full: {fault}"))
         comparison = Comparison(player, flagged, full)
         with job.progress(quiet=True) as progress:
             for _ in comparison.run():
                 progress.reach(player.applied)
-    return lambda: output.show_comparison(comparison, job.as_json)
+    return lambda: output.show_comparison(comparison, refused | comparison.refused, job.as_json)
 
 
 def sweep(job: Job, combinations: "Sequence[Combination]") -> Callable[[], None]:
-    """Each combination's own run, all in one pass; gives what shows their rows, and exits with 1 where one failed."""
+    """Each combination's own run, all in one pass; gives what shows their rows.
+
+    One that failed or could not run exits with 1.
+    """
     from services.replay.player import Player
     from services.replay.sweep import Sweep
     from services.replay.traders import load_traders
 
     names = list(dict.fromkeys(one.trader for one in combinations))
-    found = load_traders(job.cast, names, complain)
+    found = load_traders(job.cast, names, complain).loaded
     plugins = []
     for combination in combinations:
         try:
@@ -124,7 +134,7 @@ def sweep(job: Job, combinations: "Sequence[Combination]") -> Callable[[], None]
             for _ in swept.run():
                 progress.reach(player.applied)
         digests, failures = swept.digests(), swept.failures()
-    return lambda: output.show_sweep(digests, failures, job.as_json)
+    return lambda: output.show_sweep(digests, failures, swept.refused, job.as_json)
 
 
 def _title(job: Job) -> str:

@@ -38,13 +38,14 @@ def write_text(signal: Signal, out: TextIO) -> None:
 
 
 def show_summary(summary: Mapping[str, Any], failures: "Mapping[str, Failure]", as_json: bool) -> None:
-    """What a replay came to; exit code 1 where a trader failed."""
+    """What a replay came to; exit code 1 where a trader failed or did not run."""
     if as_json:
         show_json_result("summary", summary)
     else:
         _show_tables(summary)
         _show_failures((f"trader {name!r}", failure) for name, failure in failures.items())
-    if failures:
+        _show_refused(summary["refused"])
+    if failures or summary["refused"]:
         click.get_current_context().exit(EXIT_FAILED)
 
 
@@ -89,21 +90,26 @@ def show_studies(keys: tuple[str, ...], studies: Iterable[tuple[tuple[Any, ...],
     show_table((*keys, "after", ">entries", ">mean", ">median", ">baseline", ">hit rate", ">beyond"), returns)
 
 
-def show_comparison(comparison: "Comparison", as_json: bool) -> None:
-    """That both sides were the same; or which traders failed, the first difference if any, and exit code 1."""
+def show_comparison(comparison: "Comparison", refused: Mapping[str, str], as_json: bool) -> None:
+    """That both sides were the same; or which traders failed or did not run, the first difference if any, and exit
+    code 1."""
     from services.replay.period import utc
 
     found, failures = comparison.difference, comparison.failures
     if not as_json:
         _show_failures((f"trader {name!r}", failure) for name, failure in failures.items())
+        _show_refused(refused)
     if as_json:
         counts = {"signals": comparison.signals, "cycles": comparison.cycles}
         difference = None if found is None else asdict(found)
         failed = {name: failure.cycles for name, failure in failures.items()}
-        identical = found is None and not failed
-        show_json_result("against", {"identical": identical, **counts, "difference": difference, "failed": failed})
+        faults = {"failed": failed, "refused": refused}
+        identical = found is None and not any(faults.values())
+        show_json_result("against", {"identical": identical, **counts, "difference": difference, **faults})
     elif found is None:
-        verdict = "no difference, but a trader failed" if failures else "identical"
+        verdict = "identical"
+        if failures or refused:
+            verdict = f"no difference, but a trader {'failed' if failures else 'did not run'}"
         click.echo(f"{verdict}: {comparison.signals:,} signals, {comparison.cycles:,} cycles")
     else:
         nothing = "no match" if found.what == "match" else "nothing"
@@ -112,16 +118,17 @@ def show_comparison(comparison: "Comparison", as_json: bool) -> None:
             f"different: trader {found.trader!r}, symbol {found.symbol!r}, cycle {found.cycle:,}, "
             f"{utc(found.time_ms * 1_000_000)}: {found.what} {flagged} with tracking, {full} without"
         )
-    if found is not None or failures:
+    if found is not None or failures or refused:
         click.get_current_context().exit(EXIT_FAILED)
 
 
 def show_sweep(
     digests: "Iterable[tuple[Combination, Mapping[str, Any]]]",
     failures: "Sequence[tuple[Combination, Failure]]",
+    refused: int,
     as_json: bool,
 ) -> None:
-    """A row for each combination, in a table for each trader; exit code 1 where one failed."""
+    """A row for each combination, in a table for each trader; exit code 1 where one failed, or `refused` to run."""
     failed = {str(combination): failure.cycles for combination, failure in failures}
     grids: dict[str, list[tuple[Combination, Mapping[str, Any]]]] = {}
     for combination, digest in digests:
@@ -139,7 +146,7 @@ def show_sweep(
         click.echo("")
     if not as_json:
         _show_failures((str(combination), failure) for combination, failure in failures)
-    if failures:
+    if failures or refused:
         click.get_current_context().exit(EXIT_FAILED)
 
 
@@ -157,6 +164,12 @@ def _show_failures(failures: "Iterable[tuple[str, Failure]]") -> None:
         cycles = f"{failure.cycles:,} cycle{'' if failure.cycles == 1 else 's'}"
         fault = one_line(failure.first.removeprefix(f"{name}: "))
         click.echo(f"{name} failed in {cycles}, first: {fault}")
+
+
+def _show_refused(refused: Mapping[str, str]) -> None:
+    """One line. The reasons stand on standard error, before anything was played."""
+    if refused:
+        click.echo(f"did not run: {', '.join(refused)}")
 
 
 def show_json_result(key: str, content: Any) -> None:

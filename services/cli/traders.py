@@ -6,21 +6,26 @@ from typing import Any
 import click
 
 from common import settings as configuration
+from common.requests import Client, Unreachable
+from common.runtime import Role, Runtime
 from services.cli.connection import collector
 from services.cli.output import json_option, number, one_line, share, show_json, show_table
+
+SUPERVISOR_S = 1.0
 
 
 @click.command()
 @json_option
 def traders(as_json: bool) -> None:
     """List the traders: source, version, state, restarts, efficiency, processor time, why one does not run."""
-    with collector(configuration.load()) as client:
+    settings = configuration.load()
+    with collector(settings) as client:
         found: list[dict[str, Any]] = client.ask("traders")
     if as_json:
         show_json(found)
         return
     if not found:
-        click.echo("no traders yet")
+        click.echo(f"no traders{' yet' if settings.remote.connect else _why_none(settings.runtime_folder())}")
         return
     show_table(
         ("trader", "source", "version", "state", ">matches", ">restarts", ">efficiency", ">cpu", ">pid", "why"),
@@ -40,6 +45,16 @@ def traders(as_json: bool) -> None:
             for trader in found
         ],
     )
+
+
+def _why_none(runtime: Runtime) -> str:
+    if Role.holder(runtime, "trader") is None:
+        return ": the trader service does not run"
+    try:
+        with Client(runtime, "trader", SUPERVISOR_S) as supervisor:
+            return ": safe mode loads none" if supervisor.ask("supervisor")["safe"] else " yet"
+    except Unreachable:  # at the first start it compiles kernels before it listens
+        return " yet"
 
 
 @click.command()

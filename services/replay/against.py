@@ -53,6 +53,11 @@ class Comparison:
                 found[name] = failure
         return found
 
+    @property
+    def refused(self) -> dict[str, str]:
+        """Of the traders that could not run, by name: why."""
+        return self._flagged.refused | self._full.refused
+
     def run(self) -> Iterator[None]:
         """A cycle each time; both sides have the same matches and told the same until then."""
         for _ in self._player.play():

@@ -34,6 +34,8 @@ class Summary:
     rejected: int
     failed: dict[str, int]
     """Trader -> cycles in which it failed; only of those that did."""
+    refused: dict[str, str]
+    """Trader -> why it did not run; only of those that did not."""
     traders: dict[str, dict[str, Any]]
     """Trader -> what its signals were worth, where they were studied."""
 
@@ -98,6 +100,7 @@ class Replay:
             bytes_full=sum(tally.bytes_full for tally in tallies),
             rejected=self.player.rejected,
             failed={name: failure.cycles for name, failure in self.seats.failures.items()},
+            refused=self.seats.refused,
             traders={} if self.study is None else {name: self.study.digest(n) for name, n in self._numbers.items()},
         )
 

@@ -16,6 +16,8 @@ class Period:
 
     from_ns: int = 0
     to_ns: int = EVER
+    since_ns: int = 0
+    """Rows before it are no history either: they are left out."""
 
     def check(self, recordings: Iterable[Recording]) -> None:
         """Raises TickflagError where the recordings have nothing in the period."""

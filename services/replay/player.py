@@ -41,6 +41,8 @@ class Player:
         self._recordings, self._on_fault, self._pace = recordings, on_fault, pace
         self._period = period or Period()
         self._period.check(recordings)
+        for recording in recordings:
+            recording.since_ns = self._period.since_ns
         self.span = self._period.span(recordings)
         """First and last time to be played, UTC ns."""
         names = {name for recording in recordings for name in recording.symbols()}
@@ -84,7 +86,12 @@ class Player:
         period = self._period
         began = origin_ns = 0
         for batch in Playback(merge(self._recordings), self._slot).batches():
+            left_out = int(batch.rows["recv_ns"].searchsorted(period.since_ns, "left"))
+            if left_out:
+                batch = Batch(batch.rows[left_out:])
             times = batch.rows["recv_ns"]
+            if not len(times):
+                continue
             if not self._watermark_due_ns:
                 self._watermark_due_ns = self.market.next_watermark_ns(int(times[0]))
             at = 0

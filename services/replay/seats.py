@@ -55,12 +55,15 @@ class Seats:
         self._views = Views(ControlState(), 1 << 62)
         self._frames: list[bytes] = []
         self._seats: list[_Seat] = []
+        self.refused: dict[str, str] = {}
+        """Of the traders without a seat, by name: why."""
         self.seq = 0
         """Signals so far."""
         for plugin in plugins:
             try:
                 self._seats.append(_Seat(plugin, settings, segment, self._take))
             except (SegmentError, ValueError) as error:
+                self.refused[plugin.trader.name] = str(error)
                 on_fault(f"trader {plugin.trader.name!r} does not run: {error}")
         self._paced = [seat for seat in self._seats if seat.trader.min_interval or seat.trader.every]
 

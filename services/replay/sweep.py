@@ -60,8 +60,8 @@ def combinations(axes: Iterable[tuple[str, str, list[Any]]]) -> list[Combination
 class Sweep:
     """`run` it once; then `digests`. Each combination has a seat of its own at one market.
 
-    `on_fault` hears of a combination that cannot run, which is left out, and of one that failed in a cycle. Raises
-    TickflagError where none can run.
+    `on_fault` hears of a combination that cannot run, which is left out and counted, and of one that failed in a
+    cycle. Raises TickflagError where none can run.
     """
 
     def __init__(
@@ -77,6 +77,8 @@ class Sweep:
             (combination, Seats(settings, player.segment, [plugin], partial(_name, combination, on_fault)))
             for combination, plugin in plugins
         ]
+        self.refused = sum(not seats.traders for _, seats in seated)
+        """Combinations that cannot run."""
         seated = [(combination, seats) for combination, seats in seated if seats.traders]
         if not seated:
             raise TickflagError("no combination of the sweep runs")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from common.errors import PluginError, TickflagError
 from common.settings import Settings
@@ -24,6 +24,16 @@ class Loaded:
     def again(self, settings: Mapping[str, Any] | None = None) -> Plugin:
         """Another one from the same code, with `settings` above those of the instance. Raises PluginError."""
         return _load(self.assignment, settings or {})
+
+
+class Chosen(NamedTuple):
+    """Of a cast, what a replay is to run."""
+
+    loaded: dict[str, Loaded]
+    """By name."""
+    refused: dict[str, str]
+    """Of those that do not load, by file or instance: why. None where traders were asked for by name: all of these
+    load."""
 
 
 def configured(settings: Settings) -> Cast:
@@ -49,17 +59,19 @@ def placed(places: Iterable[Path]) -> Cast:
     return [Assignment(path.name, path.stem, path) for path in dict.fromkeys(files)]
 
 
-def load_traders(cast: Cast, only: Collection[str], complain: Callable[[str], None]) -> dict[str, Loaded]:
-    """By name, those that can run: all, or `only` these. Of two of one name the first has it.
+def load_traders(cast: Cast, only: Collection[str], complain: Callable[[str], None]) -> Chosen:
+    """Those that can run: all, or `only` these. Of two of one name the first has it.
 
     Raises TickflagError where one of `only` is not among them, or none is left.
     """
     loaded: dict[str, Loaded] = {}
+    refused: dict[str, str] = {}
     for one in cast:
         try:
             plugin = _load(one, {})
         except PluginError as error:
             complain(f"trader skipped: {error}")
+            refused[one.label] = str(error)
             continue
         name = plugin.trader.name
         if name in loaded:
@@ -74,7 +86,7 @@ def load_traders(cast: Cast, only: Collection[str], complain: Callable[[str], No
     chosen = {name: found for name, found in loaded.items() if not only or name in only}
     if not chosen:
         raise TickflagError("no trader to replay with")
-    return chosen
+    return Chosen(chosen, {} if only else refused)
 
 
 def _load(assignment: Assignment, settings: Mapping[str, Any]) -> Plugin:

@@ -16,6 +16,7 @@ class Fresh:
 
     def __init__(self, file: Path, own: Mapping[str, Any], turn: Callable[[], None] = lambda: None) -> None:
         self._file, self._own, self._turn = file.resolve(), own, turn
+        self._beginning = f"{self._file.parent}{os.sep}"
         self.modules: list[ModuleType] = []
         """Of all loads: the trader's, and those of helpers beside it."""
 
@@ -30,7 +31,10 @@ class Fresh:
         return plugin
 
     def _is_ours(self, module: ModuleType) -> bool:
-        folder, name = os.path.split(getattr(module, "__file__", None) or "")
-        if folder != str(self._file.parent):
+        file = getattr(module, "__file__", None)
+        if not (isinstance(file, str) and file.startswith(self._beginning)):  # of a thousand modules nearly all
+            return False
+        name = file[len(self._beginning) :]
+        if os.sep in name:
             return False
         return name == self._file.name or (name.startswith("_") and not name.startswith("__"))

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from importlib import invalidate_caches
 from importlib.machinery import SourceFileLoader
@@ -22,7 +23,7 @@ import pluggy
 from pydantic import BaseModel, ValidationError
 
 from common.errors import PluginError
-from common.traderapi import PROJECT, hooks
+from common.traderapi import PROJECT, Trader, hooks
 
 ENTRY_POINTS = "tickflag.traders"
 """Group of the entry points by which packages bring traders; each names a module with hooks."""
@@ -54,6 +55,9 @@ class Code:
             return self.bound(hook, "", arguments)(None)
         except ValidationError as error:
             field, reason = _faults(error)[0]
+            if error.errors()[0]["type"] == "extra_forbidden":
+                near = get_close_matches(field, Trader.model_fields, 1)
+                reason = "there is no such field" + (f": did you mean `{near[0]}`?" if near else "")
             raise self.fault(f"hook `{hook}`: `{field or 'Trader'}`: {reason}") from None
         except BaseException as error:  # a plugin may raise anything
             raise self.fault(f"hook `{hook}` raised {described(error, self.file)}") from error
@@ -100,7 +104,7 @@ def described(error: BaseException, file: str = "") -> str:
         words = str(error)[:REASON_LIMIT]
     except BaseException:  # noqa: BLE001 - the text is the plugin's code, too
         words = "(without words: its `__str__` raises)"
-    return f"{type(error).__name__}: {words}{_place(error, file) if file else ''}"
+    return f"{type(error).__name__}{words and ': '}{words}{_place(error, file) if file else ''}"
 
 
 def _place(error: BaseException, file: str) -> str:

@@ -67,7 +67,7 @@ class Post:
         self._switches = Switches(trader, settings.flags)
         self._process_all = False
         self._runner: Runner | None = None
-        self._legacy: Legacy | None = None
+        self._covered: tuple[int, dict[str, int]] = (0, {})  # generation and versions seen in it, to go on from
         self._segment_name = b""
         self._backoff = Backoff(FAILED_FIRST_NS, FAILED_LIMIT_NS)
         self._step_from_ns = 0  # not before; after a failure or a locked row
@@ -93,7 +93,7 @@ class Post:
         self._matches.restore(matches, legacy.notes)
         if self._state is not None and (legacy.version, legacy.kind) == (self._plugin.version, self._state.kind):
             self._state.restore(legacy.numbers)
-            self._legacy = legacy
+            self._covered = (legacy.generation, {symbol: numbers[0] for symbol, numbers in legacy.numbers.items()})
 
     def hand_over(self) -> None:
         """Leave everything to a successor, in place of a last word: the trader goes on."""
@@ -254,9 +254,10 @@ class Post:
             self._complain(f"trader {self.name!r}: {error}")
             return
         self._apply_switches()
-        if self._legacy is not None and self._legacy.generation == segment.generation:
-            self._runner.resume({symbol: numbers[0] for symbol, numbers in self._legacy.numbers.items()})
-        self._legacy = None
+        generation, seen = self._covered
+        if generation and generation in (segment.generation, segment.continues):
+            self._runner.resume(seen)
+        self._covered = (0, {})
         self._segment_name = segment.path.name.encode()
         self._error = ""
         self._step_from_ns = 0
@@ -273,6 +274,8 @@ class Post:
         name = self._runtime.read_pointer()
         if runner is not None and name is not None and name != runner.segment.path.name:
             self._runner = None
+            if self._state is not None or self._plugin.trader.every_close:
+                self._covered = (runner.segment.generation, runner.versions())
             runner.segment.close()
             self._attach_from_ns = 0
 
@@ -323,7 +326,10 @@ def _stack(cause: BaseException) -> str:
     """Where it was raised, innermost last, without the frame of ours that called the plugin. Its words are not asked
     for: they may be of any size."""
     trace = cause.__traceback__
-    frames = traceback.format_tb(trace.tb_next if trace else None, limit=-STACK_FRAMES)
+    try:
+        frames = traceback.format_tb(trace.tb_next if trace else None, limit=-STACK_FRAMES)
+    except MemoryError:  # as the trader took it all
+        return ""
     return "".join(frames)[-STACK_CHARACTERS:]
 
 

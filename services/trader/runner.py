@@ -107,9 +107,14 @@ class Runner:
         """The version of each row that was evaluated last, by slot."""
         return self._reader.seen
 
+    def versions(self) -> dict[str, int]:
+        """As `seen`, by symbol."""
+        return dict(zip(self.directory.names, self.seen.tolist(), strict=False))
+
     def resume(self, seen: Mapping[str, int]) -> None:
-        """Go on where a predecessor in this generation was, before the first step. Everything is evaluated once more,
-        as the code may be another, but nothing that a trader remembers advances by it."""
+        """Go on where a predecessor was, in this generation or the one that it continues, before the first step.
+        Everything is evaluated once more, as the code may be another, but nothing that a trader remembers advances by
+        it."""
         self.directory.refresh()
         self._place(0)
         for symbol, version in seen.items():

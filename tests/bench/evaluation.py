@@ -19,6 +19,7 @@ RULES = {
     "RSI over 100 candles": (SHIPPED / "rsi.py", 98.0),
     "per-symbol Python rule": (SHIPPED / "spread.py", 95.0),
 }
+CHUNKS = (20, 64, 256, 1_024, 4_096)
 SHARES = (0.001, 0.01, QUIET, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -27,6 +28,7 @@ def run(options: Options) -> Findings:
     with runtime_folder() as runtime, World(runtime, SYMBOLS, history=100) as world:
         for rule, (path, goal) in RULES.items():
             _rule(found, options, world, rule, path, goal)
+        _chunks(found, options, world)
         _debug_ring(found, options, world)
     _growth(found, options)
     return found
@@ -51,6 +53,25 @@ def _rule(found: Findings, options: Options, world: World, rule: str, path: Path
             found.at_most(f"{rule}: all flagged, times the CPU of tracking off", on / off, 1.2, "x")
     columns = ["% flagged", "symbols", "tracking us", "off us", "ratio", "% saved"]
     found.tables.append(Table(f"CPU of a cycle, {SYMBOLS:,} symbols: {rule}", columns, rows))
+
+
+def _chunks(found: Findings, options: Options, world: World) -> None:
+    """A cycle of everything, by how many symbols are evaluated at a time; in between control messages, heartbeat and
+    deadline are served."""
+    rows = []
+    for rule in ("RSI over 100 candles", "per-symbol Python rule"):
+        path, _ = RULES[rule]
+        seats = {chunk: _settled(world, Seat(world.segment, path, chunk=chunk)) for chunk in CHUNKS}
+        times: dict[int, list[int]] = {chunk: [] for chunk in CHUNKS}
+        for number in range(4 if options.quick else 30):
+            world.tick(world.activity.distinct(SYMBOLS))
+            world.swap()
+            for chunk in in_turn(list(CHUNKS), number):
+                times[chunk].append(cpu_ns(seats[chunk].step, world.event_ns))
+        whole_us = {chunk: statistics.median(taken) / 1_000 for chunk, taken in times.items()}
+        rows += [[rule, chunk, us, us * chunk / SYMBOLS] for chunk, us in whole_us.items()]
+    columns = ["rule", "symbols a chunk", "cycle us", "chunk us"]
+    found.tables.append(Table(f"all of {SYMBOLS:,} symbols flagged, in chunks", columns, rows))
 
 
 def _settled(world: World, seat: Seat) -> Seat:

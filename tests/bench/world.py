@@ -143,9 +143,13 @@ class World:
 class Seat:
     """A trader file at a world's segment: the real runner, results counted and dropped."""
 
-    def __init__(self, segment: Segment, path: Path, tracking: bool = True, deltas: bool = True) -> None:
+    def __init__(
+        self, segment: Segment, path: Path, tracking: bool = True, deltas: bool = True, chunk: int = 0
+    ) -> None:
+        """`chunk` is in place of both settings of that name; 0 leaves them."""
         plugin = load_plugin(path)
-        settings = TraderBlock(tracking=tracking, deltas=deltas)  # type: ignore[call-arg] # defaults
+        chunks = {"chunk": chunk, "batch_chunk": chunk} if chunk else {}
+        settings = TraderBlock(tracking=tracking, deltas=deltas, **chunks)  # type: ignore[arg-type] # as the block takes them
         self.name = plugin.trader.name
         self.tally = Tally()
         self.matches = MatchSet()

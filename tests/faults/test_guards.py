@@ -52,6 +52,8 @@ def test_what_is_raised(engine: Engine, ledger: Ledger) -> None:
         "mute": ("raise Mute", "raised Mute: (without words: its `__str__` raises)"),
         "greedy": ("np.ones(1 << 50)", "raised MemoryError: Unable to allocate"),
         "large": ("np.ones(1 << 27)", "raised MemoryError: Unable to allocate 1.00 GiB"),
+        "vast": ("return np.zeros(1 << 22, bool)", "gave the shape (4194304,); wanted ("),
+        "garbage": ("return [[object()], [{}, 1]]", "gave a list; wanted a bool or float array"),
         "writes": ("market.last[0] = 1.0", "raised ValueError: assignment destination is read-only"),
     }
     for name, (body, _) in bodies.items():
@@ -200,7 +202,7 @@ def test_children(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_output(engine: Engine, ledger: Ledger) -> None:
-    """A flood of output never fills the disk nor holds up the trader; its end is in the log."""
+    """A gigabyte of output never fills the disk nor ends the trader; its last words are in the log."""
     body = f"""
         block = b"x" * 1023 + b"\\n"
         block *= 1024
@@ -210,13 +212,13 @@ def test_output(engine: Engine, ledger: Ledger) -> None:
             global calls
             calls += 1
             if calls == 1:
-                for _ in range(256):
+                for _ in range(1024):
                     os.write(1, block)
                 print("that was all", flush=True)
             return np.floor(market.last * 100) % 3 == 0, market.last
     """
     write_trader(engine.plugins, "floods", body)
-    engine.env["TICKFLAG_TRADER__LOG_LIMIT_BYTES"] = "65536"
+    engine.env |= {"TICKFLAG_TRADER__LOG_LIMIT_BYTES": "65536", "TICKFLAG_TRADER__DEADLINE_S": "100"}
     engine.start()
     path = engine.runtime.logs / "floods.log"
     largest = 0

@@ -53,6 +53,10 @@ class Recorded:
         return replay(*self._arguments, settings=EVERY_CYCLE)
 
     @cached_property
+    def full_every_cycle(self) -> Outcome:
+        return replay("--full", *self._arguments, settings=EVERY_CYCLE)
+
+    @cached_property
     def oracle(self) -> Oracle:
         return Oracle(self.paths).run()
 
@@ -128,6 +132,7 @@ def test_the_summary(recorded: Recorded) -> None:
     summary, market = recorded.default.summary, recorded.oracle.market
     assert set(summary) >= {
         "matches", "ticks", "cycles", "symbols", "processed", "skipped", "efficiency", "bytes_sent", "bytes_full",
+        "failed", "refused",
     }  # fmt: skip
     assert (summary["ticks"], summary["symbols"]) == (market.applied, len(market.symbols))
     assert recorded.every_cycle.summary["cycles"] == recorded.oracle.cycles
@@ -149,14 +154,20 @@ def test_processing_all_symbols_gives_the_same_signals(recorded: Recorded) -> No
     assert work["processed"] < all_work["processed"]
 
 
-def test_every_signal_is_the_oracles(recorded: Recorded) -> None:
-    """With a cycle for each moment: the same signals in the same order, at the same time, in the same cycle."""
-    found = recorded.every_cycle.signals
-    for signal, expected in zip(found, recorded.oracle.signals, strict=False):
+def _assert_oracles(found: list[dict[str, Any]], oracle: Oracle) -> None:
+    """The same signals in the same order, at the same time, in the same cycle."""
+    for signal, expected in zip(found, oracle.signals, strict=False):
         same = {name: value for name, value in signal.items() if name not in ("seq", "score")}
         assert same == {name: value for name, value in vars(expected).items() if name != "score"}
         assert _close(signal["score"], expected.score), (signal, expected)
-    assert len(found) == len(recorded.oracle.signals)
+    assert len(found) == len(oracle.signals)
+
+
+@pytest.mark.parametrize("settings", ["every_cycle", "full_every_cycle"])
+def test_every_signal_is_the_oracles(recorded: Recorded, settings: str) -> None:
+    """With a cycle for each moment, with tracking and without."""
+    found = getattr(recorded, settings).signals
+    _assert_oracles(found, recorded.oracle)
     assert {signal["trader"] for signal in found} >= BUSY[recorded.name]
 
 
@@ -201,15 +212,31 @@ def test_the_pace_changes_nothing(small: Path) -> None:
     assert replay("--speed", "10", small).stdout == replay(small).stdout
 
 
-@pytest.mark.parametrize("name", ["generated ticks", "binance futures capture"])
-def test_the_pace_of_a_recording_changes_nothing(name: str, traders: Path, request: pytest.FixtureRequest) -> None:
-    """Half a minute of a market at ten times real speed, every trader in it."""
-    if name in REAL:
-        path = _real(name, request.getfixturevalue("test_data"), traders)
-        part: list[str | Path] = [path]
-    else:
-        part = ["--from", "2024-03-04T14:10:00", "--to", "2024-03-04T14:10:25", TICKS]
-    slow, fast = (replay("--speed", speed, "--traders", traders, *part) for speed in ("10", "max"))
+@pytest.fixture(params=["generated ticks", "binance futures capture", "us equity ticks"])
+def half_a_minute(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A recording so short."""
+    if request.param == "binance futures capture":
+        return _real(request.param, request.getfixturevalue("test_data"), tmp_path)
+    path, begin = TICKS, "2024-03-04 14:10:00"
+    if request.param == "us equity ticks":
+        path, begin = request.getfixturevalue("test_data") / "ticks_us_equity_20131007.parquet", "2013-10-07 13:29:50"
+    frame, start_ns = pd.read_parquet(path), pd.Timestamp(begin).value
+    part = tmp_path / "part.parquet"
+    frame[(frame.ts_ns >= start_ns) & (frame.ts_ns < start_ns + 25_000_000_000)].to_parquet(part)
+    return part
+
+
+@pytest.mark.parametrize("options", [[], ["--full"]], ids=["flagged", "full"])
+def test_the_pace_of_a_recording_changes_nothing(half_a_minute: Path, traders: Path, options: list[str]) -> None:
+    """Half a minute of a market at ten times real speed, every trader in it: the same bytes as at once, which are the
+    oracle's signals."""
+    slow, fast = (
+        replay("--speed", speed, "--traders", traders, *options, half_a_minute, settings=EVERY_CYCLE)
+        for speed in ("10", "max")
+    )
     assert slow.status == 0
     assert slow.stdout == fast.stdout
+    oracle = Oracle([half_a_minute]).run()
+    assert oracle.signals
+    _assert_oracles(slow.signals, oracle)
     assert len(fast.signals) > 10

@@ -124,6 +124,23 @@ def test_a_fault_on_one_side_is_a_difference(traders: Path) -> None:
     assert outcome.stdout.endswith("match 1.0 with tracking, no match without\n")
 
 
+def test_one_that_does_not_run_is_not_identical(traders: Path) -> None:
+    """A trader that was not compared, for want of its candles or as its file is broken: it is named, once."""
+    write_trader(traders, "greedy", "@hookimpl\ndef evaluate(market):\n    return market.last > 1.0\n", channel="7m")
+    (traders / "broken.py").write_text("x = 1")
+    arguments = ("--against", "full", "--traders", traders, TICKS, "--to", "2024-03-04T14:01")
+    found = replay(*arguments)
+    told = found.lines[-1]["against"]
+    assert (found.status, told["identical"], told["difference"]) == (1, False, None)
+    assert sorted(told["refused"]) == ["broken.py", "greedy"]
+    assert len(found.stderr.splitlines()) == 2
+    outcome = run("replay", *arguments)
+    assert outcome.status == 1
+    named, verdict = outcome.stdout.splitlines()
+    assert named == "did not run: broken.py, greedy"
+    assert verdict.startswith("no difference, but a trader did not run: ")
+
+
 def test_a_fault_on_both_sides_is_not_identical(traders: Path) -> None:
     """A trader that never answers was not compared: it is named and counted, and the exit code is 1."""
     write_trader(traders, "bad", "@hookimpl\ndef evaluate(market):\n    raise RuntimeError('always')\n")

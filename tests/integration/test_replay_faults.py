@@ -236,13 +236,22 @@ class TestTraders:
         ],
     )
     def test_a_file_that_cannot_be_loaded(self, traders: Path, good: Path, text: str, words: list[str]) -> None:
-        """It is skipped, with its reason."""
+        """It is skipped, with its reason; the others run, and the exit code tells of it."""
         (traders / "broken.py").write_text(text)
         outcome = replay("--traders", traders, good)
-        assert (outcome.status, _events(outcome)) == (0, GOOD_EVENTS)
+        assert (outcome.status, _events(outcome)) == (1, GOOD_EVENTS)
         for word in ("trader skipped: ", *words):
             assert word in outcome.stderr
         assert set(outcome.summary["matches"]) == {"above"}
+        assert list(outcome.summary["refused"]) == ["broken.py"]
+        assert words[-1] in outcome.summary["refused"]["broken.py"]
+        assert run("replay", "--traders", traders, good).stdout.splitlines()[-1] == "did not run: broken.py"
+
+    def test_a_file_that_nobody_asked_for(self, traders: Path, good: Path) -> None:
+        """Where traders are asked for by name, another file that does not load is no failure."""
+        (traders / "broken.py").write_text("x = 1")
+        outcome = replay("--traders", traders, "--only", "above", good)
+        assert (outcome.status, outcome.summary["refused"]) == (0, {})
 
     def test_two_files_of_one_name(self, traders: Path, good: Path) -> None:
         """The first by file name has it."""
@@ -262,11 +271,23 @@ class TestTraders:
     def test_one_that_asks_for_what_is_not_kept(
         self, traders: Path, good: Path, declaration: dict[str, Any], words: str
     ) -> None:
-        """It does not run, with its reason."""
+        """It does not run, with its reason; the others do, and the exit code tells of it."""
         write_trader(traders, "greedy", _dedented(ABOVE), **declaration)
         outcome = replay("--traders", traders, good)
-        assert (outcome.status, _events(outcome)) == (0, GOOD_EVENTS)
+        assert (outcome.status, _events(outcome)) == (1, GOOD_EVENTS)
         assert outcome.stderr == f"trader 'greedy' does not run: {words}\n"
+        assert outcome.summary["refused"] == {"greedy": words}
+        assert run("replay", "--traders", traders, good).stdout.splitlines()[-1] == "did not run: greedy"
+
+    def test_none_that_runs(self, traders: Path, good: Path) -> None:
+        """Nothing is played for nobody."""
+        write_trader(traders, "greedy", _dedented(ABOVE), channel="7m")
+        for arguments in ([], ["--against", "full"]):
+            outcome = run("replay", *arguments, "--traders", traders, "--only", "greedy", good)
+            assert (outcome.status, outcome.stdout) == (1, "")
+            [reason, end] = outcome.stderr.splitlines()
+            assert reason.startswith("trader 'greedy' does not run: this feed has no channel '7m'")
+            assert end == f"tickflag: no trader to {'compare' if arguments else 'replay with'}"
 
     @pytest.mark.parametrize(
         ("body", "words"),

@@ -100,6 +100,36 @@ def test_the_edges(steps: Path) -> None:
     assert _scores(steps, "--from", "2024-03-04T14:00:45Z") == [40, 50, 60]
 
 
+def test_history_of_a_length(steps: Path) -> None:
+    """What is older at the beginning of the period is left out, so that a symbol may not be there yet; then nothing
+    opens."""
+    start = _iso(START_MS + 45_000)
+    assert _scores(steps, "--from", start, "--history", "5s") == [40, 50, 60]
+    assert _scores(steps, "--from", start, "--history", "4s") == [50, 60]
+    assert _scores(steps, "--from", start, "--history", "366d") == [40, 50, 60]
+    part = replay("--traders", steps.parent / "traders", "--from", start, "--history", "20s", steps).summary
+    assert (part["ticks"], part["traders"]["all"]["standing"]) == (2, 1)
+
+
+def test_history_that_is_long_enough_changes_nothing() -> None:
+    """Of candles and ticks: for traders that look back no further the signals are those of all history, but for the
+    numbers of the cycles."""
+
+    def told(*options: str) -> list[tuple[Any, ...]]:
+        signals = _played("--from", _iso(START_MS + 5 * 60_000), *options).signals
+        names = ("trader", "symbol", "event", "score", "time_ms")
+        return [
+            tuple(signal[name] for name in names)
+            for signal in signals
+            if signal["trader"] in ("breakout", "spread", "volume-surge")
+        ]
+
+    whole = told()
+    assert told("--history", "105m") == whole  # 20 candles of 5m, and a part of one
+    assert len(whole) > 100
+    assert told("--history", "30m") != whole
+
+
 def test_edges_amid_what_one_cycle_holds(tmp_path: Path) -> None:
     """Rows closer than the least time between swaps are told apart, too; what never came has no part in the study."""
     write_trader(tmp_path / "traders", "all", "@hookimpl\ndef evaluate(market):\n    return market.last\n")
@@ -125,6 +155,9 @@ def test_the_pace_is_that_of_the_period(steps: Path) -> None:
     [
         (["--from", "yesterday"], 2, "'yesterday': use a UTC date or time as 2024-03-04"),
         (["--to", "2024-13-01"], 2, "'2024-13-01': use a UTC date or time"),
+        (["--history", "2d"], 2, "--history goes together with --from"),
+        (["--from", "2024-03-04", "--history", "2"], 2, "'2': use `all`, or a number and s, m, h or d, as 2d"),
+        (["--from", "2024-03-04", "--history", "1m,2m"], 2, "'1m,2m': use `all`"),
         (["--from", "1969-12-31"], 2, "'1969-12-31': use a UTC date or time"),
         (
             ["--from", "2024-03-05"],
@@ -193,9 +226,13 @@ class TestChoice:
         assert set(told) == {"rsi_fast", "rsi_slow", "spread"}
         [line] = outcome.stderr.splitlines()
         assert line.startswith("trader skipped: traders.lost.source: no trader file or entry point 'gone'")
+        assert (outcome.status, list(refused := outcome.summary["refused"])) == (1, ["traders.lost"])
+        assert "'gone'" in refused["traders.lost"]
         swept = replay("--horizons", "1m", "--sweep", "rsi_slow.oversold=30,20", KLINES, TICKS, settings=settings)
         first, second = (line["combination"] for line in swept.lines)
         assert first == {"trader": "rsi_slow", "settings": {"oversold": 30}, "failed": 0, **told["rsi_slow"]}
         assert 0 < second["entered"] < first["entered"] < told["rsi_fast"]["entered"]
         same = run("replay", "--against", "full", KLINES, TICKS, settings=settings)
-        assert same.stdout == f"identical: {len(outcome.signals):,} signals, {outcome.summary['cycles']:,} cycles\n"
+        counts = f"{len(outcome.signals):,} signals, {outcome.summary['cycles']:,} cycles"
+        assert same.stdout == f"did not run: traders.lost\nno difference, but a trader did not run: {counts}\n"
+        assert same.status == 1

@@ -70,9 +70,9 @@ def test_a_row_each() -> None:
 
 
 def test_a_combination_that_cannot_run_is_left_out() -> None:
-    """It is named with its reason; where none is left, that is an error."""
+    """It is named with its reason, and the exit code tells of it; where none is left, that is an error."""
     outcome = _swept("--sweep", "rsi.period=14,500")
-    assert outcome.status == 0
+    assert outcome.status == 1
     assert [line["combination"]["settings"] for line in outcome.lines] == [{"period": 14}]
     assert outcome.stderr == "rsi period=500: trader 'rsi' does not run: look-back must be 1 to 101, not 1500\n"
     outcome = _swept("--sweep", "rsi.period=500")

@@ -112,9 +112,12 @@ class Variant:
         self._fails_at = 0
 
     def move(self, segment: Segment) -> None:
-        """A new generation."""
+        """Another generation, or the same for a successor."""
+        before, seen = self.seat.runner.segment.generation, self.seat.runner.versions()
         self.seat.move(segment)
         self.seat.runner.tracking = self._tracking
+        if segment.continues == before:
+            self.seat.runner.resume(seen)
 
     def hand_over(self, segment: Segment) -> None:
         """A successor takes over, in the same generation."""

@@ -37,7 +37,7 @@ def _market(segment_path: str) -> Market:
         plan, generation = attached.layout, attached.generation
     with path.open("r+b") as file:
         mapping = mmap.mmap(file.fileno(), plan.total_bytes)
-    return Market(Segment(path, mapping, plan, generation), 0, 0)
+    return Market(Segment(path, mapping, plan, generation, 0), 0, 0)
 
 
 # --- rows: every field of a row carries the same value

@@ -203,7 +203,7 @@ MISTAKES = {
         "(market)", "(markets)"
     ),
     "hook `...` takes `settings`, but there is no hook `settings`": _file().replace("(market)", "(market, settings)"),
-    "hook `trader`: `...`: Extra inputs are not permitted": _file(declared=", lookback=3"),
+    "hook `trader`: `...`: there is no such field": _file(declared=", lookback=3"),
     "`candles` and `look_back` go together": _file(declared=", look_back=3"),
     "scope `market` needs the hook `evaluate`": _HEAD + _TRADER.format(", scope='market'") + _ONE_BY_ONE,
     "this feed has no channel '...'; it has ...": _file(declared=", channel='2m'"),
@@ -231,6 +231,9 @@ MISTAKES = {
         "market.candles.low", ", candles='1m', look_back=3, columns=('high',)"
     ),
     "no candles declared: set ...": _file("market.candles.low"),
+    "a market has no '...'; it has ...": _file("market.price"),
+    "a symbol has no ...": _file("market.symbol(0).price"),
+    "candles have no ...": _file("market.candles.lo", ", candles='1m', look_back=3"),
     "assignment destination is read-only": _file("market.last.__setitem__(0, 1.0)"),
 }
 """Message of the common errors -> a trader that makes it. The one that is missing needs two files."""

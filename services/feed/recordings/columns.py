@@ -180,8 +180,20 @@ class ColumnFile:
         types = self._arrow.types
         return bool(types.is_string(arrow_type) or types.is_large_string(arrow_type))
 
-    def batches(self, names: Sequence[str], batch_rows: int) -> Iterator[Batch]:
-        """Read some columns in file order. Raises RecordingError at the first row that cannot be read."""
+    def groups_below(self, name: str, least: int) -> int:
+        """How many row groups at the beginning hold nothing but less than that in a column of whole numbers, as far as
+        the file tells it."""
+        with _damage_named(self._arrow, self._path), self._arrow.parquet.ParquetFile(self._path) as file:
+            metadata, place = file.metadata, file.schema.names.index(name)
+            for number in range(metadata.num_row_groups):
+                told = metadata.row_group(number).column(place).statistics
+                if told is None or not told.has_min_max or told.max >= least:
+                    return number
+            return int(metadata.num_row_groups)
+
+    def batches(self, names: Sequence[str], batch_rows: int, first_group: int = 0) -> Iterator[Batch]:
+        """Read some columns in file order, from a row group on. Raises RecordingError at the first row that cannot be
+        read."""
         row = 0
         texts = [name for name in self._texts if name in names]
         with ExitStack() as stack:
@@ -190,7 +202,9 @@ class ColumnFile:
                     self._path, read_dictionary=texts, page_checksum_verification=True
                 )
                 stack.enter_context(file)
-                batches = file.iter_batches(batch_size=batch_rows, columns=list(names))
+                groups = range(first_group, file.num_row_groups)
+                row = sum(file.metadata.row_group(number).num_rows for number in range(first_group))
+                batches = file.iter_batches(batch_size=batch_rows, columns=list(names), row_groups=list(groups))
             while True:
                 with _damage_named(self._arrow, self._path, row):
                     record_batch = next(batches, None)

@@ -137,7 +137,8 @@ class TickFile(Recording):
 
     def _read(self) -> Iterator[Chunk]:
         floor_ns = 0
-        for batch in self._file.batches(self._file.names, _BATCH_ROWS):
+        first = self._file.groups_below("ts_ns", self.since_ns) if self.since_ns else 0
+        for batch in self._file.batches(self._file.names, _BATCH_ROWS, first):
             checks = RowChecks(len(batch))
             ts_ns = _checked_integers(batch, "ts_ns", checks)
             checks.refuse(ts_ns <= 0, "ts_ns", "is not a time in nanoseconds since 1970", ts_ns)
@@ -211,7 +212,9 @@ class KlineFile(Recording):
         shortest_ns = min(self.kline_intervals_s, default=1) * NS_PER_S
         floor_ns = 0
         waiting: Records = np.empty(0, KLINE_INPUT)
-        for batch in self._file.batches(self._file.names, _BATCH_ROWS):
+        opens_ms = (self.since_ns - max(self.kline_intervals_s, default=0) * NS_PER_S) // _NS_PER_MS
+        first = self._file.groups_below("open_time_ms", opens_ms) if self.since_ns else 0
+        for batch in self._file.batches(self._file.names, _BATCH_ROWS, first):
             klines, floor_ns = self._decode(batch, floor_ns)
             waiting = joined([waiting, klines]) if len(waiting) else klines
             recv_ns = waiting["recv_ns"]

@@ -118,6 +118,8 @@ class Recording(ABC):
         self._faults = FaultLog(self.name, self.unit, on_fault)
         self._skipped: dict[str, int] = {}
         self._delivered = 0
+        self.since_ns = 0
+        """Rows before this replay time need not be given, those from it on are. Set it before an iteration."""
 
     @cached_property
     def survey(self) -> Survey:

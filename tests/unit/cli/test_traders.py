@@ -2,7 +2,8 @@
 
 import json
 
-from common.runtime import Runtime
+from common.requests import Unreachable
+from common.runtime import Role, Runtime
 
 from .conftest import Answers, Run, trader_line
 
@@ -29,10 +30,20 @@ def test_why_a_trader_does_not_run(runtime: Runtime, run: Run, answers: Answers)
     assert json.loads(run("traders", "--json").stdout) == answers["traders"]
 
 
+def unreachable() -> None:
+    raise Unreachable("it is still starting")
+
+
 def test_no_traders(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """Said in words; JSON has an empty list."""
+    """Said in words, with the reason that is known; JSON has an empty list."""
     answers["traders"] = []
-    assert run("traders").stdout == "no traders yet\n"
+    assert run("traders").stdout == "no traders: the trader service does not run\n"
+    with Role(runtime, "trader"):
+        for safe, said in ((True, ": safe mode loads none"), (False, " yet")):
+            answers["supervisor"] = {"pid": 78, "safe": safe}
+            assert run("traders").stdout == f"no traders{said}\n"
+        answers["supervisor"] = unreachable
+        assert run("traders").stdout == "no traders yet\n"
     assert json.loads(run("traders", "--json").stdout) == []
 
 

@@ -87,6 +87,16 @@ def test_every_creation_is_another_generation(runtime: Runtime) -> None:
         Segment.create(runtime, PLAN, 7)
 
 
+def test_what_it_continues_is_in_its_header(runtime: Runtime) -> None:
+    """So that a reader knows what it has seen already."""
+    plan = layout.plan(2, 3, (60,))
+    with Segment.create(runtime, plan) as old, Segment.create(runtime, plan, continues=old.generation) as segment:
+        segment.publish(runtime)
+        with Segment.attach_current(runtime) as attached:
+            assert attached.continues == segment.continues == old.generation
+        assert old.continues == 0
+
+
 def test_readers_cannot_write(runtime: Runtime) -> None:
     """The operating system and numpy keep a reader from changing a single byte."""
     with Segment.attach(_created(runtime)) as reader:

@@ -47,6 +47,20 @@ def read(path: Path, **options: Any) -> tuple[list[dict[str, Any]], list[Fault],
     return rows, faults, recording
 
 
+def test_what_is_too_old_is_not_read(tmp_path: Path) -> None:
+    """Row groups whose candles were all known before the time that is wanted are left out; the longest interval of the
+    file counts, as any row may have it."""
+    rows = [{"interval": "1h"} if i == 4 else {} for i in range(80)]
+    path = write(tmp_path / "k", rows, row_group_size=2)
+    whole, _, recording = read(path)
+    known = [row["recv_ns"] for row in whole]
+    for since_ns in (known[5], known[70], known[-1]):
+        recording.since_ns = since_ns
+        found = [time for chunk in recording for time in chunk.klines["recv_ns"].tolist()]
+        assert [time for time in found if time >= since_ns] == [time for time in known if time >= since_ns]
+    assert len(found) < len(known)
+
+
 def test_candle_is_known_when_it_closes(tmp_path: Path) -> None:
     """A candle is closed, and its replay time is open + interval; trades are 0 where the file has none."""
     rows, faults, recording = read(write(tmp_path / "k", [{"interval": "1h"}]))

@@ -193,6 +193,25 @@ def test_symbols_keep_their_index_across_row_groups(tmp_path: Path) -> None:
     assert all(later[: len(earlier)] == earlier for earlier, later in pairwise(tables))
 
 
+def test_what_is_too_old_is_not_read(tmp_path: Path) -> None:
+    """Row groups that end before the time that is wanted are left out, with the faults in them; row numbers are still
+    those of the file, and what follows is read whenever statistics do not tell."""
+    rows = [{"price": float(i + 1)} for i in range(8)]
+    rows[0]["price"] = rows[5]["price"] = -1.0
+    for told in (True, False):
+        path = write(tmp_path / "t", rows, row_group_size=2, write_statistics=told)
+        whole, faults, recording = read(path)
+        assert [fault.row for fault in faults] == [0, 5]
+        faults.clear()
+        recording.since_ns = whole[3]["recv_ns"]  # the fourth of those that are sound: in the third group
+        prices = [price for chunk in recording for price in chunk.ticks["price"].tolist()]
+        assert prices == ([5.0, 7.0, 8.0] if told else [2.0, 3.0, 4.0, 5.0, 7.0, 8.0])
+        assert [fault.row for fault in faults] == ([5] if told else [0, 5])
+        assert recording.rejected == (1 if told else 2)
+        recording.since_ns = whole[-1]["recv_ns"] + 1
+        assert sum(map(len, recording)) == (0 if told else 6)
+
+
 @pytest.mark.parametrize("column", list(TYPES))
 def test_missing_column(tmp_path: Path, column: str) -> None:
     """A column that is not there is named, with those that are."""

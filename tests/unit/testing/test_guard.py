@@ -1,6 +1,8 @@
 """Guard: whatever a trader does to its process is a finding. Real processes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,29 +50,28 @@ def test_a_trader_that_ends_its_process(body: str, said: str, tmp_path: Path) ->
     assert said in found.found
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "while True:\n    pass\n",
-        vector("market.last > 1.0", "while True: pass"),
-        vector("market.last > 1.0", "import time\ntime.sleep(1e6)"),
-    ],
-)
-def test_a_trader_that_never_returns(body: str, tmp_path: Path) -> None:
-    """It is ended after the deadline, and the line where it was is told."""
-    found = list(guarded(written(tmp_path, body), {}, 4.0))[-1]
-    assert isinstance(found, Finding)
-    assert (found.check, found.level) == ("process", "fail")
-    assert "a call did not end within 4 s (line " in found.found
+def test_traders_that_never_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is ended after the deadline, and the line where it was is told; one whose own watchdog cannot end it is
+    ended from outside. They wait for their deadlines side by side."""
+    monkeypatch.setattr("services.testing.guard.SPARE_S", 2.0)
+    bodies = {
+        "imports": "while True:\n    pass\n",
+        "loops": vector("market.last > 1.0", "while True: pass"),
+        "sleeps": vector("market.last > 1.0", "import time\ntime.sleep(1e6)"),
+        "stopped": vector("market.last > 1.0", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)"),
+    }
 
+    def last(name: str) -> Any:
+        folder = tmp_path / name
+        folder.mkdir()
+        return list(guarded(written(folder, bodies[name]), {}, 4.0))[-1]
 
-def test_a_process_that_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One whose own watchdog cannot end it is ended from outside."""
-    monkeypatch.setattr("services.testing.guard.SPARE_S", 1.0)
-    body = vector("market.last > 1.0", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)")
-    found = list(guarded(written(tmp_path, body), {}, 3.0))[-1]
-    assert isinstance(found, Finding)
-    assert "a call did not end within 3 s" in found.found
+    with ThreadPoolExecutor(len(bodies)) as threads:
+        for name, found in zip(bodies, threads.map(last, bodies), strict=True):
+            assert isinstance(found, Finding), name
+            assert (found.check, found.level) == ("process", "fail"), name
+            line = "" if name == "stopped" else " (line "
+            assert f"a call did not end within 4 s{line}" in found.found, name
 
 
 def test_what_it_wrote_before_it_ended(tmp_path: Path) -> None:

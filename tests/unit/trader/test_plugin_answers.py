@@ -107,7 +107,8 @@ def test_wrong_answers(answer: Any, words: str) -> None:
     "error", [ValueError("no"), SystemExit(3), MemoryError(), GeneratorExit(), RecursionError("deep")]
 )
 def test_whatever_a_rule_raises_is_its_own_fault(error: BaseException) -> None:
-    """SystemExit is no exception: the error names trader, hook and what was raised, and has it as its cause."""
+    """SystemExit is no exception: the error names trader, hook and what was raised, and has it as its cause. Where it
+    has no words, no colon waits for them."""
 
     def rule(_argument: Any) -> Any:
         raise error
@@ -115,7 +116,8 @@ def test_whatever_a_rule_raises_is_its_own_fault(error: BaseException) -> None:
     for plugin, hook in ((vectorised(rule), "evaluate"), (per_symbol(rule), "evaluate_symbol")):
         with pytest.raises(PluginError) as raised:
             _scores(plugin)
-        assert str(raised.value) == f"trader 'test': hook `{hook}` raised {type(error).__name__}: {error}"
+        said = f"{type(error).__name__}: {error}".removesuffix(": ")
+        assert str(raised.value) == f"trader 'test': hook `{hook}` raised {said}"
         assert raised.value.__cause__ is error
 
 

@@ -1,6 +1,7 @@
 """One trader at work beside a real market: what it hands over, and what its successor makes of it."""
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ from common.runtime import Runtime
 from common.settings import Settings
 from common.traderapi import Market as View
 from common.traderapi import Trader
+from services.feed.growth import grown
 from services.feed.market import Market
 from services.trader.handover import inherit
 from services.trader.order import Order
 from services.trader.plugin import Plugin
 from services.trader.post import FAILED_LIMIT_NS, MS, NO_SEGMENT_NS, TOO_LARGE_NS, Post
-from tests.support.markets import swap, tick_batch
+from tests.support.markets import MINUTE, NOON, kline_batch, open_market, swap, tick_batch
 
 
 def _counting(version: str = "1", **declaration: object) -> Plugin:
@@ -77,6 +79,56 @@ def test_its_numbers_go_on_with_a_successor(runtime: Runtime, market: Market, tm
     assert second.work() == {"S0": 3.0, "S1": 4.0}
     _trade(market, 0)
     assert second.work() == {"S0": 4.0}
+
+
+@pytest.mark.parametrize("grows", [True, False])
+def test_its_numbers_over_generations(runtime: Runtime, market: Market, tmp_path: Path, grows: bool) -> None:
+    """Where the segment grew, rows that it has seen do not count again, and what changed meanwhile counts once; where
+    the feed began anew, each row counts as changed."""
+    desk = Desk(runtime, tmp_path, _counting())
+    for _ in range(3):
+        _trade(market, 0, 1)
+        desk.work()
+    _trade(market, 1)
+    with ExitStack() as resources:
+        if grows:
+            after = grown(market, runtime)
+            resources.enter_context(after.segment)
+            after.segment.publish(runtime)
+        else:
+            after = resources.enter_context(open_market(runtime, symbols=2))
+            _trade(after, 0, 1)
+        now_ns = 10**18  # long after the last heartbeat
+        desk.post.look(now_ns)
+        assert desk.work(now_ns) == ({"S0": 3.0, "S1": 4.0} if grows else {"S0": 4.0, "S1": 4.0})
+        _trade(after, 0)
+        assert desk.work(now_ns) == {"S0": 4.0 if grows else 5.0}
+
+
+def test_every_close_over_a_growth(runtime: Runtime, market: Market, tmp_path: Path) -> None:
+    """A trader that wants each close, without numbers of its own, misses none while the segment grows."""
+    seen: list[float] = []
+
+    def evaluate(market: View) -> np.ndarray:
+        seen.extend(market.candles.close[:, -1])
+        return market.last > 0.0
+
+    declared = Trader(name="count", channel="1m", candles="1m", look_back=1, columns=("close",), every_close=True)
+    desk = Desk(runtime, tmp_path, Plugin(declared, evaluate, None))
+
+    def close(at: Market, minute: int) -> None:
+        at.apply(kline_batch([0], [float(minute)], NOON + minute * MINUTE), 1)
+        swap(at)
+
+    close(market, 1)
+    desk.work()
+    close(market, 2)
+    close(market, 3)
+    with grown(market, runtime).segment as segment:
+        segment.publish(runtime)
+        desk.post.look(10**18)
+        desk.work(10**18)
+    assert seen == [1.0, 2.0, 3.0]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +219,29 @@ def test_a_fault_is_in_the_log_with_time_and_stack(
     ]
     assert [one.count("raise ValueError(word)") for one in logged] == [1, 0, 0, 0, 1]
     assert "plugin.py" not in logged[0]
+
+
+def test_a_fault_whose_stack_cannot_be_told(
+    runtime: Runtime,
+    market: Market,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the memory limit there may be no room for it: the fault is told without."""
+
+    def no_room(*_arguments: object, **_options: object) -> list[str]:
+        raise MemoryError
+
+    monkeypatch.setattr("traceback.format_tb", no_room)
+
+    def evaluate(_market: View) -> np.ndarray:
+        raise MemoryError("full")
+
+    desk = Desk(runtime, tmp_path, Plugin(Trader(name="full"), evaluate, None))
+    _trade(market, 0)
+    desk.work()
+    assert capsys.readouterr().err.endswith("trader 'full': hook `evaluate` raised MemoryError: full\n")
 
 
 def test_it_waits_for_a_segment(runtime: Runtime, tmp_path: Path) -> None:

@@ -101,6 +101,12 @@ def test_what_was_not_declared_is_named(market: Market, traded: feed.Market) -> 
     for name in ("price", "spare", "status"):
         with pytest.raises(AttributeError, match=f"no '{name}'; it has name, trading, age_ns, candles, state, last,"):
             getattr(market.symbol(0), name)
+    known = "symbols, trading, age_ns, time_ns, candles, state, last,"
+    for name in ("price", "spare", "status"):
+        with pytest.raises(AttributeError, match=f"a market has no '{name}'; it has {known}"):
+            getattr(market, name)
+    with pytest.raises(AttributeError, match="candles have no 'clos'; they have count, interval, high"):
+        _ = few.candles.clos  # type: ignore[attr-defined] # as mypy says, too
 
 
 def test_a_delisted_symbol_is_not_trading(traded: feed.Market) -> None:
