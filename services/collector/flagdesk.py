@@ -18,7 +18,7 @@ from typing import Any
 
 from common.clock import Clock
 from common.errors import TickflagError
-from common.flags import BUILT_IN, Document, Flag, Ramp, Rule, by_symbol, compiled, explained
+from common.flags import BUILT_IN, Change, Document, Flag, Ramp, Rule, by_symbol, compiled, explained
 from common.log import Logger
 from services.collector.commands import Arguments
 from services.collector.control import ControlState
@@ -58,6 +58,7 @@ class FlagDesk:
         takes the place of what is stored. Raises TickflagError where `at_start` names no flag."""
         self._source = source
         self._source_trouble = ""
+        self._told_revision = store.document.revision
         self._store = store
         self._views = views
         self._control = control
@@ -119,9 +120,18 @@ class FlagDesk:
             if now.reason == "percentage" and now.value != before.value:
                 taken_back.append(name)
         for name in taken_back:
-            self._put(name, self._document.flags[name].changed(ramp=None), RECOVERY)
-            self._log.warning("ramp rolled back", flag=name, trader=trader, reason=reason)
+            try:
+                self._put(name, self._document.flags[name].changed(ramp=None), f"{RECOVERY}: {reason}")
+            except TickflagError as error:  # a full disk must not end what keeps the traders in order
+                self._log.warning("ramp not rolled back", flag=name, trader=trader, reason=str(error))
+            else:
+                self._log.warning("ramp rolled back", flag=name, trader=trader, reason=reason)
         return taken_back
+
+    def take_changes(self) -> list[Change]:
+        """What was set since the last call, by whomever."""
+        revision, self._told_revision = self._told_revision, self._document.revision
+        return [change for change in self._document.history if change.revision > revision]
 
     def _publish(self) -> None:
         rules = self._effective.rules()

@@ -6,7 +6,7 @@ release   trader, who      close both circuits of a trader, and hold nothing aga
 notices   since, limit     what happened to circuits and feature flags, with numbers above `since`
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -36,11 +36,8 @@ _BY_TIME = {
 
 
 class RecoveryDesk:
-    """One thread. Between two commits, as all commands.
-
-    `opened` is called with trader and reason whenever a circuit opens, and gives the feature flags whose ramp it took
-    back for that.
-    """
+    """One thread. Between two commits, as all commands. `opened` is called with trader and reason whenever a circuit
+    opens."""
 
     def __init__(
         self,
@@ -49,7 +46,7 @@ class RecoveryDesk:
         control: ControlState,
         clock: Clock,
         log: Logger,
-        opened: Callable[[str, str], Sequence[str]],
+        opened: Callable[[str, str], object],
     ) -> None:
         self._limits = Limits.of(settings)
         self._records, self._control, self._clock, self._log = records, control, clock, log
@@ -161,9 +158,7 @@ class RecoveryDesk:
         told = self._log.info if step.after == "closed" else self._log.warning
         told(f"{circuit.kind} circuit", trader=trader, before=step.before, after=step.after, reason=why)
         if step.before == "closed":
-            because = f"{circuit.kind} circuit of trader {trader!r} opened"
-            for flag in self._opened(trader, because):
-                self.note("feature flag", f"{flag}: ramp", f"{flag}: rolled back", because, trader)
+            self._opened(trader, f"{circuit.kind} circuit of trader {trader!r} opened")
 
     def _count_clean(self, trader: str, incarnation: int, cycles: int, now_ns: int) -> int:
         """Cycles that succeeded since the last word of this trader; gives how many."""

@@ -281,6 +281,9 @@ class Collector:
                 self._publish_control()
 
     def _write_records(self, errors_too: bool) -> None:
+        for change in self._flags.take_changes():
+            name = f"{change.flag}, {change.field}"
+            self._recovery.note("feature flag", f"{name}: {change.before}", f"{name}: {change.after}", change.who)
         notices, documents = self._recovery.take_unwritten(errors_too)
         if notices or documents:
             told = self._records.write(notices, documents)

@@ -112,6 +112,15 @@ def test_list_has_every_flag(office: Office) -> None:
     assert office.shown("symbol_rate_limit")["traders"] == {}
 
 
+def test_changes_are_told_once(office: Office) -> None:
+    """Whoever made them."""
+    office.ask("set", flag="audit", value=25, who="ann")
+    office.ask("set", flag="audit", value=25, who="bob")
+    told = [(change.flag, change.field, change.after, change.who) for change in office.desk.take_changes()]
+    assert told == [("audit", "percentage", 25.0, "ann")]
+    assert office.desk.take_changes() == []
+
+
 class TestDeclared:
     """Feature flags that traders declare as their own."""
 
@@ -151,9 +160,19 @@ class TestRollBack:
         trader = self._among(office, True)
         assert office.desk.roll_back_for(trader, "its circuit opened") == ["audit"]
         assert (office.shown()["percentage"], office.shown()["ramp"]) == (5.0, None)
-        assert office.ask("history", flag="audit", limit=1)[0]["who"] == "recovery"
+        assert office.ask("history", flag="audit", limit=1)[0]["who"] == "recovery: its circuit opened"
         assert office.log.lines[-1][2] == {"flag": "audit", "trader": trader, "reason": "its circuit opened"}
         assert office.desk.roll_back_for(trader, "again") == []
+
+    def test_a_disk_that_is_full_is_only_told(self, office: Office) -> None:
+        """Recovery goes on."""
+        office.ask("ramp", flag="audit", steps=[[50, 60], [100, 0]])
+        trader = self._among(office, False)
+        office.path.unlink()
+        office.path.mkdir()
+        assert office.desk.roll_back_for(trader, "it opened") == ["audit"]
+        assert office.log.events()[-1] == "ramp not rolled back"
+        assert office.shown()["ramp"] is not None
 
     def test_a_ramp_switches_off_as_well(self, office: Office) -> None:
         """Of what is on by default, the first step takes it from those that it does not take in."""

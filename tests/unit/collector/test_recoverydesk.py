@@ -27,8 +27,6 @@ class Site:
         self.log = RecordedLog()
         self.records = Records(Journal(":memory:"))
         self.opened: list[tuple[str, str]] = []
-        self.ramps: list[str] = []
-        """Whose ramp is taken back when a circuit opens."""
         self.cycle = 0
         self.start()
 
@@ -36,11 +34,9 @@ class Site:
         self.control = ControlState()
         limits = RecoveryBlock()  # type: ignore[call-arg] # Field's first argument is the default
         log = cast(Logger, self.log)
-        self.desk = RecoveryDesk(limits, self.records, self.control, self.clock, log, self._on_open)
-
-    def _on_open(self, trader: str, why: str) -> list[str]:
-        self.opened.append((trader, why))
-        return self.ramps
+        self.desk = RecoveryDesk(
+            limits, self.records, self.control, self.clock, log, lambda *told: self.opened.append(told)
+        )
 
     def fail(self, what: FaultKind, count: int = 1, trader: str = "rsi", cycles: int = 0) -> None:
         for _ in range(count):
@@ -116,18 +112,8 @@ def test_plugin_errors_lead_to_a_fresh_start_and_quarantine(site: Site) -> None:
         ("open", "it exits"),
         ("half-open", "the quarantine is over: a probe"),
     ]
-    assert [trader for trader, _ in site.opened] == ["rsi"]
+    assert site.opened == [("rsi", "plugin circuit of trader 'rsi' opened")]
     assert site.desk.transitions == {("rsi", "plugin", "half-open"): 2, ("rsi", "plugin", "open"): 1}
-
-
-def test_a_ramp_that_is_taken_back_is_told(site: Site) -> None:
-    """With the circuit that opened."""
-    site.ramps = ["batch_mode"]
-    site.fail("gap", 5)
-    assert site.write() == [
-        ("tracking circuit", "open", "it gaps"),
-        ("feature flag", "batch_mode: rolled back", "tracking circuit of trader 'rsi' opened"),
-    ]
 
 
 class TestCleanCycles:

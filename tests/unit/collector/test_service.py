@@ -8,10 +8,10 @@ import zmq
 
 from common import sockets
 from common.clock import ReplayClock
-from common.codec import decode_as, encode
+from common.codec import decode, decode_as, encode
 from common.errors import TickflagError
 from common.log import Logger
-from common.messages import Audit, Control, Fault, Message, Reply, Request, Signals, SwapEvent
+from common.messages import Audit, Control, Fault, Message, Notice, Notices, Reply, Request, Signals, SwapEvent
 from common.runtime import Runtime
 from common.settings import load
 from common.sockets import Role, Socket, open_socket, try_send
@@ -455,3 +455,30 @@ def test_experiments_are_saved_at_the_heartbeat_and_at_the_end(plant: Plant, tra
     assert saved() == 2
     plant.start()
     assert plant.ask("status")["saving"]["audits"] == 2
+
+
+def test_a_circuit_that_opens_takes_back_a_ramp_and_both_are_notices(plant: Plant, trader: FakeTrader) -> None:
+    """On the signal feed and in the journal, with numbers of their own, before the control state that follows."""
+    follower = plant.follow()
+    plant.send(trader.snapshot(), trader.heartbeat())
+    plant.ask("flags.ramp", flag="batch_mode", steps=[[0.001, 3600], [100, 0]], who="ann")
+    for cycle in range(5):
+        plant.send(Fault(trader="breakout", incarnation=1, cycle=cycle, time_ms=1, what="gap", text="it is late"))
+    plant.ask("status")
+    notices = plant.ask("notices")
+    told = [(one["seq"], one["what"], one["trader"], one["reason"]) for one in notices["notices"]]
+    assert [one[:3] for one in told] == [
+        (1, "feature flag", ""),
+        (2, "tracking circuit", "breakout"),
+        (3, "feature flag", ""),
+    ]
+    assert told[0][3] == "ann"
+    assert told[2][3] == "recovery: tracking circuit of trader 'breakout' opened"
+    live: list[Notice] = []
+    while len(live) < 3:
+        assert follower.poll(WITHIN_MS)
+        message = decode(follower.recv())
+        if isinstance(message, Notices):
+            live += message.notices
+    assert [one.model_dump() for one in live] == notices["notices"]
+    assert plant.ask("control")["process_all"] == ["breakout"]
