@@ -87,7 +87,8 @@ def named(names: Sequence[str], wanted: Wanted) -> Naming:
         missing = ["price, bid or ask"]
     if missing:
         raise TickflagError(
-            f"no column is named as {missing[0]} of {kind}; there are {_listed(names)}: say which it is"
+            f"no column is named as {missing[0]} of {kind}; there are {_listed(names)}: say which it is, by `--column "
+            f"{missing[0].partition(',')[0]}=NAME` or the argument `columns`"
         )
     return Naming(kind, columns)
 

@@ -29,7 +29,7 @@ class Writer:
 
     def __init__(self, path: Path, sort: bool, overwrite: bool) -> None:
         if path.exists() and not overwrite:
-            raise TickflagError(f"{path} exists: remove it, or ask for it to be overwritten")
+            raise TickflagError(f"{path} exists: remove it, or overwrite it by `--force` or the argument `overwrite`")
         if not path.parent.is_dir():
             raise TickflagError(f"{path.parent} is no folder")
         self._path, self._sort = path, sort

@@ -71,11 +71,11 @@ def score_of(answer: Any) -> tuple[float, str]:
     if isinstance(answer, tuple) and len(answer) == 2:
         answer, note = answer
         if not isinstance(note, str):
-            raise AnswerError(f"gave a {type(note).__name__} as a note; wanted a text")
+            raise AnswerError(f"gave {_described(note)} as a note; wanted a text")
     if answer is None or answer is False or (isinstance(answer, np.bool_) and not answer):
         return math.nan, ""
     if answer is not True and not isinstance(answer, int | float | np.integer | np.floating | np.bool_):
-        raise AnswerError(f"gave a {type(answer).__name__}; wanted a bool, a number, None or (score, note)")
+        raise AnswerError(f"gave {_described(answer)}; wanted a bool, a number, None or (score, note)")
     try:
         score = float(answer)
     except OverflowError:  # a whole number beyond all floats
@@ -123,4 +123,5 @@ def _plain(array: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any]
 def _described(answer: Any) -> str:
     if isinstance(answer, np.ndarray):
         return f"an array of {answer.dtype}"
-    return f"a {type(answer).__name__}"
+    name = type(answer).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -13,6 +13,7 @@ All but the first two name a trader, or its label as `rsi.py`. They answer at on
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from common import sockets
@@ -78,7 +79,12 @@ class Commands:
             raise TickflagError(f"{what!r}: `trader` must be a text, not {type(wanted_name).__name__}")
         found = [(name, child) for name, child in shown.items() if wanted_name in (name, child.assignment.label)]
         if not found:
-            why = "safe mode loads none" if self._safe else f"known are {', '.join(sorted(shown)) or 'none so far'}"
+            same = [name for name, child in shown.items() if Path(child.assignment.shown_source).name == wanted_name]
+            why = f"known are {', '.join(sorted(shown)) or 'none so far'}"
+            if same:
+                why = f"that file runs as {', '.join(sorted(same))}"
+            elif self._safe:
+                why = "safe mode loads none"
             raise TickflagError(f"no trader {wanted_name[:80]!r}: {why}")
         name, child = found[0]
         self._orders[what](child)

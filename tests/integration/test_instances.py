@@ -82,6 +82,8 @@ def test_several_instances_of_one_file(engine: Engine, ledger: Ledger) -> None:
     assert lines["wrong"]["reason"] == "traders.wrong.settings.abov: no such setting; level.py has above"
     assert lines["low"]["log"] == "low"
     assert engine.cli("logs", "low").returncode == 0
+    refused = engine.cli("trader", "restart", "level.py").stderr
+    assert refused == "tickflag: no trader 'level.py': that file runs as high, low, off, wrong\n"
 
     # A change of one table concerns that instance only; what its model refuses, nobody.
     pids = {name: lines[name]["pid"] for name in ("low", "high")}

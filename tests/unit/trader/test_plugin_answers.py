@@ -155,7 +155,7 @@ def test_answers_for_single_symbols(answers: list[Any], scores: list[float | Non
         (Fraction(1, 2), "gave a Fraction; wanted"),
         (1j, "gave a complex; wanted"),
         (np.complex128(1j), "gave a complex128; wanted"),
-        (np.array([1.0]), "gave a ndarray; wanted"),
+        (np.array([1.0]), "gave an array of float64; wanted"),
         (INF, "gave the score inf for B"),
         (NAN, "gave the score nan for B"),
         (np.float32(-INF), "gave the score -inf for B"),
@@ -230,10 +230,10 @@ def test_wrong_notes(notes: Any, words: str) -> None:
     assert words in _fault(vectorised(lambda _market: (mask, scores, notes)))
 
 
-@pytest.mark.parametrize("note", [None, 5, b"up"])
-def test_a_wrong_note_on_a_single_symbol(note: Any) -> None:
+@pytest.mark.parametrize(("note", "what"), [(None, "a NoneType"), (5, "an int"), (b"up", "a bytes")])
+def test_a_wrong_note_on_a_single_symbol(note: Any, what: str) -> None:
     """The error says what came, and of which symbol."""
-    words = f"gave a {type(note).__name__} as a note; wanted a text for A"
+    words = f"gave {what} as a note; wanted a text for A"
     assert words in _fault(per_symbol(lambda _symbol: (1.0, note)))
 
 

@@ -263,3 +263,23 @@ def test_nothing_of_a_window_can_be_changed(clock: Clock, segment: Segment) -> N
     clock.closes(3, 2.0, 3.0)
     seat.step()
     assert len(faults) == 9
+
+
+def test_between_closes_there_is_nothing_to_do(market: Market, clock: Clock, seat: Seat, rule: Record) -> None:
+    """However much is traded: no pass is due, no row is read, and the event that wakes others is on another channel."""
+    clock.closes(0, 12.0)
+    seat.step()
+    rule.take()
+    cycles = seat.tally.cycles
+    for price in (11.0, 13.0, 14.0):
+        market.apply(tick_batch(range(70), [price] * 70, NOON + MINUTE + 1), 1)
+        events: list[Any] = []
+        assert market.swap(events.append, 1)
+        assert [event.channel for event in events] == ["ticker"]
+        assert not seat.runner.pending(NOON)
+        assert seat.runner.due_ns() is None
+        seat.step()
+    assert rule.take() == []
+    assert seat.tally.cycles == cycles
+    clock.closes(0, 15.0)
+    assert seat.runner.pending(NOON)

@@ -167,7 +167,7 @@ def test_files_that_are_there(tmp_path: Path) -> None:
     """A file is kept unless it may be overwritten; a folder must be there; a failure leaves the old file."""
     path = tmp_path / "ticks.parquet"
     save_recording(TRADES, path)
-    with pytest.raises(TickflagError, match="exists: remove it, or ask for it to be overwritten"):
+    with pytest.raises(TickflagError, match="exists: remove it, or overwrite it by `--force` or the"):
         save_recording(TRADES, path)
     with pytest.raises(TickflagError, match="not one row can be used"):
         save_recording({name: [] for name in TRADES}, path, overwrite=True)

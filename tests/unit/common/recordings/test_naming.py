@@ -51,9 +51,17 @@ def test_what_the_user_says_wins() -> None:
 @pytest.mark.parametrize(
     ("names", "wanted", "message"),
     [
-        (["time", "price"], Wanted(), "no column is named as symbol of ticks; there are time, price: say which"),
+        (
+            ["time", "price"],
+            Wanted(),
+            "named as symbol of ticks; there are time, price: say which it is, by `--column symbol=",
+        ),
         (["symbol", "price"], Wanted(), "named as time of ticks"),
-        (["time", "symbol"], Wanted(), "named as price, bid or ask of ticks"),
+        (
+            ["time", "symbol"],
+            Wanted(),
+            "or ask of ticks; there are time, symbol: say which it is, by `--column price=",
+        ),
         (["time", "symbol", *OHLC], Wanted(), "named as interval of klines"),
         (["time", "symbol", *OHLC[:4]], Wanted(interval="1m"), "named as volume of klines"),
         ([], Wanted(), "there are none"),
