@@ -83,8 +83,10 @@ def matches(trader: str, as_json: bool) -> None:
 
 
 def why(trader: dict[str, Any]) -> str:
-    """Why it fails, and why it, or a new version of it, does not run, or what it does that it should not; and which of
-    its circuits is not closed."""
+    """Why it fails, and why it, or a new version of it, does not run, or what it does that it should not; which of its
+    circuits is not closed; and what it failed of within the last minute, where it runs again."""
     open_ones = [f"{kind} circuit {state}" for kind, state in trader["circuits"].items() if state != "closed"]
-    found = (trader["error"] if trader["state"] == "failing" else "", trader["reason"], *open_ones)
+    found = [trader["error"] if trader["state"] == "failing" else "", trader["reason"], *open_ones]
+    if trader["state"] == "running" and trader["fault"]:
+        found.append(f"failed a moment ago: {trader['fault']}")
     return "; ".join(filter(None, found)) or (trader["error"] if trader["state"] != "running" else "")

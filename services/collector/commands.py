@@ -41,13 +41,13 @@ class Commands:
         clock: Clock,
         about: Callable[[], dict[str, Any]],
         others: "Mapping[str, Callable[[Arguments], Any]]",
-        circuits: Callable[[str], dict[str, str]] = lambda _: {},
+        standing: Callable[[str], dict[str, Any]] = lambda _: {},
         saving: Callable[[], dict[str, Any] | None] = lambda: None,
     ) -> None:
         """`about` gives what `status` tells of the collector beyond journal and control state, `saving` what it tells
-        of tracking; `others` are commands that are answered elsewhere; `circuits` gives the state of each circuit of a
-        trader."""
-        self._circuits = circuits
+        of tracking; `others` are commands that are answered elsewhere; `standing` gives what recovery adds to the line
+        of a trader."""
+        self._standing = standing
         self._views = views
         self._journal = journal
         self._control = control
@@ -159,7 +159,7 @@ class Commands:
         now_ns = self._clock.monotonic_ns()
         known, roster = self._views.known, self._views.roster
         return [
-            {**_trader(name, known.get(name), roster.get(name), now_ns), "circuits": self._circuits(name)}
+            {**_trader(name, known.get(name), roster.get(name), now_ns), **self._standing(name)}
             for name in self._views.names()
         ]
 

@@ -24,6 +24,7 @@ from services.collector.recovery import Recovery
 
 CIRCUITS, ERRORS = "circuits", "errors"  # documents
 SAVE_ERRORS_NS = 10_000_000_000  # the book may be large, and loses only counts
+RECENT_MS = 60_000
 PAGE = 1_000
 MAX_PAGE = 10_000
 
@@ -143,6 +144,13 @@ class RecoveryDesk:
             self._errors_due_ns = now_ns + SAVE_ERRORS_NS
             documents[ERRORS] = self._recovery.book.saved()
         return notices, documents
+
+    def standing(self, trader: str) -> dict[str, Any]:
+        """For the line of a trader: the state of each circuit, and the last fault, while it is not older than a
+        minute."""
+        faults = self._recovery.book.faults(trader)
+        recent = bool(faults) and self._now_ms() - faults[0].last_ms < RECENT_MS
+        return {"circuits": self.states(trader), "fault": faults[0].text if recent else ""}
 
     def states(self, trader: str) -> dict[str, str]:
         """Circuit -> state."""

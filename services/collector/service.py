@@ -131,7 +131,7 @@ class Collector:
             clock,
             self._about,
             commands,
-            self._recovery.states,
+            self._recovery.standing,
             self._experiments.saving,
         )
         self._report = Report(log, self._views, now_ns)

@@ -60,5 +60,6 @@ def trader_line(name: str, **fields: Any) -> dict[str, Any]:
         "retried": 0, "batched": 0, "failures": 0, "error": "", "restarts": 0, "reason": "",
         "source": f"/traders/{name}.py",
         "version": "", "log": name, "cpu_ns": 0, "age_ms": 10, "circuits": {"tracking": "closed", "plugin": "closed"},
+        "fault": "",
         **fields,
     }  # fmt: skip

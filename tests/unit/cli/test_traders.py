@@ -34,6 +34,19 @@ def unreachable() -> None:
     raise Unreachable("it is still starting")
 
 
+def test_what_a_trader_failed_of_stays_a_while(runtime: Runtime, run: Run, answers: Answers) -> None:
+    """One that runs again looks well otherwise; circuits that are not closed stand there too."""
+    answers["traders"] = [
+        trader_line(
+            "again", fault="a cycle took longer than 1 s", circuits={"tracking": "closed", "plugin": "half-open"}
+        ),
+        trader_line("away", state="restarting", reason="ended with status 3", fault="ended with status 3"),
+    ]
+    lines = run("traders").stdout.splitlines()
+    assert lines[1].endswith("plugin circuit half-open; failed a moment ago: a cycle took longer than 1 s")
+    assert lines[2].count("ended with status 3") == 1
+
+
 def test_no_traders(runtime: Runtime, run: Run, answers: Answers) -> None:
     """Said in words, with the reason that is known; JSON has an empty list."""
     answers["traders"] = []

@@ -116,6 +116,18 @@ def test_plugin_errors_lead_to_a_fresh_start_and_quarantine(site: Site) -> None:
     assert site.desk.transitions == {("rsi", "plugin", "half-open"): 2, ("rsi", "plugin", "open"): 1}
 
 
+def test_a_line_has_the_last_fault_for_a_minute(site: Site) -> None:
+    """By the time that the fault tells."""
+    assert site.desk.standing("rsi") == {"circuits": {"tracking": "closed", "plugin": "closed"}, "fault": ""}
+    now_ms = site.clock.wall_ns() // 1_000_000
+    site.cycle = now_ms
+    site.fail("gap")
+    site.fail("raise")
+    assert site.desk.standing("rsi")["fault"] == "it raises"
+    site.clock.now_ns += 61 * SECOND
+    assert site.desk.standing("rsi")["fault"] == ""
+
+
 class TestCleanCycles:
     def test_those_before_a_failure_do_not_count_after_it(self, site: Site) -> None:
         """A failure tells how many were clean until then; the next heartbeat counts from there."""
