@@ -141,18 +141,28 @@ def test_another_version_ends_a_quarantine(engine: Engine, mood: Path) -> None:
     engine.wait(lambda: engine.trader("moody")["state"] == "running" and engine.trader("moody")["synced"], what="runs")
 
 
-def test_circuits_survive_the_collector(engine: Engine, mood: Path) -> None:
-    """Killed at any moment: the quarantine stands, the errors are known, notices go on with their numbers."""
+def test_circuits_and_flags_survive_the_collector(engine: Engine, mood: Path) -> None:
+    """Killed again and again, in the middle of what a failing trader and an operator do: what was told stays told, what
+    was answered stays set, and all goes on from there."""
     mood.write_text("leaves")
-    engine.wait(lambda: _steps(engine, "plugin circuit", "moody"), what="its circuit moved")
-    known = _steps(engine, "plugin circuit", "moody")
-    engine.kill("collector", signal.SIGKILL)
-    engine.start("collector")
-    engine.wait(lambda: len(_steps(engine, "plugin circuit", "moody")) > len(known), what="it goes on")
-    assert _steps(engine, "plugin circuit", "moody")[: len(known)] == known
+    known: list[tuple[str, str]] = []
+    for percentage in (10.0, 20.0, 30.0):
+        engine.request("collector", "flags.set", flag="batch_mode", value=percentage, who="ann")
+        engine.wait(lambda: len(_steps(engine, "plugin circuit", "moody")) > len(known), what="its circuit moves")  # noqa: B023 - asked at once
+        told = _steps(engine, "plugin circuit", "moody")
+        assert told[: len(known)] == known
+        known = told
+        engine.kill("collector", signal.SIGKILL)
+        engine.start("collector")
+        after = engine.wait(lambda: _steps(engine, "plugin circuit", "moody"), what="the collector answers")
+        assert after[: len(known)] == known
+        history = engine.request("collector", "flags.history", flag="batch_mode")
+        assert [change["after"] for change in reversed(history)][-1] == percentage
     engine.wait(lambda: engine.trader("moody")["state"] == "quarantined", what="it is quarantined")
     [error] = [e for e in engine.request("collector", "errors")["errors"] if e["trader"] == "moody"]
     assert error["kind"] == "exit"
+    signals = engine.signals()
+    assert [signal["seq"] for signal in signals] == list(range(1, len(signals) + 1))
 
 
 def test_a_wrong_swap_is_noticed_and_made_good(tmp_path: Path) -> None:
