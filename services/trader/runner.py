@@ -23,6 +23,7 @@ from services.trader.closes import Closes
 from services.trader.matches import Floats, MatchSet, Slots, Versions
 from services.trader.pace import Pace
 from services.trader.plugin import Plugin
+from services.trader.ranking import Ranking
 from services.trader.references import References
 from services.trader.results import Results, Tally
 from services.trader.state import StateStore
@@ -56,13 +57,13 @@ class Runner:
         self.segment = segment
         self._plugin, self._matches, self._results, self._tally = plugin, matches, results, tally
         self.tracking = settings.tracking
-        self._market = trader.scope == "market"
+        market = trader.scope == "market"
         self.directory = SymbolDirectory(segment)
         self._watch = WatchList(trader.watch, trader.exclude, capacity)
         channel = segment.channel(trader.channel)
         # A trader that ranks the market sees every row; its watch list only says which may match.
         everyone = np.ones(capacity, np.uint8)
-        self._reader = ChannelReader(segment, channel, everyone if self._market else self._watch.mask)
+        self._reader = ChannelReader(segment, channel, everyone if market else self._watch.mask)
         wish = None
         if trader.candles is not None:
             interval = segment.interval(trader.candles)
@@ -70,7 +71,8 @@ class Runner:
             wish = CandleWish(interval, trader.look_back, fields, trader.forming)
         self.batches = Batches(plugin.vectorised, settings)
         most = min(self.batches.most, capacity)
-        self._rows = RowReader(segment, channel, wish, most, mirror=self._market)
+        self._rows = RowReader(segment, channel, wish, most, mirror=market)
+        self._ranking = Ranking(plugin, self._rows, self.directory, self._watch.mask) if market else None
         self._intake = Intake(self._reader, self._rows)
         self._closes = Closes(segment, channel, wish, most) if wish is not None and trader.every_close else None
         self._statuses = Statuses(segment) if channel else None
@@ -89,7 +91,6 @@ class Runner:
         self._scores: Floats = np.full(capacity, np.nan)
         self._slots: Slots = np.zeros(capacity, np.int32)
         self._versions: Versions = np.zeros(capacity, np.int64)
-        self._held = np.zeros(capacity, np.bool_)  # of a market's mirror: has data
         self._notes: dict[int, str] = {}  # of the step, by slot
         self._lost = 0  # closes in the step that came too late
         self._owed = self._slots[:0]  # could not be read in a pass over everything
@@ -195,7 +196,9 @@ class Runner:
         oldest_ns = self._intake.oldest_ns if first is not None else self._reader.oldest_ns(take)
         slots, versions = self._processed(take, first, time_ns, between)
         n = len(slots)
-        judged = self._ranked(take.symbols if n else 0, self._scores) if self._market else (slots, self._scores[:n])
+        judged = slots, self._scores[:n]
+        if self._ranking is not None:
+            judged = self._ranking.judged(take.symbols if n else 0, self._scores)
         if self._state is not None:
             self._state.commit(slots, versions, self._reader.seen)
         change = self._matches.settle(*judged, slots, versions, self._reader.seen, self._notes)
@@ -222,9 +225,10 @@ class Runner:
         """
         pending = self.auditor.note_pending(clock)
         committed = self._matches.by_slot
-        if self._market:
+        if self._ranking is not None:
             count = len(self.directory)
-            slots, scores = self._ranked(count, self._market_scores(count, time_ns)[0])
+            self._ranking.evaluate(count, time_ns, self._scores)
+            slots, scores = self._ranking.judged(count, self._scores)
             different = self.auditor.different(slots, scores, committed)
             return Findings(len(slots), pending, self._wrong(different), whole=False)
         compared, wrong = 0, []
@@ -294,7 +298,9 @@ class Runner:
         """
         self._notes, self._lost = {}, 0
         # A mirror takes in all rows at once: only reading is per symbol.
-        chunk = self._rows.limit if self._market else self.batches.chunk(len(take.slots), self._reader.covered)
+        chunk = (
+            self._rows.limit if self._ranking is not None else self.batches.chunk(len(take.slots), self._reader.covered)
+        )
         if len(take.slots) <= chunk:
             rows = self._judged(first or self._rows.read(take.slots), self._scores, time_ns)
             slots, versions = rows.slots, rows.versions
@@ -315,20 +321,14 @@ class Runner:
                 self._versions[n : n + size] = rows.versions
                 n += size
             slots, versions = self._slots[:n], self._versions[:n]
-        if self._market and len(slots):
-            self._held[slots] = True
-            self._notes = self._market_scores(take.symbols, time_ns)[1]
+        if self._ranking is not None and len(slots):
+            self._ranking.take(slots)
+            self._notes = self._ranking.evaluate(take.symbols, time_ns, self._scores)
         return slots, versions
-
-    def _market_scores(self, count: int, time_ns: int) -> tuple[Floats, dict[int, str]]:
-        """Scores and notes of the first `count` slots, as the mirror has them."""
-        names, scores = self.directory.names, self._scores[:count]
-        notes = self._plugin.evaluate(self._rows.mirrored(count), lambda: names[:count], time_ns, scores)
-        return scores, notes
 
     def _judged(self, rows: Rows, out: Floats, time_ns: int) -> Rows:
         """The scores of `rows` to `out`, unless it takes the whole market to tell; gives the rows that they are of."""
-        if self._market or not len(rows.slots):
+        if self._ranking is not None or not len(rows.slots):
             return rows
         seen = self._reader.seen
         windows: Iterable[Rows] = (rows,)
@@ -355,17 +355,11 @@ class Runner:
             self._state.take_back(rows.slots, state)
         return {int(rows.slots[place]): note for place, note in notes.items()}
 
-    def _ranked(self, count: int, scores: Floats) -> tuple[Slots, Floats]:
-        """Of the first `count` slots those that hold data, and their scores in a market-wide evaluation; only watched
-        symbols may match."""
-        slots = np.flatnonzero(self._held[:count]).astype(np.int32)
-        return slots, np.where(self._watch.mask[slots] != 0, scores[slots], np.nan)
-
     def _count(self, take: Take, processed: int, retry: bool) -> None:
         tally = self._tally
         # What a pass over everything would have evaluated: watched symbols that hold data, not the whole table.
         covered = self._reader.covered
-        evaluated = covered if self._market and processed else processed
+        evaluated = covered if self._ranking is not None and processed else processed
         tally.cycles += 1
         tally.flagged += take.flagged
         tally.processed += evaluated
