@@ -4,13 +4,18 @@ Allowed: a reader that is lapped, takes the exact path, sees a newer row than wa
 Forbidden: a bit lost or set twice, `done` going back or ahead, an announced update unseen at a commit.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
 import numpy as np
 
-from common.bitset import BitSet
+from common.bitset import BitSet, clear_bit, set_bit
+from common.jit import kernel
 from common.layout import flag_words
 from common.runtime import Runtime
 from tests.support.markets import open_market
-from tests.support.processes import Racers
+from tests.support.processes import WITHIN_S, Racers
 
 
 def test_no_change_of_a_bit_takes_another_with_it(runtime: Runtime) -> None:
@@ -29,6 +34,47 @@ def test_no_change_of_a_bit_takes_another_with_it(runtime: Runtime) -> None:
     assert sum(result["claimed"] for result in results) == size
     assert [result["wrong"] for result in results] == [0] * number_of_racers
     assert BitSet(2 * size, np.fromfile(path, np.uint32)).count() == size + sum(result["left"] for result in results)
+
+
+@kernel
+def _set_all(words: Any, size: int) -> int:
+    """Gives how many of the first `size` bits it was that set them."""
+    claimed = 0
+    for bit in range(size):
+        claimed += set_bit(words, bit)
+    return claimed
+
+
+@kernel
+def _set_and_clear(words: Any, first: int, end: int, step: int, rounds: int) -> int:
+    """Gives how often a bit of our own was not as we left it."""
+    wrong = 0
+    for _ in range(rounds):
+        for bit in range(first, end, step):
+            wrong += not set_bit(words, bit)
+        for bit in range(first, end, step):
+            wrong += not clear_bit(words, bit)
+    return wrong
+
+
+def test_threads_are_as_processes() -> None:
+    """Threads of one process, that kernels let run at the same time, are told the truth as well."""
+    size, number_of_threads, rounds = 200, 3, 20_000
+    bits = BitSet(2 * size)
+    _set_all(BitSet(1).words, 1)  # compiled or loaded before the start
+    _set_and_clear(BitSet(1).words, 0, 1, 1, 1)
+    start = Barrier(number_of_threads)
+
+    def change(number: int) -> tuple[int, int]:
+        start.wait(WITHIN_S)
+        wrong = _set_and_clear(bits.words, size + number, 2 * size, number_of_threads, rounds)
+        return _set_all(bits.words, size), wrong
+
+    with ThreadPoolExecutor(number_of_threads) as threads:
+        results = list(threads.map(change, range(number_of_threads)))
+    assert sum(claimed for claimed, _ in results) == size
+    assert [wrong for _, wrong in results] == [0] * number_of_threads
+    assert bits.count() == size
 
 
 def test_nothing_announced_is_lost(runtime: Runtime) -> None:

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -12,10 +12,12 @@ import zmq
 
 from common import layout
 from common.codec import decode_as, encode
+from common.layout import CLOSED
 from common.lifecycle import Stop
 from common.log import configure
 from common.messages import Reply, Request
 from common.runtime import Runtime
+from common.segment import Segment
 from common.settings import Settings
 from common.sockets import FEED_COMMANDS_CLIENT, Socket, open_socket
 from services.feed import service
@@ -99,10 +101,10 @@ class Site:
 
 
 @contextmanager
-def _site(runtime: Runtime, **feed_settings: Any) -> Iterator[Site]:
+def _site(runtime: Runtime, growth: bool = False, **feed_settings: Any) -> Iterator[Site]:
     """A feed that is not running yet: start its thread."""
     values = {"min_swap_interval_ms": 0, "rate_limit_ms": 0, "heartbeat_ms": 60_000, **feed_settings}
-    settings = Settings.model_validate({"feed": values, "segment": {"capacity": 4, "depth": 2}})
+    settings = Settings.model_validate({"feed": values, "segment": {"capacity": 4, "depth": 2, "growth": growth}})
     context: zmq.Context[Socket] = zmq.Context()
     source = Piped()
     with Stop() as stop:
@@ -178,6 +180,30 @@ def test_a_put_off_announcement_comes_when_it_is_due(runtime: Runtime) -> None:
         site.source.tick()
         site.wait_swaps(2)
         assert site.count("flagged") == 2
+
+
+@pytest.mark.parametrize("what", ["swap", "stop", "growth"])
+def test_what_was_put_off_is_announced_before(runtime: Runtime, what: str) -> None:
+    """A forced swap, the end of the feed and a larger segment wait for no rate limit."""
+    with ExitStack() as running:
+        site = running.enter_context(_site(runtime, growth=True, rate_limit_ms=3_600_000))
+        with Segment.attach_current(runtime) as segment:
+            control = segment.arrays.control
+            for _ in range(2):
+                site.source.tick()
+                site.feed.turn()
+            assert (site.count("deferred"), control[CLOSED]) == (1, 1)
+            if what == "swap":
+                site.ask(encode(Request(id=1, what="swap")))
+                site.thread.start()
+                assert site.reply().result == {"channels": 1}
+            elif what == "stop":
+                running.close()
+            else:
+                for name in ("S1", "S2", "S3", "S4"):
+                    site.feed.slot(name)
+                assert site.feed.market.segment.layout.capacity == 8
+            assert control[CLOSED] == 2
 
 
 def test_requests_that_come_together_are_all_answered(runtime: Runtime) -> None:
