@@ -1,11 +1,12 @@
-"""Fixtures of the fault tests: an engine that plays a ledger."""
+"""Fixtures of the fault tests: an engine that plays a ledger, and leaves nothing behind whatever befell it."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.engine import Engine
+from tests.support.engine import SERVICES, Engine
 from tests.support.ledger import Ledger, ledger_env, write_ledger, write_ledger_traders
 
 
@@ -17,6 +18,14 @@ def ledger(tmp_path: Path) -> Ledger:
 
 @pytest.fixture
 def engine(tmp_path: Path, ledger: Ledger) -> Iterator[Engine]:
-    """An engine with the ledger's traders; nothing is started yet."""
+    """An engine with the ledger's traders; nothing is started yet.
+
+    What runs at the test's end is stopped as by `honcho`: no process, segment or socket may be left.
+    """
     with Engine(tmp_path, ledger_env(ledger), write_ledger_traders(tmp_path / "traders")) as engine:
         yield engine
+        running = [service for service in SERVICES if engine.alive(service)]
+        for service in running:
+            engine.send(service, signal.SIGTERM)
+        assert [engine.wait_exit(service) for service in running] == [0] * len(running)
+        engine.wait_gone()
