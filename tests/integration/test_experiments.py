@@ -66,7 +66,7 @@ class Crowd:
 def _saved(site: Site) -> dict[str, Any]:
     """The document, as the file has it."""
     with contextlib.closing(sqlite3.connect(site.runtime.folder / JOURNAL)) as database:
-        row = database.execute("SELECT content FROM documents WHERE key = 'experiments'").fetchone()
+        row = database.execute("SELECT content FROM documents WHERE name = 'experiments'").fetchone()
     found = json.loads(row[0]) if row else {}
     assert isinstance(found, dict)
     return found

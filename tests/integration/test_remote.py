@@ -68,7 +68,7 @@ class Open(Site):
         ours = {key: value for key, value in os.environ.items() if not key.startswith("TICKFLAG_")}
         return ours | {
             "TICKFLAG_CONFIG": str(home),
-            "TICKFLAG_RUNTIME__ROOT": str(home),
+            "TICKFLAG_RUNTIME__ROOT": str(self.runtime.folder.parent / name),  # short, as paths of sockets must be
             "TICKFLAG_REMOTE__CONNECT": self.status()["remote_commands"],
             "TICKFLAG_REMOTE__CONNECT_KEY": str(self.keyring.public_file()),
             "TICKFLAG_REMOTE__CLIENT_KEY": str(self.keyring.secret_file(name)),
