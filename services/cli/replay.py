@@ -68,6 +68,16 @@ def _axes(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]
         raise click.BadParameter(str(error)) from None
 
 
+def _flags(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, bool]:
+    flags = {}
+    for value in values:
+        name, _, state = value.partition("=")
+        if state not in ("on", "off"):
+            raise click.BadParameter(f"{value!r}: use NAME=on or NAME=off")
+        flags[name] = state == "on"
+    return flags
+
+
 @click.command()
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
@@ -92,6 +102,10 @@ def _axes(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]
 )
 @click.option("--speed", callback=_pace, default="max", help="`max`, or a multiple of real time as 1 or 10.")
 @click.option("--full", is_flag=True, help="Process all symbols in every cycle: tracking off.")
+@click.option(
+    "--flag", "flags", multiple=True, callback=_flags, metavar="NAME=on|off",
+    help="A feature flag, of the engine or of a trader; may be repeated.",
+)  # fmt: skip
 @click.option(
     "--horizons",
     callback=_horizons,
@@ -125,6 +139,7 @@ def replay(
     history_ns: int | None,
     speed: float,
     full: bool,
+    flags: dict[str, bool],
     horizons: "list[Horizon]",
     against: str | None,
     sweeps: "list[Combination]",
@@ -155,7 +170,7 @@ def replay(
         cast = placed(traders) if traders else configured(settings)
         try:
             opened = [open_recording(path, lambda fault: complain(f"row refused: {fault}")) for path in recordings]
-            job = Job(settings, opened, cast, period, speed, horizons, as_json, out)
+            job = Job(settings, flags, opened, cast, period, speed, horizons, as_json, out)
             if against:
                 show = compare(job, only)
             elif sweeps:

@@ -1,7 +1,7 @@
 """The three things a replay can be for: to see the signals, to compare with tracking off, to sweep settings."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from services.replay.study import Horizon
     from services.replay.sweep import Combination
     from services.replay.traders import Cast
+    from services.trader.plugin import Plugin
 
 
 def complain(text: str) -> None:
@@ -30,6 +31,7 @@ class Job:
     """What all of them take. Standard output is `out`; what traders print must not go there."""
 
     settings: Settings
+    flags: Mapping[str, bool]
     recordings: "Sequence[Recording]"
     cast: "Cast"
     period: "Period"
@@ -37,6 +39,12 @@ class Job:
     horizons: "Sequence[Horizon]"
     as_json: bool
     out: TextIO
+
+    def settings_for(self, plugins: "Iterable[Plugin]") -> Settings:
+        """With the feature flags. Raises TickflagError for one that neither the engine nor a trader has."""
+        from services.replay.flagged import with_flags
+
+        return with_flags(self.settings, self.flags, [plugin.trader for plugin in plugins])
 
     def progress(self, quiet: bool) -> Progress:
         """`quiet`: no signals run through the terminal."""
@@ -58,7 +66,7 @@ def play(job: Job, only: Sequence[str], report: Path | None, chart: Path | None)
     with contextlib.ExitStack() as stack:
         engine = stack.enter_context(
             Replay(
-                job.settings, job.recordings, plugins, complain,
+                job.settings_for(plugins), job.recordings, plugins, complain,
                 job.pace, job.period, job.horizons, tracked=chart is not None,
             )
         )  # fmt: skip
@@ -98,12 +106,13 @@ def compare(job: Job, only: Sequence[str]) -> Callable[[], None]:
         if one.plugin.trader.every:
             complain(f"trader {name!r} is not compared: without tracking `every` asks it at other moments")
     compared = [one for one in traders.values() if not one.plugin.trader.every]
-    with Player(job.settings, job.recordings, complain, job.pace, job.period) as player:
-        flagged = Seats(job.settings, player.segment, [one.plugin for one in compared], complain)
+    settings = job.settings_for([one.plugin for one in compared])
+    with Player(settings, job.recordings, complain, job.pace, job.period) as player:
+        flagged = Seats(settings, player.segment, [one.plugin for one in compared], complain)
         again = [one.again() for one in compared if one.plugin.trader.name not in flagged.refused]
         if not again:
             raise TickflagError("no trader to compare")
-        full = Seats(without_tracking(job.settings), player.segment, again, lambda fault: complain(f"full: {fault}"))
+        full = Seats(without_tracking(settings), player.segment, again, lambda fault: complain(f"full: {fault}"))
         comparison = Comparison(player, flagged, full)
         with job.progress(quiet=True) as progress:
             for _ in comparison.run():
@@ -128,8 +137,9 @@ def sweep(job: Job, combinations: "Sequence[Combination]") -> Callable[[], None]
             plugins.append((combination, found[combination.trader].again(combination.settings)))
         except PluginError as error:
             raise TickflagError(f"{combination}: {error}") from None
-    with Player(job.settings, job.recordings, complain, job.pace, job.period) as player:
-        swept = Sweep(job.settings, player, plugins, job.horizons, complain)
+    settings = job.settings_for(plugin for _, plugin in plugins)
+    with Player(settings, job.recordings, complain, job.pace, job.period) as player:
+        swept = Sweep(settings, player, plugins, job.horizons, complain)
         with job.progress(quiet=True) as progress:
             for _ in swept.run():
                 progress.reach(player.applied)

@@ -15,6 +15,7 @@ from common.errors import SymbolTableFull, TickflagError
 from common.runtime import Runtime
 from common.segment import Segment
 from common.settings import Settings
+from services.feed.limits import FLAG as RATE_LIMIT
 from services.feed.market import Market
 from services.feed.playback import Playback
 from services.feed.recordings import Recording, merge
@@ -57,7 +58,8 @@ class Player:
         runtime.prepare()
         self._writable = Segment.create(runtime, plan)
         feed = settings.feed
-        self.market = Market(self._writable, int(feed.rate_limit_ms * MS), int(feed.watermark_ms * MS), native_s)
+        limit_ms = feed.rate_limit_ms if settings.flags.get(RATE_LIMIT, True) else 0.0
+        self.market = Market(self._writable, int(limit_ms * MS), int(feed.watermark_ms * MS), native_s)
         self._writable.publish(runtime)
         self.segment = Segment.attach_current(runtime)
         """For traders: read-only."""

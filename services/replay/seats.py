@@ -15,6 +15,7 @@ from services.trader.matches import MatchSet
 from services.trader.plugin import Plugin
 from services.trader.results import Results, Tally
 from services.trader.runner import Runner
+from services.trader.switches import Switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class _Seat:
             settings.trader.deltas, settings.trader.compress_from_bytes, self.trader.score_step,
         )  # fmt: skip
         self.runner = Runner(segment, plugin, settings.trader, matches, results, self.tally)
+        Switches(self.trader, settings.flags).apply(settings.trader, plugin, results, self.runner)
 
 
 class Seats:

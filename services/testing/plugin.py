@@ -28,11 +28,13 @@ def load_trader(request: pytest.FixtureRequest, market: "ManualMarket") -> "Load
     from services.testing.trader import TestedTrader
     from services.trader.plugin import load_plugin
 
-    def load_trader(path: str | Path, settings: Mapping[str, Any] | None = None) -> "TestedTrader":
+    def load_trader(
+        path: str | Path, settings: Mapping[str, Any] | None = None, flags: Mapping[str, bool] | None = None
+    ) -> "TestedTrader":
         places = [folder / path for folder in (request.path.parent, request.config.rootpath)]
         file = next((place for place in places if place.is_file()), None)
         if file is None:
             raise FileNotFoundError(f"no trader file {' or '.join(map(str, dict.fromkeys(places)))}")
-        return TestedTrader(market, load_plugin(file, settings=settings), load())
+        return TestedTrader(market, load_plugin(file, settings=settings), load(), flags or {})
 
     return load_trader

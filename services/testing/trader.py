@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from common.errors import PluginError
 from common.settings import Settings
 from common.traderapi import Trader
+from services.replay.flagged import with_flags
 from services.replay.seats import Seats
 from services.testing.market import ManualMarket
 from services.trader.plugin import Plugin
@@ -28,12 +29,16 @@ class Step:
 
 
 class TestedTrader:
-    """`step` it after changing the market. Raises PluginError where it cannot run."""
+    """`step` it after changing the market. Raises PluginError where it cannot run.
+
+    `flags` are feature flags that are on or off; TickflagError for one that there is not.
+    """
 
     __test__ = False  # no test case, though its name begins like one
 
-    def __init__(self, market: ManualMarket, plugin: Plugin, settings: Settings) -> None:
+    def __init__(self, market: ManualMarket, plugin: Plugin, settings: Settings, flags: Mapping[str, bool]) -> None:
         self._market = market
+        settings = with_flags(settings, flags, [plugin.trader])
         self._seats = Seats(settings, market.segment, [plugin], raise_fault)
         self.trader: Trader = plugin.trader
         """What it declares."""
@@ -60,9 +65,13 @@ class TestedTrader:
 class LoadTrader(Protocol):
     """The fixture `load_trader`."""
 
-    def __call__(self, path: str | Path, settings: Mapping[str, Any] | None = None) -> TestedTrader:
-        """The trader of a file, with `settings` of its own. A relative path starts at the test's folder, else at
-        pytest's root folder."""
+    def __call__(
+        self, path: str | Path, settings: Mapping[str, Any] | None = None, flags: Mapping[str, bool] | None = None
+    ) -> TestedTrader:
+        """The trader of a file, with `settings` of its own, and feature flags that are on or off.
+
+        A relative path starts at the test's folder, else at pytest's root folder.
+        """
 
 
 def raise_fault(fault: str) -> None:

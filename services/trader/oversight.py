@@ -103,6 +103,7 @@ class Oversight:
     def _tell_unseen(self, runner: Runner) -> int:
         unseen = runner.auditor.unseen()
         if unseen:
+            runner.distrust()
             text = "a change was never announced: the flags are not to be trusted"
             self._accuse(runner.target, "audit", text, unseen)
         return len(unseen)

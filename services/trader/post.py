@@ -186,16 +186,9 @@ class Post:
 
     def _apply_switches(self) -> None:
         """Whenever one changed, or the runner is another."""
-        on, settings, plugin = self._switches.on, self._settings.trader, self._plugin
-        self._results.deltas = settings.deltas and on("delta_results")
-        self._results.compress_from = settings.compress_from_bytes if on("result_compression") else 0
-        self._oversight.wanted = on("audit")
-        own, plugin.flags = plugin.flags, self._switches.own()
-        if self._runner is not None:
-            self._runner.tracking = settings.tracking and on("per_symbol_tracking") and not self._process_all
-            self._runner.batches.wanted = on("batch_mode")
-            if own != plugin.flags:
-                self._runner.reevaluate()
+        settings = self._settings.trader
+        self._switches.apply(settings, self._plugin, self._results, self._runner, not self._process_all)
+        self._oversight.wanted = self._switches.on("audit")
 
     def take_event(self, frame: bytes) -> None:
         """An event is a hint, and has done its work by waking us. Only one that names another segment is worth reading:

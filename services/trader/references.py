@@ -7,15 +7,16 @@ import numpy as np
 from common.rows import CandleWish, RowReader
 from common.segment import Segment
 from common.symbols import SymbolDirectory
-from common.traderapi import Market, Symbol, Trader
+from common.traderapi import Market, Symbol
+from services.trader.plugin import Plugin
 
 
 class References:
     """Rows of a few symbols, and whether they changed since the last commit."""
 
-    def __init__(self, segment: Segment, channel: int, wish: CandleWish | None, trader: Trader) -> None:
-        self._trader = trader
-        self._names: Sequence[str] = trader.references
+    def __init__(self, segment: Segment, channel: int, wish: CandleWish | None, plugin: Plugin) -> None:
+        self._plugin = plugin
+        self._names: Sequence[str] = plugin.trader.references
         self._rows = RowReader(segment, channel, wish, len(self._names))
         self._committed: dict[str, int] = {}
         self._read: dict[str, int] = {}
@@ -29,7 +30,8 @@ class References:
         if rows.failed:
             return False
         names = [directory.names[slot] for slot in rows.slots]
-        market = Market(self._trader, rows.tickers, rows.candles, rows.valid, lambda: names, time_ns)
+        trader, flags = self._plugin.trader, self._plugin.flags
+        market = Market(trader, rows.tickers, rows.candles, rows.valid, lambda: names, time_ns, flags=flags)
         self._read = dict(zip(names, rows.versions.tolist(), strict=True))
         self.symbols = dict.fromkeys(self._names) | {
             name: market.symbol(i) for i, name in enumerate(names) if self._read[name]

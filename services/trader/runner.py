@@ -76,7 +76,7 @@ class Runner:
         self._intake = Intake(self._reader, self._rows)
         self._closes = Closes(segment, channel, wish, most) if wish is not None and trader.every_close else None
         self._statuses = Statuses(segment) if channel else None
-        self._references = References(segment, channel, wish, trader) if trader.references else None
+        self._references = References(segment, channel, wish, plugin) if trader.references else None
         self._timed = trader.every > 0
         self.auditor = Auditor(
             segment, self._reader, self.directory, announced_within_ns + round(trader.min_interval * 1e9)
@@ -159,6 +159,10 @@ class Runner:
     @property
     def _owes_snapshot(self) -> bool:
         return self._results.owes_snapshot and not self._results.blocked
+
+    def distrust(self) -> None:
+        """The flags missed something: compare versions at the next step, which is due."""
+        self._reader.require_exact()
 
     def reevaluate(self) -> None:
         """The rule may be another: evaluate everything at the next step, which is due."""

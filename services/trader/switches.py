@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from common.blocks import TraderBlock
 from common.flags import FlagTable
 from common.traderapi import Trader
 from common.traderapi.flags import FlagValue
+from services.trader.plugin import Plugin
+from services.trader.results import Results
+from services.trader.runner import Runner
 
 
 class Switches:
@@ -35,6 +39,21 @@ class Switches:
     def own(self) -> dict[str, FlagValue]:
         """Those that the trader declares."""
         return {name: FlagValue(self._table.on(name), self._table.arm(name)) for name in self._trader.flags}
+
+    def apply(
+        self, settings: TraderBlock, plugin: Plugin, results: Results, runner: Runner | None, trusted: bool = True
+    ) -> None:
+        """Switch a trader over, between two cycles. What the settings have off no flag switches on; a trader whose
+        tracking is not `trusted` evaluates all symbols."""
+        results.deltas = settings.deltas and self.on("delta_results")
+        results.compress_from = settings.compress_from_bytes if self.on("result_compression") else 0
+        own, plugin.flags = plugin.flags, self.own()
+        if runner is not None:
+            before = runner.tracking
+            runner.tracking = settings.tracking and self.on("per_symbol_tracking") and trusted
+            runner.batches.wanted = self.on("batch_mode")
+            if own != plugin.flags or (before and not runner.tracking):  # at once, in a quiet market too
+                runner.reevaluate()
 
     def _compiled(self, features: Mapping[str, Any]) -> FlagTable:
         return FlagTable.of(features, self._trader.name, self._trader.owner, self._trader.flags)

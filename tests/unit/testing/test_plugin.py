@@ -23,10 +23,12 @@ def settings():
 
 @hookimpl
 def trader(settings):
-    return Trader(name="above", score_step=5.0)
+    return Trader(name="above", score_step=5.0, flags={"never": False})
 
 @hookimpl
 def evaluate_symbol(symbol, settings):
+    if symbol.on("never"):
+        return None
     if symbol.last == 13.0:
         raise ValueError("bad luck")
     if symbol.last == 21.0:
@@ -39,6 +41,13 @@ import pathlib
 import pytest
 
 BESIDE = pathlib.Path(__file__).parent
+
+def test_flags_are_as_declared_or_as_given(market, load_trader):
+    market.tick("A", last=11.0)
+    assert load_trader("above.py").step().entered == {"A": 11.0}
+    assert load_trader("above.py", flags={"never": True}).step().entered == {}
+    with pytest.raises(Exception, match="no feature flag 'ever': known are per_symbol_tracking, .*, never"):
+        load_trader("above.py", flags={"ever": True})
 
 def test_steps_tell_what_entered_left_and_moved(market, load_trader):
     trader = load_trader("above.py")

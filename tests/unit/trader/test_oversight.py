@@ -199,6 +199,16 @@ def test_a_wrong_swap_is_caught(runtime: Runtime, market: Market, share: float, 
     assert [(fault.what, fault.symbols) for fault in faults] == [("audit", ["S3"])]
 
 
+def test_what_was_never_announced_is_evaluated_all_the_same(desk: Desk) -> None:
+    """As soon as it is found, whether the market goes on or not."""
+    desk.cycle(3, wrong=True, price=5.0)
+    assert desk.post._matches.scores().get("S3") is not None
+    while not desk.take(Fault):
+        desk.cycle()
+    desk.work()
+    assert "S3" not in desk.post._matches.scores()
+
+
 def test_without_a_share_a_lost_flag_stays_unknown(runtime: Runtime, market: Market) -> None:
     """0 is off."""
     desk = Desk(runtime, market, _rising, share=0.0)

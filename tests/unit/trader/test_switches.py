@@ -131,6 +131,8 @@ def test_a_trader_whose_tracking_is_not_trusted(desk: Desk) -> None:
     desk.tell({}, ("other",))
     desk.cycle(1)
     desk.tell({}, ("test",))
+    desk.cycle()  # at once, though nothing changed
+    assert desk.asked == [60]
     desk.cycle(1)
     assert desk.asked == [60]
     desk.tell({}, ("other",))
