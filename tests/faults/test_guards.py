@@ -199,6 +199,8 @@ def test_children(engine: Engine, ledger: Ledger) -> None:
     last = [*children(), *(child.pid for child in psutil.Process(hanging).children())]
     engine.kill("trader")
     engine.wait(lambda: all(map(gone, last)), 5.0, "the children ended with the supervisor")
+    engine.start("trader")  # takes the place of the killed one, and what that left
+    engine.wait(lambda: engine.request("trader", "supervisor"), what="the next one answers")
 
 
 def test_output(engine: Engine, ledger: Ledger) -> None:
