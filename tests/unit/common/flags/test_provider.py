@@ -88,3 +88,47 @@ def test_errors(client: OpenFeatureClient) -> None:
 def test_it_has_a_name(client: OpenFeatureClient) -> None:
     """Which tools show."""
     assert client.provider.get_metadata().name == "tickflag"
+
+
+CARDS = tuple(Arm(name=name, share=25.0) for name in ("clubs", "diamonds", "hearts", "spades"))
+COIN = (Arm(name="heads", share=50.0), Arm(name="tails", share=50.0))
+HALVES = (Arm(name="lower", share=50.0), Arm(name="upper", share=50.0))
+
+
+@pytest.mark.parametrize(
+    ("flag", "arms", "key", "variant"),
+    [
+        ("fractional-flag", CARDS, "jack", "hearts"),
+        ("fractional-flag", CARDS, "queen", "spades"),
+        ("fractional-flag", CARDS, "ten", "clubs"),
+        ("fractional-flag", CARDS, "nine", "diamonds"),
+        ("fractional-flag", CARDS, "3", "clubs"),
+        ("shared-seed", CARDS, "seven", "hearts"),
+        ("shared-seed", CARDS, "eight", "diamonds"),
+        ("shared-seed", CARDS, "nine", "clubs"),
+        ("shared-seed", CARDS, "two", "spades"),
+        ("fractional-flag-shorthand", COIN, "jon@company.com", "heads"),
+        ("fractional-flag-shorthand", COIN, "jane@company.com", "tails"),
+    ],
+)
+def test_it_decides_as_flagd_does(
+    client: OpenFeatureClient,
+    monkeypatch: pytest.MonkeyPatch,
+    flag: str,
+    arms: tuple[Arm, ...],
+    key: str,
+    variant: str,
+) -> None:
+    """The examples of flagd's conformance suite (flagd-testbed, targeting.feature, `fractional-v2`)."""
+    monkeypatch.setitem(RULES, flag, Rule(default=False, percentage=100.0, arms=arms))
+    assert client.get_boolean_details(flag, False, _context(key)).variant == variant
+
+
+@pytest.mark.parametrize(
+    ("key", "variant"),
+    [("ejOoVL", "lower"), ("bY9fO-", "lower"), ("SI7p-", "lower"), ("6LvT0", "upper"), ("ceQdGm", "upper")],
+)
+def test_the_edges_of_the_hash_are_where_flagd_has_them(key: str, variant: str) -> None:
+    """From the same suite: keys whose hashes are 0, 1, the middle's two and the highest. There the key is hashed alone,
+    as by a flag without a name."""
+    assert Rule(default=False, percentage=100.0, arms=HALVES).decide("", key).arm == variant
