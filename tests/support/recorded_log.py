@@ -18,5 +18,8 @@ class RecordedLog:
     def warning(self, event: str, **fields: Any) -> None:
         self.lines.append(("warning", event, fields))
 
+    def error(self, event: str, **fields: Any) -> None:
+        self.lines.append(("error", event, fields))
+
     def events(self) -> list[str]:
         return [event for _, event, _ in self.lines]
