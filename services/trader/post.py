@@ -308,7 +308,8 @@ class Post:
             cost_cpu_ns=self._cost.cpu_ns,
             flags=self._plugin.trader.flags,
         )
-        self._send(encode(heartbeat))
+        if not self._send(encode(heartbeat)):  # at the start the connection may not stand yet
+            self._beat_due_ns = now_ns + REFUSED_NS
 
 
 def _log(text: str) -> None:

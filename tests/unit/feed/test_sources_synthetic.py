@@ -6,9 +6,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from common.blocks import SyntheticBlock
 from common.errors import TickflagError
 from common.log import Logger
-from common.settings import SyntheticBlock
 from services.feed.sources.base import Venue
 from services.feed.sources.synthetic import NS, SyntheticSource, zipf_shares
 from services.feed.updates import Batch

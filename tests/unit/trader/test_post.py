@@ -18,7 +18,7 @@ from services.feed.market import Market
 from services.trader.handover import inherit
 from services.trader.order import Order
 from services.trader.plugin import Plugin
-from services.trader.post import FAILED_LIMIT_NS, MS, NO_SEGMENT_NS, TOO_LARGE_NS, Post
+from services.trader.post import FAILED_LIMIT_NS, MS, NO_SEGMENT_NS, REFUSED_NS, TOO_LARGE_NS, Post
 from tests.support.markets import MINUTE, NOON, kline_batch, open_market, swap, tick_batch
 
 
@@ -242,6 +242,22 @@ def test_a_fault_whose_stack_cannot_be_told(
     _trade(market, 0)
     desk.work()
     assert capsys.readouterr().err.endswith("trader 'full': hook `evaluate` raised MemoryError: full\n")
+
+
+def test_a_refused_heartbeat_is_sent_again_soon(runtime: Runtime, tmp_path: Path) -> None:
+    """And not only when the next one is due: the connection to the collector may not stand yet."""
+    desk = Desk(runtime, tmp_path, _counting())
+    taken: list[bytes] = []
+    answers = [False, True, True]
+
+    def send(frame: bytes) -> bool:
+        taken.append(frame)
+        return answers.pop(0)
+
+    desk.post._send = send
+    for now_ns in (MS, 2 * MS, MS + REFUSED_NS, MS + 2 * REFUSED_NS):
+        desk.post.look(now_ns)
+    assert len(taken) == 2
 
 
 def test_it_waits_for_a_segment(runtime: Runtime, tmp_path: Path) -> None:
