@@ -7,9 +7,10 @@ from typing import cast
 
 import pytest
 
-from common.blocks import ReplayBlock, Settings
+from common.blocks import ReplayBlock
 from common.errors import TickflagError
 from common.log import Logger
+from common.settings import Settings
 from services.feed.sources.base import Source, Venue
 from services.feed.sources.registry import open_source
 from services.feed.sources.replay import ReplaySource
