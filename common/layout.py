@@ -18,7 +18,7 @@ A segment is one memory-mapped file, one per generation. Numbers are little-endi
 
     header  0 magic 8s | 8 layout_version u4 | 12 state u4 | 16 generation u8 | 24 total_bytes u8
             32 capacity u4 | 36 depth u4 | 40 interval_count u4 | 44 owner_pid u4 | 48 created_ms i8
-            56 checksum u4 | 64 intervals_s i8 x 8 | 128 offsets u8 x 11 | 216 continues u8
+            56 checksum u4 | 64 intervals_s i8 x 8 | 128 offsets u8 x 11 | 216 lineage u8
 
 Regions from `control` on start on a multiple of 64 bytes; their offsets stand in the header.
 """
@@ -60,7 +60,7 @@ HEADER: Final = np.dtype(
         "names": [
             "magic", "layout_version", "state", "generation", "total_bytes", "capacity", "depth",
             "interval_count", "owner_pid", "created_ms", "checksum", "intervals_s", "offsets",
-            "continues",
+            "lineage",
         ],
         "formats": [
             "S8", "<u4", "<u4", "<u8", "<u8", "<u4", "<u4", "<u4", "<u4", "<i8", "<u4", ("<i8", 8), ("<u8", 11),

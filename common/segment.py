@@ -67,12 +67,13 @@ class AttachError(SegmentError):
 class Segment:
     """One mapped segment. Made by `create` (writable, once, by the feed) or `attach` (read-only, by anyone)."""
 
-    def __init__(self, path: Path, mapping: mmap.mmap, plan: Layout, generation: int, continues: int) -> None:
+    def __init__(self, path: Path, mapping: mmap.mmap, plan: Layout, generation: int, lineage: int) -> None:
         self.path = path
         self.layout = plan
         self.generation = generation
-        self.continues = continues
-        """The generation whose slots and versions it goes on from, as it grew out of it; 0 for none."""
+        self.lineage = lineage
+        """The generation that it grew out of, in however many steps, or its own: in all of them slots and versions mean
+        the same."""
         self._mapping = mapping
         self.names = self._array("names", np.dtype(f"S{layout.NAME_BYTES}"), (plan.capacity,))
         capacity, intervals, channels = plan.capacity, len(plan.intervals_s), plan.channel_count
@@ -92,12 +93,14 @@ class Segment:
         )
 
     @classmethod
-    def create(cls, runtime: Runtime, plan: Layout, generation: int | None = None, continues: int = 0) -> "Segment":
-        """Make the file of a new generation, reserve its space and map it; `publish` makes it current.
+    def create(cls, runtime: Runtime, plan: Layout, generation: int | None = None, lineage: int = 0) -> "Segment":
+        """Make the file of a new generation, reserve its space and map it; `publish` makes it current. It begins a
+        lineage where none is given.
 
         Raises SegmentError with needed and free bytes where the space is too small.
         """
         generation = generation or secrets.randbits(62) | 1
+        lineage = lineage or generation
         path = runtime.folder / f"{generation:016x}{SEGMENT_SUFFIX}"
         free = shutil.disk_usage(runtime.folder).free
         if free < plan.total_bytes:
@@ -127,10 +130,10 @@ class Segment:
         header["created_ms"] = time.time_ns() // 1_000_000
         header["intervals_s"][: len(plan.intervals_s)] = plan.intervals_s
         header["offsets"][:] = plan.offsets
-        header["continues"] = continues
+        header["lineage"] = lineage
         header["checksum"] = _checksum(header.tobytes())
         mapping[: layout.HEADER.itemsize] = header.tobytes()
-        return cls(path, mapping, plan, generation, continues)
+        return cls(path, mapping, plan, generation, lineage)
 
     @classmethod
     def attach(cls, path: Path) -> "Segment":
@@ -145,7 +148,7 @@ class Segment:
             mapping = mmap.mmap(descriptor, plan.total_bytes, access=mmap.ACCESS_READ)
         finally:
             os.close(descriptor)
-        return cls(path, mapping, plan, int(header["generation"]), int(header["continues"]))
+        return cls(path, mapping, plan, int(header["generation"]), int(header["lineage"]))
 
     @classmethod
     def attach_current(cls, runtime: Runtime) -> "Segment":

@@ -25,7 +25,8 @@ class EffectiveFlags:
             if name not in store.document.names():
                 known = ", ".join(store.document.names())
                 raise TickflagError(
-                    f"setting `flags.{name}` ({origin(('flags', name))}): no such feature flag: known are {known}"
+                    f"setting `flags.{name}` ({origin(('flags', name))}): no such feature flag: known are {known}; "
+                    f"a trader's own flag once it was set: `tickflag flags set {name} ...`"
                 )
 
     def names(self) -> list[str]:

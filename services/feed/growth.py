@@ -14,7 +14,7 @@ def grown(market: Market, runtime: Runtime) -> Market:
     """
     old = market.segment
     plan = layout.plan(old.layout.capacity * 2, old.layout.depth, old.layout.intervals_s)
-    segment = Segment.create(runtime, plan, continues=old.generation)
+    segment = Segment.create(runtime, plan, lineage=old.lineage)
     count = len(market.symbols)
     before, after = old.arrays, segment.arrays
     segment.names[:count] = old.names[:count]

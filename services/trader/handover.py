@@ -20,7 +20,8 @@ class Legacy:
     notes: dict[str, str] = field(default_factory=dict)
     version: str = ""
     """Of the trader's code. Another version begins without the numbers."""
-    generation: int = 0
+    lineage: int = 0
+    """Of the segments whose rows it saw; 0 for none."""
     numbers: dict[str, tuple[int, bytes, bytes]] = field(default_factory=dict)
     """Symbol -> version of the row seen last, the trader's numbers before and after it."""
     kind: str = ""
@@ -33,7 +34,7 @@ NOTHING = Legacy({})
 def leave(path: Path, legacy: Legacy) -> None:
     """Write the file as one step."""
     fresh = path.with_suffix(".new")
-    words = [legacy.matches, legacy.notes, legacy.version, legacy.generation, legacy.numbers, legacy.kind]
+    words = [legacy.matches, legacy.notes, legacy.version, legacy.lineage, legacy.numbers, legacy.kind]
     with contextlib.suppress(OSError):  # no space: the successor begins with nothing, which is right but slower
         fresh.write_bytes(msgpack.packb(words))
         fresh.replace(path)
@@ -42,13 +43,13 @@ def leave(path: Path, legacy: Legacy) -> None:
 def inherit(path: Path) -> Legacy:
     """What the predecessor left, and remove it; nothing where it left none, or none that is whole."""
     try:
-        matches, notes, version, generation, numbers, kind = msgpack.unpackb(path.read_bytes())
+        matches, notes, version, lineage, numbers, kind = msgpack.unpackb(path.read_bytes())
         path.unlink()
         return Legacy(
             {str(symbol): float(score) for symbol, score in matches.items()},
             {str(symbol): str(note) for symbol, note in notes.items()},
             str(version),
-            int(generation),
+            int(lineage),
             {str(symbol): _number(words) for symbol, words in numbers.items()},
             str(kind),
         )

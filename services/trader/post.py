@@ -67,7 +67,7 @@ class Post:
         self._switches = Switches(trader, settings.flags)
         self._process_all = False
         self._runner: Runner | None = None
-        self._covered: tuple[int, dict[str, int]] = (0, {})  # generation and versions seen in it, to go on from
+        self._covered: tuple[int, dict[str, int]] = (0, {})  # lineage and versions seen in it, to go on from
         self._segment_name = b""
         self._backoff = Backoff(FAILED_FIRST_NS, FAILED_LIMIT_NS)
         self._step_from_ns = 0  # not before; after a failure or a locked row
@@ -93,17 +93,18 @@ class Post:
         self._matches.restore(matches, legacy.notes)
         if self._state is not None and (legacy.version, legacy.kind) == (self._plugin.version, self._state.kind):
             self._state.restore(legacy.numbers)
-            self._covered = (legacy.generation, {symbol: numbers[0] for symbol, numbers in legacy.numbers.items()})
+            self._covered = (legacy.lineage, {symbol: numbers[0] for symbol, numbers in legacy.numbers.items()})
 
     def hand_over(self) -> None:
         """Leave everything to a successor, in place of a last word: the trader goes on."""
-        runner, state = self._runner, self._state
+        state = self._state
+        lineage, seen = self._progress
         legacy = Legacy(
             self._matches.scores(),
             self._matches.notes,
             self._plugin.version,
-            runner.segment.generation if runner is not None else 0,
-            state.saved(runner.seen) if state is not None and runner is not None else {},
+            lineage,
+            state.saved(seen) if state is not None else {},
             state.kind if state is not None else "",
         )
         leave(self._order.legacy_path, legacy)
@@ -247,13 +248,18 @@ class Post:
             self._complain(f"trader {self.name!r}: {error}")
             return
         self._apply_switches()
-        generation, seen = self._covered
-        if generation and generation in (segment.generation, segment.continues):
+        lineage, seen = self._covered
+        if lineage == segment.lineage:
             self._runner.resume(seen)
         self._covered = (0, {})
         self._segment_name = segment.path.name.encode()
         self._error = ""
         self._step_from_ns = 0
+
+    @property
+    def _progress(self) -> tuple[int, dict[str, int]]:
+        """Lineage of the segments that it was at last, and the versions that it saw there."""
+        return self._covered if self._runner is None else (self._runner.segment.lineage, self._runner.versions())
 
     def _feed_alive(self, now_ns: int) -> bool:
         if self._runner is None:
@@ -266,9 +272,9 @@ class Post:
         runner = self._runner
         name = self._runtime.read_pointer()
         if runner is not None and name is not None and name != runner.segment.path.name:
-            self._runner = None
             if self._state is not None or self._plugin.trader.every_close:
-                self._covered = (runner.segment.generation, runner.versions())
+                self._covered = self._progress
+            self._runner = None
             runner.segment.close()
             self._attach_from_ns = 0
 

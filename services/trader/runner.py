@@ -113,7 +113,7 @@ class Runner:
         return dict(zip(self.directory.names, self.seen.tolist(), strict=False))
 
     def resume(self, seen: Mapping[str, int]) -> None:
-        """Go on where a predecessor was, in this generation or the one that it continues, before the first step.
+        """Go on where a predecessor was, in this generation or another of its lineage, before the first step.
         Everything is evaluated once more, as the code may be another, but nothing that a trader remembers advances by
         it."""
         self.directory.refresh()

@@ -66,13 +66,15 @@ class StateStore:
         self._before[new] = self._base[new]
         self._after[new] = self._work[new]
 
-    def saved(self, seen: Versions) -> dict[str, tuple[int, bytes, bytes]]:
-        """Symbol -> version seen last (0: not in this generation), numbers before and after it, for `restore` in a
+    def saved(self, seen: Mapping[str, int]) -> dict[str, tuple[int, bytes, bytes]]:
+        """Symbol -> version seen last, as in `seen` (0: none), numbers before and after it, for `restore` in a
         successor's store."""
-        saved = {name: (0, before.tobytes(), after.tobytes()) for name, (before, after) in self._carried.items()}
+        numbers = dict(self._carried)
         for slot, name in enumerate(self._names):
-            saved[name] = (int(seen[slot]), self._before[slot].tobytes(), self._after[slot].tobytes())
-        return saved
+            numbers[name] = (self._before[slot], self._after[slot])
+        return {
+            name: (seen.get(name, 0), before.tobytes(), after.tobytes()) for name, (before, after) in numbers.items()
+        }
 
     def restore(self, numbers: Mapping[str, tuple[int, bytes, bytes]]) -> None:
         """Begin with what a predecessor of the same `kind` saved. Before the first generation."""

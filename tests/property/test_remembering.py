@@ -113,10 +113,10 @@ class Variant:
 
     def move(self, segment: Segment) -> None:
         """Another generation, or the same for a successor."""
-        before, seen = self.seat.runner.segment.generation, self.seat.runner.versions()
+        before, seen = self.seat.runner.segment.lineage, self.seat.runner.versions()
         self.seat.move(segment)
         self.seat.runner.tracking = self._tracking
-        if segment.continues == before:
+        if segment.lineage == before:
             self.seat.runner.resume(seen)
 
     def hand_over(self, segment: Segment) -> None:
@@ -124,7 +124,7 @@ class Variant:
         old, self.seat = self.seat, self._seated(segment)
         assert old.state is not None
         assert self.seat.state is not None
-        saved = old.state.saved(old.runner.seen)
+        saved = old.state.saved(old.runner.versions())
         self.seat.matches.restore(old.matches.scores(), {})
         self.seat.state.restore(saved)
         self.move(segment)

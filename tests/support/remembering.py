@@ -45,7 +45,7 @@ class Plain:
         self.begin_generation()
 
     def begin_generation(self) -> None:
-        """One that continues the one before: every time is right, and no row counts as changed."""
+        """One that grew out of the one before: every time is right, and no row counts as changed."""
         self._looked_at: dict[str, int] = {}
         self._updates = -1
         self._not_before_ns = self._everything_ns = 0

@@ -4,16 +4,10 @@ announced, as if the buffer handed out were the one that was just cleared."""
 import sys
 from collections.abc import Callable
 
-import zmq
-
 from common.codec import Swap
-from common.lifecycle import Stop, run_service
-from common.log import Logger
-from common.runtime import Runtime
-from common.settings import Settings
+from common.lifecycle import run_service
+from services.feed.__main__ import main
 from services.feed.market import Market
-from services.feed.service import Feed
-from services.feed.sources.registry import open_source
 
 
 def wrong_swap(market: Market, send: Callable[[Swap], None], now_ns: int) -> int:
@@ -25,16 +19,6 @@ def wrong_swap(market: Market, send: Callable[[Swap], None], now_ns: int) -> int
 _swap = Market.swap
 
 
-def main(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    Market.swap = wrong_swap  # type: ignore[assignment,method-assign] # the sabotage
-    feed = Feed(settings, runtime, context, open_source(settings), log)
-    try:
-        feed.run(stop)
-    finally:
-        feed.close()
-        context.term()
-
-
 if __name__ == "__main__":
+    Market.swap = wrong_swap  # type: ignore[assignment,method-assign] # the sabotage
     sys.exit(run_service("feed", main))

@@ -87,14 +87,13 @@ def test_every_creation_is_another_generation(runtime: Runtime) -> None:
         Segment.create(runtime, PLAN, 7)
 
 
-def test_what_it_continues_is_in_its_header(runtime: Runtime) -> None:
+def test_its_lineage_is_in_its_header(runtime: Runtime) -> None:
     """So that a reader knows what it has seen already."""
     plan = layout.plan(2, 3, (60,))
-    with Segment.create(runtime, plan) as old, Segment.create(runtime, plan, continues=old.generation) as segment:
+    with Segment.create(runtime, plan) as old, Segment.create(runtime, plan, lineage=old.lineage) as segment:
         segment.publish(runtime)
         with Segment.attach_current(runtime) as attached:
-            assert attached.continues == segment.continues == old.generation
-        assert old.continues == 0
+            assert attached.lineage == segment.lineage == old.lineage == old.generation
 
 
 def test_readers_cannot_write(runtime: Runtime) -> None:

@@ -81,21 +81,40 @@ def test_its_numbers_go_on_with_a_successor(runtime: Runtime, market: Market, tm
     assert second.work() == {"S0": 4.0}
 
 
-@pytest.mark.parametrize("grows", [True, False])
-def test_its_numbers_over_generations(runtime: Runtime, market: Market, tmp_path: Path, grows: bool) -> None:
-    """Where the segment grew, rows that it has seen do not count again, and what changed meanwhile counts once; where
-    the feed began anew, each row counts as changed."""
+def test_its_numbers_wait_for_a_feed(runtime: Runtime, market: Market, tmp_path: Path) -> None:
+    """Successors that find no segment hand over what they were given."""
+    desk = Desk(runtime, tmp_path, _counting())
+    for _ in range(3):
+        _trade(market, 0, 1)
+        desk.work()
+    pointer, away = runtime.pointer, tmp_path / "pointer"
+    pointer.rename(away)
+    for _ in range(2):
+        desk.post.hand_over()
+        desk = Desk(runtime, tmp_path, _counting())
+        desk.post.take_over(inherit(desk.legacy_path))
+        assert desk.work() == {}
+    away.rename(pointer)
+    _trade(market, 1)
+    assert desk.work(10**18) == {"S0": 3.0, "S1": 4.0}
+
+
+@pytest.mark.parametrize("grows", [0, 1, 2])
+def test_its_numbers_over_generations(runtime: Runtime, market: Market, tmp_path: Path, grows: int) -> None:
+    """Where the segment grew, be it twice before it looks, rows that it has seen do not count again, and what changed
+    meanwhile counts once; where the feed began anew, each row counts as changed."""
     desk = Desk(runtime, tmp_path, _counting())
     for _ in range(3):
         _trade(market, 0, 1)
         desk.work()
     _trade(market, 1)
     with ExitStack() as resources:
-        if grows:
-            after = grown(market, runtime)
+        after = market
+        for _ in range(grows):
+            after = grown(after, runtime)
             resources.enter_context(after.segment)
             after.segment.publish(runtime)
-        else:
+        if not grows:
             after = resources.enter_context(open_market(runtime, symbols=2))
             _trade(after, 0, 1)
         now_ns = 10**18  # long after the last heartbeat

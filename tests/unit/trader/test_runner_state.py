@@ -180,7 +180,7 @@ def test_a_successor_gets_numbers_that_wait_for_their_symbols(runtime: Runtime, 
         _trade(other, other.slot("X"))
         seat.step()
         assert seat.state is not None
-        saved = seat.state.saved(seat.runner.seen)
+        saved = seat.state.saved(seat.runner.versions())
         assert {name: numbers[0] for name, numbers in saved.items() if name in ("S3", "S4")} == {"S3": 0, "S4": 0}
         seat.state = StateStore(COUNT["state"])
         seat.state.restore(saved)
