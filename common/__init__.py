@@ -1,1 +1,1 @@
-"""What every Tickflag process shares: the segment, the update protocol, messages, settings. Knows no service."""
+"""What all Tickflag processes share: the segment, the update protocol, messages, settings. It knows no service."""

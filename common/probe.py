@@ -1,4 +1,4 @@
-"""Probe: what the system tells of a process: its memory, threads and children. Linux and macOS."""
+"""Probe: a process's memory, threads and children as the system tells them, on Linux and macOS."""
 
 import ctypes
 import os
@@ -14,28 +14,28 @@ _RESIDENT_AT = 8  # 64 bits, bytes
 _THREADS_AT = 84  # 32 bits
 
 
-class Reading(NamedTuple):
+class ProcessReading(NamedTuple):
     """One process at one moment."""
 
     memory_bytes: int
-    """Resident: on Linux without what it shares by files, so without the segment."""
+    """Resident memory; on Linux without mapped files, so without the segment."""
     threads: int
     children: tuple[int, ...]
-    """Ids of the processes it started and did not wait for."""
+    """Ids of the processes that this one started and has not waited for."""
 
 
-def read(pid: int) -> Reading | None:
-    """None where there is no such process any more."""
+def read(pid: int) -> ProcessReading | None:
+    """The reading of a process; None where no process has this id."""
     return _darwin(pid) if sys.platform == "darwin" else _linux(pid)
 
 
 def memory_bytes() -> int:
-    """Of this process, as in its reading."""
+    """The memory of this process, as `read` measures it."""
     reading = read(os.getpid())
     return reading.memory_bytes if reading is not None else 0
 
 
-def _linux(pid: int) -> Reading | None:
+def _linux(pid: int) -> ProcessReading | None:
     try:
         with open(f"/proc/{pid}/statm") as file:
             _, resident, shared, *_ = map(int, file.read().split())
@@ -43,7 +43,7 @@ def _linux(pid: int) -> Reading | None:
     except OSError:
         return None
     children = tuple(child for task in tasks for child in _children(pid, task))
-    return Reading((resident - shared) * _PAGE, len(tasks), children)
+    return ProcessReading((resident - shared) * _PAGE, len(tasks), children)
 
 
 def _children(pid: int, task: str) -> list[int]:
@@ -54,7 +54,7 @@ def _children(pid: int, task: str) -> list[int]:
         return []
 
 
-def _darwin(pid: int) -> Reading | None:
+def _darwin(pid: int) -> ProcessReading | None:
     library = ctypes.CDLL(None)
     info = (ctypes.c_char * _TASK_BYTES)()
     if library.proc_pidinfo(pid, _TASK_INFO, ctypes.c_uint64(0), info, _TASK_BYTES) != _TASK_BYTES:
@@ -63,4 +63,4 @@ def _darwin(pid: int) -> Reading | None:
     threads = ctypes.c_int32.from_buffer(info, _THREADS_AT).value
     pids = (ctypes.c_int32 * 1024)()
     count = max(0, int(library.proc_listchildpids(pid, pids, ctypes.sizeof(pids))))
-    return Reading(resident, threads, tuple(pids[:count]))
+    return ProcessReading(resident, threads, tuple(pids[:count]))

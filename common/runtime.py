@@ -1,4 +1,4 @@
-"""The runtime folder of an instance: where its segment, sockets, locks and logs lie, and who owns what there."""
+"""The runtime folder of an instance: the paths of its segment, sockets, locks and logs, and who holds a role."""
 
 import contextlib
 import fcntl
@@ -12,14 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from common.errors import AlreadyRunning, TickflagError
+from tickflag.common.errors import AlreadyRunning, TickflagError
 
-MAX_SOCKET_PATH_BYTES = 103  # the least any supported system allows, macOS
+MAX_SOCKET_PATH_BYTES = 103  # macOS; every other supported system allows more
 POINTER = "current"
 SEGMENT_SUFFIX = ".seg"
 JOURNAL = "journal.sqlite"
 _LONGEST_SOCKET = len("/collector-commands")
-_LOOKS = 1_000  # at least 1 s, where a look takes microseconds
+_LOCK_TRIES = 1_000  # 1 ms apart: a process that looks for a holder keeps the lock for microseconds only
 
 
 def default_root() -> Path:
@@ -32,40 +32,70 @@ def default_root() -> Path:
 def state_root() -> Path | None:
     """`$XDG_STATE_HOME/tickflag`, else `~/.local/state/tickflag`; None for a user without a home folder.
 
-    What lies there outlives a reboot.
+    Files there outlive a reboot.
     """
     for base in (os.environ.get("XDG_STATE_HOME", ""), os.path.expanduser("~/.local/state")):
-        if os.path.isabs(base):  # others are to be ignored, says the specification of these folders
+        if os.path.isabs(base):  # the XDG specification says to ignore relative paths
             return Path(base) / "tickflag"
     return None
 
 
 class Runtime:
-    """Names of everything in the folder. Creating one touches nothing; `prepare` makes the folder."""
+    """Names the files in the folder. Creating a Runtime touches nothing; `prepare` makes the folder."""
 
     def __init__(self, root: Path, instance: str) -> None:
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,32}", instance) or instance.startswith("."):
             raise TickflagError(f"instance {instance!r}: use 1 to 32 letters, digits, '.', '_' or '-'")
         self.folder = root / instance
+
+    def check_sockets(self) -> None:
+        """Raises TickflagError where the path is too long for sockets; a runtime folder without sockets may be."""
         if len(os.fsencode(self.folder)) + _LONGEST_SOCKET > MAX_SOCKET_PATH_BYTES:
             raise TickflagError(
                 f"runtime folder {self.folder} is too long for socket paths ({MAX_SOCKET_PATH_BYTES} bytes): "
                 "set `runtime.root` to a shorter one"
             )
 
+    def temporary_folder(self, name: str) -> str:
+        """The temporary folder, where a socket's path may hold the folder and `name`; else one with a shorter path."""
+        folders = [tempfile.gettempdir(), str(self.folder)]
+        fits = (one for one in folders if len(os.fsencode(f"{one}{name}")) <= MAX_SOCKET_PATH_BYTES)
+        return next(fits, "/tmp")
+
     def prepare(self) -> None:
-        """Make the folder, readable by its owner only. Raises where it is someone else's, or lies in such a one."""
+        """Make the folder, readable by its owner only. Raises TickflagError as `check` does."""
+        self.check()
         self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        # Whoever owns the folder above could put another in our folder's place; the superuser could anyway.
-        for folder, owners in ((self.folder.parent, {0, os.getuid()}), (self.folder, {os.getuid()})):
-            if folder.stat().st_uid not in owners:
-                raise TickflagError(f"runtime folder {folder} belongs to another user: set `runtime.root`")
+        self.check()  # another user may have made one of them just now
         if stat.S_IMODE(self.folder.stat().st_mode) != 0o700:
             self.folder.chmod(0o700)
 
+    def check(self) -> None:
+        """Raise TickflagError where another user could have put something into the folder, or it itself there.
+
+        The owner of the parent could replace our folder by another one; the superuser, who may own it, could do so
+        anyway. A folder that is not there yet is fine. Others who may write to the parent can only remove our folder.
+        """
+        root, ours = self.folder.parent, {os.getuid()}
+        for path, owners in ((root, ours | {0}), (self.folder, ours)):
+            facts = _facts(path)
+            if facts is not None and stat.S_ISLNK(facts.st_mode) and path == root:  # whose link, and whose folder
+                _check_owner(path, facts, owners)
+                facts = _facts(path.resolve())
+            if facts is None:
+                return
+            _check_owner(path, facts, owners)
+            if not stat.S_ISDIR(facts.st_mode):
+                raise TickflagError(f"runtime folder {path} is no folder, but a link or file: set `runtime.root`")
+            if path == self.folder and facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise TickflagError(
+                    f"runtime folder {path}: others can write to it: look whether all that is in it is yours, then "
+                    f"`chmod 700 {path}`, or set `runtime.root`"
+                )
+
     def socket(self, name: str) -> str:
-        """ZeroMQ endpoint of the socket `name`."""
+        """The ZeroMQ endpoint of the socket `name`."""
         return f"ipc://{self.folder / name}"
 
     def lock_path(self, role: str) -> Path:
@@ -81,11 +111,11 @@ class Runtime:
         return self.folder / "logs"
 
     def segments(self) -> list[Path]:
-        """Every segment file, of whatever age."""
+        """All segment files, old ones too."""
         return sorted(self.folder.glob(f"*{SEGMENT_SUFFIX}"))
 
     def read_pointer(self) -> str | None:
-        """File name of the current segment, or None where there is none."""
+        """The file name of the current segment; None where there is none."""
         try:
             name = self.pointer.read_text().strip()
         except FileNotFoundError:
@@ -93,16 +123,17 @@ class Runtime:
         return name or None
 
     def write_pointer(self, segment_name: str) -> None:
-        """Replace the pointer as one step."""
+        """Replace the pointer in one step."""
         fresh = self.pointer.with_suffix(".new")
         fresh.write_text(segment_name + "\n")
         fresh.replace(self.pointer)
 
 
 class Role:
-    """The right to be the one `role` of an instance (an flock, held for life, gone with the process).
+    """The right to be the one `role` of an instance: a lock on a file, held until `release` or the end of the process.
 
-    The lock file is never removed: a lock on a removed file would be no lock. Children do not inherit it.
+    The lock file is never removed: else two processes could hold locks on two files of one name. Child processes do not
+    inherit the lock. Raises AlreadyRunning where another process holds the role.
     """
 
     def __init__(self, runtime: Runtime, role: str) -> None:
@@ -120,7 +151,7 @@ class Role:
 
     @staticmethod
     def holder(runtime: Runtime, role: str) -> int | None:
-        """Process id of the role's holder, or None where nobody holds it."""
+        """The process id of the role's holder, 0 where it is unknown; None where nobody holds the role."""
         try:
             descriptor = os.open(runtime.lock_path(role), os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -149,14 +180,58 @@ class Role:
         self.release()
 
 
+class ServedAddress:
+    """The file by which a service tells where it is reached: its process id and the address, in one line.
+
+    The service writes and removes it; anybody of this user reads it.
+    """
+
+    def __init__(self, runtime: Runtime, service: str) -> None:
+        self.path = runtime.folder / f"{service}-address"
+        self._runtime, self._service = runtime, service
+
+    def write(self, url: str) -> None:
+        """Tell the address; an empty one says that the service runs and is not reached anywhere."""
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(f"{os.getpid()} {url}\n")
+        fresh.replace(self.path)
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def read(self) -> str | None:
+        """The address of the running service, empty where it is not reached anywhere; None where the service does not
+        run, or has not told it yet."""
+        try:
+            pid, _, url = self.path.read_text(errors="replace").strip().partition(" ")
+        except OSError:
+            return None
+        return url if pid == str(Role.holder(self._runtime, self._service)) else None
+
+
+def _facts(path: Path) -> os.stat_result | None:
+    """What the system tells of the path itself, also where it is a link; None where nothing is there."""
+    try:
+        return path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise TickflagError(f"runtime folder {path}: {error.strerror}: set `runtime.root`") from None
+
+
+def _check_owner(path: Path, facts: os.stat_result, owners: set[int]) -> None:
+    if facts.st_uid not in owners:
+        raise TickflagError(f"runtime folder {path} belongs to another user: set `runtime.root`")
+
+
 def _try_lock(descriptor: int) -> bool:
-    """Take the exclusive lock, unless another process has it. One that only looks, in `holder`, is waited for."""
-    for _ in range(_LOOKS):
+    """Take the exclusive lock; False where another process holds it. Wait for a process that is in `holder`."""
+    for _ in range(_LOCK_TRIES):
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # granted beside a look, refused by a holder
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # granted where the other process is in `holder`
         except BlockingIOError:
             return False
         time.sleep(0.001)

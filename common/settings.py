@@ -1,8 +1,8 @@
-"""Settings: all blocks, out of TOML files < environment < arguments; an unknown key is refused.
+"""Settings: all blocks, from TOML files, environment and arguments; the later source wins. Unknown keys are refused.
 
 The files are all `*.toml` of one folder: `TICKFLAG_CONFIG`, or `configs` below the current folder. An environment
 variable `TICKFLAG_A__B` sets key `b` of block `a`; `docs/settings.md` lists all of them. The file `traders.toml` holds
-the block `traders` alone, so its tables are named after the traders.
+the block `traders` only, so its tables are named after the traders.
 """
 
 import json
@@ -14,35 +14,25 @@ from typing import Any, get_origin
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from common.blocks import (
-    AuditBlock,
-    CollectorBlock,
-    FeedBlock,
-    LogBlock,
-    RecoveryBlock,
-    RemoteBlock,
-    ReplayBlock,
-    RuntimeBlock,
-    SegmentBlock,
-    SyntheticBlock,
-    TraderBlock,
-    TraderName,
-    TraderTable,
-)
-from common.errors import TickflagError
-from common.flags.catalog import FlagName
-from common.runtime import JOURNAL, Runtime, state_root
-from common.segment import interval_seconds
+from tickflag.common.errors import TickflagError
+from tickflag.common.flags.catalog import FlagName
+from tickflag.common.runtime import JOURNAL, Runtime, state_root
+from tickflag.common.segment.segment import interval_seconds
+from tickflag.common.settings_schema.collector import CollectorBlock, RecoveryBlock, RemoteBlock
+from tickflag.common.settings_schema.dashboard import DashboardBlock
+from tickflag.common.settings_schema.engine import LogBlock, RuntimeBlock, SegmentBlock
+from tickflag.common.settings_schema.feed import FeedBlock, ReplayBlock, SyntheticBlock
+from tickflag.common.settings_schema.trader import AuditBlock, TraderBlock, TraderName, TraderTable
 
 PREFIX = "TICKFLAG_"
-# Variables of ours that are no settings.
-NOT_SETTINGS = {"TICKFLAG_CONFIG", "TICKFLAG_TEST_DATA"}
+# Our environment variables that are not settings.
+NOT_SETTINGS = {"TICKFLAG_CONFIG", "TICKFLAG_LIFELINE", "TICKFLAG_TEST_DATA"}
 
 TRADERS_FILE = "traders.toml"
 
 
 class Settings(BaseSettings):
-    """All blocks. Build with `load`, which reads the files and turns every fault into a TickflagError."""
+    """All blocks. Make it with `load`, which reads the files and turns every fault into a TickflagError."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -69,6 +59,7 @@ class Settings(BaseSettings):
     recovery: RecoveryBlock = RecoveryBlock()  # type: ignore[call-arg] # as above
     audit: AuditBlock = AuditBlock()
     remote: RemoteBlock = RemoteBlock()
+    dashboard: DashboardBlock = DashboardBlock()  # type: ignore[call-arg] # as above
 
     @classmethod
     def settings_customise_sources(
@@ -82,11 +73,17 @@ class Settings(BaseSettings):
         return init_settings, env_settings, _FilesSource(settings_cls)
 
     def runtime_folder(self) -> Runtime:
-        """The instance's runtime folder."""
-        return Runtime(self.runtime.root, self.instance)
+        """The instance's runtime folder.
+
+        Raises TickflagError where another user could have a hand in it, or where its path is too long for sockets.
+        """
+        runtime = Runtime(self.runtime.root, self.instance)
+        runtime.check()
+        runtime.check_sockets()
+        return runtime
 
     def state_folder(self) -> Path:
-        """What outlives a reboot. Whoever sets `runtime.root` finds all of an instance there."""
+        """The folder of files that outlive a reboot; the runtime folder where `runtime.root` is set."""
         state = None if "root" in self.runtime.model_fields_set else state_root()
         return self.runtime_folder().folder if state is None else state / self.instance
 
@@ -99,7 +96,7 @@ class Settings(BaseSettings):
         return self.journal_path().with_suffix(".flags.json")
 
     def keys_folder(self) -> Path:
-        """Where keys lie that no setting names."""
+        """The folder of those keys that no setting names."""
         return self.state_folder() / "keys"
 
     def server_key_path(self) -> Path:
@@ -114,13 +111,17 @@ class Settings(BaseSettings):
         """The file of the public key of the engine on another machine."""
         return Path(self.remote.connect_key) if self.remote.connect_key else self.keys_folder() / "server.key"
 
+    def token_path(self) -> Path:
+        """The file of the dashboard's token."""
+        return Path(self.dashboard.token_file) if self.dashboard.token_file else self.state_folder() / "dashboard.token"
+
     @property
     def intervals_s(self) -> tuple[int, ...]:
         return tuple(interval_seconds(interval) for interval in self.segment.intervals)
 
 
 def config_folder() -> Path:
-    """The folder of the settings files. Raises TickflagError where `TICKFLAG_CONFIG` names none."""
+    """The folder of the settings files. Raises TickflagError where `TICKFLAG_CONFIG` names no folder."""
     named = os.environ.get("TICKFLAG_CONFIG")
     if named and not Path(named).is_dir():
         raise TickflagError(f"environment variable TICKFLAG_CONFIG: no such folder: {named}")
@@ -128,9 +129,9 @@ def config_folder() -> Path:
 
 
 def load(**arguments: Any) -> Settings:
-    """Resolve the settings. `arguments` are blocks or parts of them, as `feed={"source": "replay"}`; they win.
+    """The resolved settings. `arguments`, blocks or parts of them as `feed={"source": "replay"}`, override all others.
 
-    Raises TickflagError naming each key at fault and where it comes from.
+    Raises TickflagError naming each key at fault and its origin.
     """
     _check_variables()
     try:
@@ -138,7 +139,7 @@ def load(**arguments: Any) -> Settings:
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False):
-            key = tuple(str(part) for part in fault["loc"] if part != "[key]")  # of a dict's key, not of its value
+            key = tuple(str(part) for part in fault["loc"] if part != "[key]")  # `[key]`: the key itself is at fault
             reason = (
                 "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
             )
@@ -175,21 +176,21 @@ def _files() -> list[Path]:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(path.read_text())
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
         return {"traders": content} if path.name == TRADERS_FILE else content
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise TickflagError(f"{path}: {error}") from None
 
 
 def _check_variables() -> None:
-    """Refuse what pydantic-settings would pass over, or name by its block only."""
+    """Refuse variables that pydantic-settings would ignore, or for which it would name the block only."""
     known = _variables()
     for variable, text in os.environ.items():
         name = variable.upper()
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
         if name.startswith((f"{_variable('traders')}__", f"{_variable('flags')}__")):
-            continue  # their keys are names, and are checked later
+            continue  # their keys are names, which are checked later
         if name not in known:
             blocks = ", ".join(Settings.model_fields)
             raise TickflagError(f"environment variable {variable}: no such setting (blocks: {blocks})")
@@ -201,7 +202,7 @@ def _check_variables() -> None:
 
 
 def _variables() -> dict[str, bool]:
-    """The variables that set something; True where the value is JSON: a list, or a whole block."""
+    """All variables that set something -> True where the value is JSON: a list, or a whole block."""
     known = {}
     for name, field in Settings.model_fields.items():
         block = field.annotation
@@ -216,9 +217,9 @@ def _variable(*key: str) -> str:
 
 
 def origin(key: tuple[str, ...]) -> str:
-    """Where the value of the setting `key`, as ("feed", "source"), comes from; nothing for a default."""
+    """Where the value of the setting `key`, as ("feed", "source"), comes from; empty for a default."""
     names = {name.upper(): name for name in os.environ}
-    for depth in range(len(key), 0, -1):  # the value itself, or as JSON what it is a part of
+    for depth in range(len(key), 0, -1):  # a variable holds the value itself, or JSON that contains it
         name = names.get(_variable(*key[:depth]))
         if name is not None and (depth == len(key) or _holds(_json(os.environ[name]), key[depth:])):
             return f"environment variable {name}"
@@ -226,7 +227,8 @@ def origin(key: tuple[str, ...]) -> str:
 
 
 def _origin(key: tuple[str, ...], arguments: dict[str, Any]) -> str:
-    """The same in brackets, with `arguments` before all others. A fault may lie within a value, which is no key."""
+    """The origin of a key at fault, in brackets; `arguments` come first. The key may name a part inside a value, which
+    has no origin of its own."""
     for depth in range(len(key), 0, -1):
         where = "argument" if _holds(arguments, key[:depth]) else origin(key[:depth])
         if where:
@@ -237,12 +239,12 @@ def _origin(key: tuple[str, ...], arguments: dict[str, Any]) -> str:
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:  # a text as it stands
+    except ValueError:  # a plain text
         return text
 
 
 def _holds(tree: Any, key: tuple[str, ...]) -> bool:
-    """The nested dict has the key."""
+    """Whether the nested dict has the key."""
     for part in key:
         if not isinstance(tree, dict) or part not in tree:
             return False

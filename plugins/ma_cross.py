@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
-from common.traderapi import Market, Trader, ema, hookimpl
+from tickflag import Market, Trader, ema, hookimpl
 
 
 class CrossSettings(BaseModel):

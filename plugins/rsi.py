@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import BaseModel, Field
 
-from common.traderapi import Market, Trader, hookimpl, rsi
+from tickflag import Market, Trader, hookimpl, rsi
 
 
 class RsiSettings(BaseModel):

@@ -1,6 +1,6 @@
 """Wide spread: bid and ask are further apart than usual for a liquid symbol. Written for one symbol at a time."""
 
-from common.traderapi import Symbol, Trader, hookimpl
+from tickflag import Symbol, Trader, hookimpl
 
 WIDE = 0.002
 

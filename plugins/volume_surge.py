@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import BaseModel, Field
 
-from common.traderapi import Market, Trader, hookimpl
+from tickflag import Market, Trader, hookimpl
 
 
 class SurgeSettings(BaseModel):

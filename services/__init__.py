@@ -1,1 +1,1 @@
-"""Tickflag's processes. They share `common` and never import one another; `services.replay` alone composes them."""
+"""Tickflag's processes. They share `common` and import none of one another; `replay` and `testing` compose cores."""

@@ -1,6 +1,4 @@
-"""For notebooks and scripts: the running engine as data frames, and data frames as recordings."""
+"""For notebooks, scripts and followers: the running engine from outside.
 
-from common.client.live import Live, attach
-from common.client.saving import save_recording
-
-__all__ = ["Live", "attach", "save_recording"]
+In: a running engine, data frames. Out: data frames, signals in order, recordings.
+"""

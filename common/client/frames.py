@@ -1,4 +1,4 @@
-"""Frames: columns of numpy as a data frame of the library the user has."""
+"""Frames: turns columns of numpy into a data frame of the library that the user has."""
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
@@ -7,16 +7,17 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import TickflagError
+from tickflag.common.arrays import Integers
+from tickflag.common.errors import TickflagError
 
 Kind = Literal["pandas", "polars", "numpy"]
 Columns = Mapping[str, NDArray[Any]]
 Maker = Callable[[Columns, Sequence[str]], Any]
-"""Takes the columns and the names of those that are the index, where the library has one."""
+"""Makes a frame of columns; the second argument names the index columns, for a library with indexes."""
 
 
 def maker(kind: Kind | None) -> Maker:
-    """How frames are made: of `kind`, else of the first that is installed. Raises TickflagError for one that is not."""
+    """The maker for `kind`, else for the first library that is installed. Raises TickflagError for a missing one."""
     kinds: tuple[Kind, ...] = get_args(Kind)
     if kind is None:
         kind = next(one for one in kinds if one == "numpy" or importlib.util.find_spec(one))
@@ -28,7 +29,7 @@ def maker(kind: Kind | None) -> Maker:
 
 
 def column(values: Sequence[Any]) -> NDArray[Any]:
-    """Values of a document as an array: numbers, truths or texts; None is NaN or an empty text."""
+    """Values of a document as an array of numbers, booleans or texts; None becomes NaN or an empty text."""
     kinds = {type(value) for value in values}
     if kinds == {bool}:
         return np.array(values, np.bool_)
@@ -39,7 +40,7 @@ def column(values: Sequence[Any]) -> NDArray[Any]:
     return np.array(["" if value is None else str(value) for value in values], np.str_)
 
 
-def times(ns: NDArray[np.int64]) -> NDArray[np.datetime64]:
+def times(ns: Integers) -> NDArray[np.datetime64]:
     """UTC nanoseconds as times."""
     return ns.astype("datetime64[ns]")
 

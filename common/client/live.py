@@ -1,25 +1,26 @@
-"""Live: the running engine, for a notebook: market, candles, matches, signals and traders as data frames."""
+"""Live: the running engine in a notebook: market, candles, matches, signals and traders as data frames."""
 
 import itertools
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self, overload
 
 import numpy as np
-import numpy.typing as npt
 
-from common import settings as configuration
-from common.client.frames import Kind, Maker, column, maker, times
-from common.client.market import LiveMarket
-from common.errors import TickflagError
-from common.follower import Follower, newest
-from common.layout import CANDLE_FIELDS, STATUS_TRADING, TICKER
-from common.requests import Client, Unreachable
-from common.rows import CandleWish
-from common.runtime import Role, Runtime
-from common.segment import Segment
+from tickflag.common.arrays import Integers
+from tickflag.common.client.follower.events import Place
+from tickflag.common.client.follower.follower import Follower, followed_settings
+from tickflag.common.client.frames import Kind, Maker, column, maker, times
+from tickflag.common.client.journal_pages import journalled, newest
+from tickflag.common.client.market import LiveMarket
+from tickflag.common.errors import TickflagError
+from tickflag.common.protocol.rows import CandleWish
+from tickflag.common.runtime import Role, Runtime
+from tickflag.common.segment.layout import CANDLE_FIELDS, STATUS_TRADING, TICKER
+from tickflag.common.segment.segment import Segment
+from tickflag.common.units import NS_PER_MS, NS_PER_S
+from tickflag.common.wire.requests import Client, Unreachable
 
 _PRICES = [name for name in TICKER.names or () if TICKER[name].kind == "f"]
 
@@ -27,16 +28,13 @@ _PRICES = [name for name in TICKER.names or () if TICKER[name].kind == "f"]
 def attach(
     instance: str | None = None, *, root: str | os.PathLike[str] | None = None, frame: Kind | None = None
 ) -> "Live":
-    """A view of the running engine.
+    """A Live on the running engine.
 
-    `instance` and `root` (the setting `runtime.root`) say which engine, else the settings do, as for any command.
-    `frame` is what the answers are: `pandas`, `polars`, or `numpy` (a dict of arrays); else the first of them that is
-    installed. Raises TickflagError where no engine runs.
+    `instance` and `root` (the setting `runtime.root`) say which engine; without them the settings do, as for any
+    command. `frame` is the form of the answers: `pandas`, `polars`, or `numpy` (a dict of arrays); without it the first
+    of these that is installed. Raises TickflagError where no engine runs.
     """
-    given: dict[str, Any] = {} if instance is None else {"instance": instance}
-    if root is not None:
-        given["runtime"] = {"root": Path(root)}
-    runtime = configuration.load(**given).runtime_folder()
+    runtime = followed_settings(instance, root).runtime_folder()
     if Role.holder(runtime, "feed") is None and Role.holder(runtime, "collector") is None:
         raise Unreachable(
             f"no engine is running for instance {runtime.folder.name!r} in {runtime.folder.parent} "
@@ -46,9 +44,9 @@ def attach(
 
 
 class Live:
-    """Given by `attach`. Everything is a copy of the moment; ask again for a newer one. One thread.
+    """Made by `attach`. Every answer is a copy as of its moment; ask again for a newer one. One thread.
 
-    A restarted feed or collector is found by itself. While one does not run, its questions raise TickflagError.
+    It finds a restarted feed or collector by itself. Questions to a process that does not run raise TickflagError.
     """
 
     def __init__(self, runtime: Runtime, make: Maker) -> None:
@@ -56,17 +54,17 @@ class Live:
         self._market = LiveMarket(runtime)
 
     def market(self, symbols: Sequence[str] | None = None) -> Any:
-        """The tickers of all symbols that have data, or of these, by symbol.
+        """The tickers of all symbols that have data, or of `symbols`, by symbol.
 
-        Prices, sizes and volumes are floats, NaN where not known; `time` is the latest event's and `received` that of
-        its receipt, both UTC; `age_s` is how long ago that event was by this machine's clock.
+        Prices, sizes and volumes are floats, NaN where not known. `time` is the time of the latest event and `received`
+        that of its receipt, both UTC. `age_s` is the age of the event by this machine's clock.
         """
         names, rows = self._market.read(symbols)
         tickers = rows.tickers
         columns: dict[str, Any] = {"symbol": names, **{name: tickers[name].copy() for name in _PRICES}}
         columns["trading"] = tickers["status"] == STATUS_TRADING
         columns["time"], columns["received"] = times(tickers["event_ns"]), times(tickers["recv_ns"])
-        columns["age_s"] = (time.time_ns() - tickers["event_ns"]) / 1e9
+        columns["age_s"] = (time.time_ns() - tickers["event_ns"]) / NS_PER_S
         return self._make(columns, ["symbol"])
 
     @overload
@@ -87,10 +85,10 @@ class Live:
         n: int | None = None,
         forming: bool = False,
     ) -> Any:
-        """The last `n` closed candles, oldest first, all that are kept where `n` is not given.
+        """The last `n` closed candles, oldest first; all that are kept where `n` is not given.
 
-        `candles("BTCUSDT", "5m")` gives those of one symbol, by time; `candles("5m")` those of all symbols, or of
-        `symbols`, by symbol and time. With `forming` the candle being formed is the last one, where there is one.
+        `candles("BTCUSDT", "5m")` gives the candles of one symbol, by time; `candles("5m")` those of all symbols, or of
+        `symbols`, by symbol and time. With `forming` the last one is the forming candle, where there is one.
         """
         alone = second is not None
         interval = first if second is None else second
@@ -106,22 +104,22 @@ class Live:
         assert rows.candles is not None
         assert rows.valid is not None
         width = rows.candles.shape[2]
-        there = np.arange(width) >= width - rows.valid[:, None]  # on the right
+        there = np.arange(width) >= width - rows.valid[:, None]  # the valid candles are on the right
         columns: dict[str, Any] = {} if alone else {"symbol": np.repeat(names, rows.valid)}
         columns |= {name: values[there] for name, values in zip(CANDLE_FIELDS, rows.candles, strict=True)}
-        columns["time"] = times(columns["time"].astype(np.int64) * 1_000_000_000)
+        columns["time"] = times(columns["time"].astype(np.int64) * NS_PER_S)
         return self._make(columns, ["time"] if alone else ["symbol", "time"])
 
     def matches(self, trader: str | None = None) -> Any:
-        """What matches now: symbol, trader, score and note, each trader's highest first; of one trader, or of all.
+        """The present matches of one trader, or of all: symbol, trader, score and note, by trader, highest score first.
 
-        `stale`: the trader or the symbol is silent, and the match is what was last known.
+        `stale` is true where the trader or the match is stale: then the match is what was last known.
         """
         with Client(self._runtime, "collector") as collector:
             if trader is not None:
                 answers = [collector.ask("matches", trader=trader)]
             else:
-                # One that is only on the roster has reported nothing yet.
+                # A trader without an age is on the roster only, and has sent nothing yet.
                 known = [one["name"] for one in collector.ask("traders") if one["age_ms"] is not None]
                 answers = [collector.ask("matches", trader=name) for name in known]
         found = [
@@ -141,9 +139,9 @@ class Live:
         return self._make(columns, [])
 
     def signals(self, since: int | None = None, *, trader: str | None = None, limit: int | None = 1_000) -> Any:
-        """What entered and left, by number: the newest `limit` signals, or those after the number `since`.
+        """Signals by number: the newest `limit` ones, or the first `limit` after the number `since`.
 
-        `limit` None is no limit; then `since` must be given.
+        Without a limit (None) `since` must be given.
         """
         if since is None and limit is None:
             raise TickflagError("signals without a `limit` need a `since`: 0 for all that are kept")
@@ -155,14 +153,18 @@ class Live:
             if since is None and limit is not None:
                 found = newest(collector.ask, limit, wanted)
             else:
-                replayed = Follower(collector.ask, since or 0, lambda _text: None).replay()
-                found = list(itertools.islice(filter(wanted, replayed), limit))
-        columns: dict[str, Any] = {"seq": _whole(found, "seq"), "time": times(_whole(found, "time_ms") * 1_000_000)}
+                after = journalled(collector.ask, "signals", since or 0)
+                found = list(itertools.islice(filter(wanted, after), limit))
+        columns: dict[str, Any] = {"seq": _whole(found, "seq"), "time": times(_whole(found, "time_ms") * NS_PER_MS)}
         columns |= {name: column([signal[name] for signal in found]) for name in ("trader", "symbol", "event")}
         columns["score"] = np.array([signal["score"] for signal in found], np.float64)
         columns["cycle"] = _whole(found, "cycle")
         columns["note"] = column([signal["note"] for signal in found])
         return self._make(columns, ["seq"])
+
+    def follow(self, place: Place | None = None) -> Follower:
+        """Every change of matches from now on, or from `place` on; see `tickflag.follow`."""
+        return Follower(self._runtime, place=place)
 
     def traders(self) -> Any:
         """Every trader by name, with what `tickflag traders --json` tells."""
@@ -172,7 +174,7 @@ class Live:
         return self._make({name: column([one[name] for one in found]) for name in names}, ["name"])
 
     def close(self) -> None:
-        """Let go of the segment; the next question takes it again."""
+        """Release the segment; the next question attaches again."""
         self._market.close()
 
     def __enter__(self) -> Self:
@@ -182,5 +184,5 @@ class Live:
         self.close()
 
 
-def _whole(signals: list[dict[str, Any]], name: str) -> npt.NDArray[np.int64]:
+def _whole(signals: list[dict[str, Any]], name: str) -> Integers:
     return np.array([signal[name] for signal in signals], np.int64)

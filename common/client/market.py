@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import TickflagError
-from common.requests import Unreachable, not_running
-from common.rows import CandleWish, RowReader, Rows
-from common.runtime import Role, Runtime
-from common.segment import Attach, AttachError, Segment
-from common.symbols import SymbolDirectory
+from tickflag.common.errors import TickflagError
+from tickflag.common.protocol.rows import CandleWish, RowReader, Rows
+from tickflag.common.runtime import Role, Runtime
+from tickflag.common.segment.segment import Attach, AttachError, Segment
+from tickflag.common.segment.symbols import SymbolDirectory
+from tickflag.common.wire.requests import Unreachable, not_running
 
-_TRIES = 20  # of a read, each with the reader's own
+_TRIES = 20  # reads of all rows, in each of which the reader tries a row several times
 
 
 class LiveMarket:
-    """Holds the current segment, read-only, from the first question on. One thread."""
+    """Attaches the current segment, read-only, at the first question. One thread."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -25,9 +25,9 @@ class LiveMarket:
     def read(
         self, symbols: Sequence[str] | None, wish: Callable[[Segment], CandleWish] | None = None
     ) -> tuple[NDArray[np.str_], Rows]:
-        """Names and rows of the symbols that hold data, of all or of these; each row is a consistent copy.
+        """Names and rows of all symbols that have data, or of those among `symbols`; each row is a consistent copy.
 
-        `wish` tells which candles come with them. Raises TickflagError where no feed runs, or a symbol is not there.
+        `wish` says which candles come with the rows. Raises TickflagError where no feed runs, or for an unknown symbol.
         """
         segment, directory = self._current()
         if symbols is None:
@@ -48,7 +48,7 @@ class LiveMarket:
             self._attached = None
 
     def _current(self) -> tuple[Segment, SymbolDirectory]:
-        """The feed's segment and all its symbols. Raises Unreachable where no feed runs, or not yet."""
+        """The feed's segment and all its symbols. Raises Unreachable where no feed runs, or the feed is starting."""
         pid = Role.holder(self._runtime, "feed")
         if pid is None:
             raise not_running(self._runtime, "feed")

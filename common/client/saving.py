@@ -1,4 +1,4 @@
-"""Saving: a data frame as a recording, for `tickflag replay`."""
+"""Saving: writes a data frame as a recording, for `tickflag replay`."""
 
 import os
 from collections.abc import Mapping
@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import TickflagError
-from common.recordings.casting import arrow
-from common.recordings.errors import Fault, FaultLog
-from common.recordings.naming import Kind, Wanted, named
-from common.recordings.table import Reader
-from common.recordings.times import Times, Unit
-from common.recordings.writer import GROUP_ROWS, Writer
+from tickflag.common.errors import TickflagError
+from tickflag.common.recordings.casting import arrow
+from tickflag.common.recordings.dates import DateOrder
+from tickflag.common.recordings.errors import RowFault, RowFaultLog
+from tickflag.common.recordings.naming import ColumnRequest, Kind, named
+from tickflag.common.recordings.table import TableReader
+from tickflag.common.recordings.times import FROM_YEAR, Times, Unit
+from tickflag.common.recordings.writer import GROUP_ROWS, Writer
 
 
 def save_recording(
@@ -26,23 +27,28 @@ def save_recording(
     interval: str = "",
     time_unit: Unit = "auto",
     timezone: str = "UTC",
+    from_year: int = FROM_YEAR,
+    date_order: DateOrder = "",
     overwrite: bool = False,
 ) -> int:
     """Write a frame of ticks or candles to the Parquet file `path`, in order of time; gives the number of rows.
 
     `frame` is a DataFrame of pandas or polars, a pyarrow table, or a dict of columns; an index with a name counts as
     a column. Columns are found by their usual names; `columns` maps a recording's column (time, symbol, price, qty,
-    bid, ask, bid_size, ask_size; interval, open, high, low, close, volume, trades) to the frame's. `symbol` and
-    `interval` stand for columns that are not there. Times may be timestamps, texts in ISO 8601 or numbers since 1970,
-    whose unit is told by their size; `timezone` is that of times that name none.
+    bid, ask, bid_size, ask_size, trade_id; interval, open, high, low, close, volume, trades) to the frame's. `symbol`
+    and `interval` are the values of columns that the frame does not have. Times may be timestamps, texts in ISO 8601 or
+    numbers since 1970, whose size tells their unit; `timezone` is the zone of times that name none. Times before
+    `from_year` are refused; `date_order`, dmy or mdy, is that of dates as 03/04/2024.
 
     Raises TickflagError where a column is missing, a row cannot be used (nothing is written then), or the file exists.
     """
     table = _table(frame)
-    wanted = Wanted(kind, columns or {}, symbol, interval)
-    first: list[Fault] = []
-    faults = FaultLog("frame", "row", first.append)
-    reader = Reader(named(table.column_names, wanted), wanted, Times(time_unit, timezone), faults)
+    wanted = ColumnRequest(kind, columns or {}, symbol, interval)
+    first: list[RowFault] = []
+    faults = RowFaultLog("frame", "row", first.append)
+    reader = TableReader(
+        named(table.column_names, wanted), wanted, Times(time_unit, timezone, from_year, date_order), faults
+    )
     with Writer(Path(path), sort=True, overwrite=overwrite) as writer:
         for start in range(0, table.num_rows, GROUP_ROWS):
             part = table.slice(start, GROUP_ROWS)

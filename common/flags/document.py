@@ -1,4 +1,4 @@
-"""Document: all feature flags as an operator sets them, with their history. JSON, versioned, checked as a whole."""
+"""FlagDocument: all feature flags as operators set them, with their history. JSON, versioned, checked as a whole."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -6,18 +6,18 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from common.errors import TickflagError
-from common.flags.buckets import Percentage
-from common.flags.catalog import BUILT_IN, FlagName, by_symbol
-from common.flags.ramp import Ramp, Stage
-from common.flags.rules import Part, Rule
-from common.messages import Text
+from tickflag.common.errors import TickflagError
+from tickflag.common.flags.buckets import Percentage
+from tickflag.common.flags.catalog import BUILT_IN, FlagName, by_symbol
+from tickflag.common.flags.ramp import Ramp, RampStage
+from tickflag.common.flags.rules import Part, Rule
+from tickflag.common.wire.messages import Text
 
 HISTORY = 1_000
 
 
-class Change(NamedTuple):
-    """One field of a flag was set. In JSON a list of these."""
+class FlagChange(NamedTuple):
+    """One change of one field of a feature flag. In JSON it is a list of these values."""
 
     revision: int
     time_ms: int
@@ -29,48 +29,61 @@ class Change(NamedTuple):
 
 
 class Flag(Rule):
-    """A rule, and how it moves with time."""
+    """A feature flag's rule, and how the rule changes with time."""
 
     model_config = Part.model_config
 
     ramp: Ramp | None = None
-    """Sets the percentage from its first step on; `percentage` is the one before, to which it may be rolled back."""
+    """Sets the percentage from its first step on. `percentage` keeps the value from before, for a roll-back; where a
+    ramp went on from another, from before the first of them."""
     description: Text = ""
 
     @model_validator(mode="after")
     def _ramp_adds(self) -> Self:
-        if self.ramp is not None and self.ramp.steps[0].percentage < (self.percentage or 0.0):
-            raise ValueError(f"field `ramp`: the first step is below the present {self.percentage:g} %")
+        if self.ramp is None:
+            return self
+        present = self._before(self.ramp) or 0.0
+        if self.ramp.steps[0].percentage < present:
+            raise ValueError(
+                f"field `ramp`: the first step is below the present {present:g} %: begin at it or above, roll back a "
+                "ramp that goes on, or set a lower percentage first"
+            )
         return self
 
     def changed(self, **fields: Any) -> Self:
-        """The same with other values. Raises ValidationError."""
+        """The same feature flag with other values of these fields. Raises ValidationError."""
         return type(self).model_validate(self.model_dump() | fields)
 
-    def stage(self, now_ms: int) -> Stage | None:
-        """Where its ramp is; None without one."""
+    def stage(self, now_ms: int) -> RampStage | None:
+        """Where the ramp is at `now_ms`; None without a ramp."""
         return None if self.ramp is None else self.ramp.at(now_ms)
 
     def percentage_at(self, now_ms: int) -> Percentage | None:
-        """That of the ramp, once it has begun."""
+        """The percentage at `now_ms`: the ramp's, once the ramp has taken its first step."""
         stage = self.stage(now_ms)
-        return self.percentage if stage is None or stage.percentage is None else stage.percentage
+        if self.ramp is None or stage is None:
+            return self.percentage
+        return self._before(self.ramp) if stage.percentage is None else stage.percentage
 
     def rule_at(self, now_ms: int) -> Rule:
-        """What counts at `now_ms`."""
+        """The rule that applies at `now_ms`."""
         fields = self.model_dump(include=set(Rule.model_fields))
         return Rule.model_validate(fields | {"percentage": self.percentage_at(now_ms)})
 
+    def _before(self, ramp: Ramp) -> Percentage | None:
+        """The percentage before the first step of `ramp`."""
+        return self.percentage if ramp.from_percentage is None else ramp.from_percentage
 
-class Document(Part):
-    """Built-in flags that it does not name are as the catalog has them."""
+
+class FlagDocument(Part):
+    """All stored feature flags. A built-in one that the document does not name is as in the catalog."""
 
     version: Literal[1] = 1
     revision: Annotated[int, Field(ge=0)] = 0
     """Grows with every change."""
     flags: dict[FlagName, Flag] = Field(default_factory=dict)
-    history: tuple[Change, ...] = ()
-    """The newest last, and no more than the last thousand."""
+    history: tuple[FlagChange, ...] = ()
+    """The last thousand changes, the newest last."""
 
     @model_validator(mode="after")
     def _symbols_have_no_owners(self) -> Self:
@@ -80,7 +93,7 @@ class Document(Part):
         return self
 
     def flag(self, name: str) -> Flag:
-        """A flag by its name. Raises TickflagError naming those there are."""
+        """The feature flag of this name. Raises TickflagError, which lists the known names."""
         flag = self.flags.get(name)
         if flag is None and name in BUILT_IN:
             flag = Flag(default=BUILT_IN[name].default)
@@ -89,15 +102,17 @@ class Document(Part):
         return flag
 
     def names(self) -> list[str]:
-        """The built-in ones first."""
+        """The names of all feature flags, the built-in ones first."""
         return [*BUILT_IN, *sorted(self.flags.keys() - BUILT_IN.keys())]
 
     def with_flags(self, flags: Mapping[str, Flag], who: str, time_ms: int) -> Self:
-        """The next revision, with these flags in place of all, and what changed in the history; itself where nothing
-        did. Raises TickflagError naming flag and field."""
+        """The next revision, in which `flags` replace all stored ones and the history has the changes.
+
+        Gives the document itself where nothing changed. Raises TickflagError, which names feature flag and field.
+        """
         revision = self.revision + 1
         changes = [
-            Change(revision, time_ms, who, name, field, before, after)
+            FlagChange(revision, time_ms, who, name, field, before, after)
             for name in sorted(self.flags.keys() | flags.keys())
             for field, before, after in _differences(self._shown(name), _shown(name, flags.get(name)))
         ]
@@ -113,7 +128,7 @@ class Document(Part):
 
     @classmethod
     def parsed(cls, content: Any) -> Self:
-        """The document of what JSON gave. Raises TickflagError naming flag and field at fault."""
+        """The document in a decoded JSON value. Raises TickflagError, which names feature flag and field."""
         with explained():
             return cls.model_validate(content)
 
@@ -123,7 +138,7 @@ class Document(Part):
 
 @contextmanager
 def explained(flag: str = "") -> Iterator[None]:
-    """Turns a ValidationError within its block into a TickflagError that names flag and field."""
+    """Turns a ValidationError within its block into a TickflagError that names feature flag and field."""
     try:
         yield
     except ValidationError as error:
@@ -144,7 +159,8 @@ def _words(error: ValidationError, flag: str) -> str:
 
 
 def _shown(name: str, flag: Flag | None) -> dict[str, Any]:
-    """The fields for the history, of the catalog's flag where there is none. One that is not known has no default."""
+    """The fields of a feature flag as the history shows them. Without `flag`, they are those of the catalog; a name
+    that is not in the catalog gets no default."""
     if flag is None and name in BUILT_IN:
         flag = Flag(default=BUILT_IN[name].default)
     if flag is None:

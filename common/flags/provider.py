@@ -3,7 +3,7 @@
     api.set_provider(FlagProvider(lambda: rules_of(control.features)))
     api.get_client().get_boolean_value("my_flag", False, EvaluationContext("rsi", {"owner": "desk-a"}))
 
-The targeting key is the trader (or symbol). All flags are boolean; the variant is the arm, else `on` or `off`.
+The targeting key is the trader (or symbol). All feature flags are boolean; the variant is the arm, else `on` or `off`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from openfeature.exception import FlagNotFoundError, TargetingKeyMissingError, T
 from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType, Reason
 from openfeature.provider import AbstractProvider, Metadata
 
-from common.flags.rules import Rule
+from tickflag.common.flags.rules import Rule
 
 _REASONS = {
     "killed": Reason.DISABLED,
@@ -26,7 +26,7 @@ _REASONS = {
 
 
 class FlagProvider(AbstractProvider):
-    """Serves whatever `rules` gives at the moment it is asked. As thread-safe as that is."""
+    """Decides each question by the rules that `rules` gives at that moment. Thread-safe if `rules` is."""
 
     def __init__(self, rules: Callable[[], Mapping[str, Rule]]) -> None:
         super().__init__()

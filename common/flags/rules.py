@@ -1,7 +1,7 @@
 """Rule: who has a feature flag on, at one moment. Kill switch > force > owner > percentage > default.
 
-Ramping only adds: each arm of a flag owns a fixed range of the buckets, and of it as many from its start as the
-percentage says. A higher percentage takes in more, drops nobody and moves nobody to another arm.
+Each arm of a feature flag owns a fixed range of the buckets. The percentage covers its share of each range, from the
+start of the range. So a higher percentage adds identities, drops none, and moves none to another arm.
 """
 
 from collections.abc import Iterator
@@ -9,21 +9,21 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from common.flags.buckets import BUCKETS, Percentage, bucket, points
-from common.messages import Name
+from tickflag.common.flags.buckets import BUCKETS, Percentage, bucket, points
+from tickflag.common.wire.messages import Name
 
 Reason = Literal["killed", "forced", "owner", "percentage", "no identity", "default"]
 
 
 class Decision(NamedTuple):
-    """What a flag is for an identity, and why."""
+    """The value of a feature flag for an identity, and why."""
 
     value: bool
     reason: Reason
     bucket: int | None = None
-    """Where it was asked for."""
+    """The identity's bucket, where the decision depends on it."""
     arm: str | None = None
-    """The arm that the bucket lies in."""
+    """The arm that the bucket lies in; None where it lies in none."""
 
 
 class Part(BaseModel):
@@ -31,32 +31,32 @@ class Part(BaseModel):
 
 
 class Arm(Part):
-    """A part of the buckets for one variant of an experiment."""
+    """A fixed part of the buckets, for one variant of an experiment."""
 
     name: Name
     share: Annotated[Percentage, Field(gt=0)]
-    """Percent of all buckets, of which the flag's percentage then takes its part."""
+    """Percent of all buckets. The rule's percentage covers its part of these buckets."""
     value: bool = True
 
 
 ON = Arm(name="on", share=100.0)
-"""The only arm of a flag that names none."""
+"""The only arm of a rule that names none."""
 
 
 class Rule(Part):
-    """As it is compiled, and travels in the control state."""
+    """The form in which a feature flag travels in the control state."""
 
     model_config = ConfigDict(extra="ignore")
 
     default: bool
     killed: bool = False
-    """Off for everybody, whatever else is said."""
+    """Off for everybody, whatever else the rule says."""
     force: dict[Name, bool] = {}
-    """Trader (or symbol, for flags by symbol) -> value."""
+    """Trader (or symbol, for a feature flag by symbol) -> value."""
     owners: dict[Name, bool] = {}
     """Owner of traders -> value."""
     percentage: Percentage | None = None
-    """Share of the identities that have it on; the rest has it off. None: the default counts."""
+    """Percent of each arm's buckets that get the arm's value; all others get False. None: the default applies."""
     arms: tuple[Arm, ...] = ()
 
     @model_validator(mode="after")
@@ -68,8 +68,11 @@ class Rule(Part):
         return self
 
     def decide(self, flag: str, identity: str, owner: str = "") -> Decision:
-        """What the flag is for an identity. At 0 and 100 percent of a flag without arms, no identity is needed;
-        otherwise one without is given the default."""
+        """The value for an identity, and why.
+
+        Where the percentage decides, an empty identity gets the default, unless all identities get the same value: at 0
+        percent, and at 100 percent without arms.
+        """
         if self.killed:
             return Decision(False, "killed")
         if identity in self.force:
@@ -89,7 +92,7 @@ class Rule(Part):
         return Decision(False, "percentage", place)
 
     def ranges(self) -> Iterator[tuple[Arm, int, int]]:
-        """Each arm with its first bucket and the one behind its last that the percentage takes in."""
+        """Each arm with the buckets that the percentage covers, as the first bucket and the bucket after the last."""
         start, share = 0, points(self.percentage or 0.0)
         for arm in self.arms or (ON,):
             width = points(arm.share)

@@ -1,23 +1,24 @@
-"""Casting: a column to another type, where one value that does not fit is one row at fault and not the end."""
+"""Casting: turns a column into another type. A value that does not fit puts its own row at fault only."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import TickflagError
+from tickflag.common.arrays import Mask
+from tickflag.common.errors import TickflagError
 
 
 class Cast(NamedTuple):
-    """A column as numbers."""
+    """A cast column."""
 
     array: Any
-    """The pyarrow array; null where missing or failed."""
+    """The pyarrow array; null where a value is missing or does not fit."""
     values: NDArray[Any]
-    missing: NDArray[np.bool_]
-    """Null in the result."""
-    failed: NDArray[np.bool_]
-    """There was a value, and it does not fit."""
+    missing: Mask
+    """Where the result is null."""
+    failed: Mask
+    """Where there is a value that does not fit."""
 
 
 def arrow() -> Any:
@@ -26,7 +27,7 @@ def arrow() -> Any:
         import pyarrow
         import pyarrow.compute
         import pyarrow.parquet
-    except ImportError:
+    except ModuleNotFoundError:
         raise TickflagError("recordings are written with pyarrow: pip install 'tickflag[data]'") from None
     return pyarrow
 
@@ -43,11 +44,11 @@ def cast(column: Any, wanted: Any) -> Cast:
 
 
 def _parts(pa: Any, column: Any, wanted: Any) -> Any:
-    """The column in pieces: whole where all of it fits, else in halves, down to the value that does not."""
+    """The cast column in pieces: whole if every value fits, else in halves, down to the value that does not fit."""
     if not len(column):
         return
     try:
-        # To a float any number fits, rounded where it has more digits.
+        # Any number fits a float; one with more digits is rounded.
         yield column.cast(wanted, safe=not pa.types.is_floating(wanted))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OverflowError):
         if len(column) == 1:

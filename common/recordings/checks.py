@@ -1,19 +1,21 @@
-"""Row checks: which rows of a batch are refused, and the first reason of each. Array by array, never row by row."""
+"""Row checks: which rows of a batch are refused, each with its first reason. They work on arrays, never row by row."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.recordings.errors import FaultLog
-from common.recordings.interval import NS_PER_S, grid_offset_seconds
-
-Floats: TypeAlias = NDArray[np.float64]
-Mask: TypeAlias = NDArray[np.bool_]
+from tickflag.common.arrays import Floats, Integers, Mask
+from tickflag.common.recordings.errors import RowFaultLog
+from tickflag.common.recordings.interval import grid_offset_seconds
+from tickflag.common.units import NS_PER_S
 
 TICK_NUMBERS = ("price", "qty", "bid", "ask", "bid_size", "ask_size", "open_24h", "high_24h", "low_24h", "volume_24h")
 KLINE_NUMBERS = ("open", "high", "low", "close", "volume")
+
+ROUNDING = 1e-6
+"""How far open and close may lie outside low to high, as a share of these: writers round each price on its own."""
 
 _ZERO_IS_ABSENT = frozenset({"bid", "ask", "open_24h", "high_24h", "low_24h"})
 _NOT_POSITIVE = "is not a positive finite number"
@@ -21,34 +23,41 @@ _NEGATIVE = "is not a finite number of 0 or more"
 
 
 class RowChecks:
-    """The refused rows of one batch. A row keeps the reason it was refused for first."""
+    """The refused rows of one batch. A row keeps its first reason."""
 
     def __init__(self, size: int) -> None:
         self._code = np.zeros(size, np.int32)
         self._reasons: list[tuple[str, str, NDArray[Any] | None]] = [("", "", None)]
+        self._widened: list[tuple[Mask, str, Floats, Floats]] = []
 
     @property
     def clean(self) -> bool:
-        """True while no row has been refused."""
+        """True while no row is refused."""
         return len(self._reasons) == 1
 
     @property
     def refused(self) -> Mask:
-        """One bool a row: True where refused."""
+        """By row: True where the row is refused."""
         refused: Mask = self._code != 0
         return refused
 
     def refuse(self, hit: Mask, column: str, reason: str, values: NDArray[Any] | None = None) -> None:
-        """Refuse the rows of `hit`. With `values`, the reason is preceded by the row's value."""
+        """Refuse the rows where `hit` is True. With `values`, the row's value precedes the reason."""
         if hit.any():
             self._reasons.append((column, reason, values))
             self._code[hit & (self._code == 0)] = len(self._reasons) - 1
 
-    def report(self, log: FaultLog, rows: NDArray[np.int64] | int, names: Mapping[str, str] | None = None) -> None:
-        """Hand the refused rows to `log`, in row order.
+    def widen(self, hit: Mask, column: str, stated: Floats, made: Floats) -> None:
+        """Note the rows where `hit` is True, whose value of `column` becomes that of `made`; refused ones do not
+        count."""
+        self._widened.append((hit, column, stated, made))
 
-        `rows` gives the place of each row in the file, or that of the first; `names` renames columns in the report.
+    def report(self, log: RowFaultLog, rows: Integers | int, names: Mapping[str, str] | None = None) -> None:
+        """Hand the refused rows to `log`, in row order, and those that were widened.
+
+        `rows` has the number of each row in the file, or of the first row; `names` renames columns in the report.
         """
+        self._report_widened(log, rows, names or {})
         if self.clean:
             return
         refused = np.flatnonzero(self._code)
@@ -58,12 +67,28 @@ class RowChecks:
                 return
             column, reason, values = self._reasons[self._code[i]]
             text = reason if values is None else f"{values[i]} {reason}"
-            row = rows + i if isinstance(rows, int) else int(rows[i])
-            log.add(row, column if names is None else names.get(column, column), text)
+            log.add(_place(rows, i), column if names is None else names.get(column, column), text)
+
+    def _report_widened(self, log: RowFaultLog, rows: Integers | int, names: Mapping[str, str]) -> None:
+        either: Mask = np.zeros(len(self._code), np.bool_)
+        for hit, _, _, _ in self._widened:
+            either |= hit
+        either &= ~self.refused
+        if not either.any():
+            return
+        first = int(np.argmax(either))
+        _, column, stated, made = next(found for found in self._widened if found[0][first])
+        reason = f"{stated[first]} becomes {made[first]}, as open or close lie beyond it by rounding"
+        log.widen(int(np.count_nonzero(either)), _place(rows, first), names.get(column, column), reason)
+
+
+def _place(rows: Integers | int, i: int) -> int:
+    """The number of row `i` in its file."""
+    return rows + i if isinstance(rows, int) else int(rows[i])
 
 
 def _bad(values: Floats, allow_zero: bool) -> Mask:
-    # NaN is absent here and passes; a NaN that the file states is refused by the caller, who alone can tell.
+    # NaN means absent here, and passes. Only the caller can see that a file states NaN, and refuses such a row.
     good: Mask = values >= 0 if allow_zero else values > 0
     good &= values < np.inf
     good |= values != values
@@ -71,10 +96,10 @@ def _bad(values: Floats, allow_zero: bool) -> Mask:
 
 
 def check_tick(checks: RowChecks, values: dict[str, Floats]) -> None:
-    """Refuse impossible prices and amounts of ticks, where NaN counts as absent; `values` may hold only some columns.
+    """Refuse impossible prices and amounts of ticks. NaN counts as absent; `values` may lack columns.
 
-    Bids and asks of 0 are made absent in `values`: venues send 0 for "no quote". So are the prices of the last 24
-    hours, which are 0 for a symbol that did not trade.
+    In `values` a bid or ask of 0 becomes absent, as venues send 0 for "no quote"; so does a 24 h price of 0, which is
+    that of a symbol without trades.
     """
     for column, numbers in values.items():
         if column == "price":
@@ -91,14 +116,14 @@ def check_tick(checks: RowChecks, values: dict[str, Floats]) -> None:
 
 
 def without_value(values: Mapping[str, Floats]) -> Mask:
-    """Tell which ticks state no price, bid or ask."""
+    """Which ticks state no price, bid or ask."""
     return np.isnan(values["price"]) & np.isnan(values["bid"]) & np.isnan(values["ask"])
 
 
-def check_forward(checks: RowChecks, column: str, times: NDArray[np.int64], floor: int) -> int:
+def check_forward(checks: RowChecks, column: str, times: Integers, floor: int) -> int:
     """Refuse times before `floor` or before an earlier good row. Gives the new floor: the last good row's time.
 
-    Rows refused before do not count, so a damaged row cannot make its followers look late. Call it last.
+    Rows that are refused already do not count, so a damaged row cannot make later rows look late. Call it last.
     """
     if checks.clean and len(times) and times[0] >= floor and bool((times[1:] >= times[:-1]).all()):
         return int(times[-1])
@@ -110,12 +135,11 @@ def check_forward(checks: RowChecks, column: str, times: NDArray[np.int64], floo
     return int(latest[-1]) if len(latest) else floor
 
 
-def check_kline(
-    checks: RowChecks, values: Mapping[str, Floats], open_ns: NDArray[np.int64], interval_s: NDArray[np.int64]
-) -> None:
-    """Refuse candles with impossible prices or volume, or whose open time is off their interval's grid.
+def check_kline(checks: RowChecks, values: dict[str, Floats], open_ns: Integers, interval_s: Integers) -> None:
+    """Refuse candles with an impossible price or volume, or with an open time off their interval's grid.
 
-    `interval_s` below 1 marks rows that were refused for it already.
+    Where open or close lie outside low to high by no more than rounding does, `values` gets another high or low, and
+    the row counts as widened. An `interval_s` below 1 marks rows that were already refused for their interval.
     """
     for column in ("open", "high", "low", "close"):
         prices = values[column]
@@ -124,13 +148,30 @@ def check_kline(
     volume = values["volume"]
     checks.refuse(_bad(volume, allow_zero=True), "volume", _NEGATIVE, volume)
     checks.refuse(volume != volume, "volume", "is missing")
-    checks.refuse(values["high"] < values["low"], "high", "is below the low", values["high"])
-
+    with np.errstate(invalid="ignore"):  # of infinite prices, which are refused already
+        _widen(checks, values)
     known = np.unique(interval_s)
     for seconds in known[known > 0].tolist():
-        # One pass an interval is cheap (files hold a few) and keeps the divisor a constant.
+        # A pass for each interval is cheap, as files hold few, and keeps the divisor a constant.
         step, offset = seconds * NS_PER_S, grid_offset_seconds(seconds) * NS_PER_S
         off_grid = (open_ns - offset) % step != 0
         if len(known) > 1:
             off_grid &= interval_s == seconds
-        checks.refuse(off_grid, "open_ns", f"ns is not a multiple of the interval ({seconds} s)", open_ns)
+        monday = ", counted from a Monday" if offset else ""
+        reason = f"UTC is not a multiple of the interval ({seconds} s{monday})"
+        checks.refuse(off_grid, "open_ns", reason, open_ns.view("M8[ns]"))
+
+
+def _widen(checks: RowChecks, values: dict[str, Floats]) -> None:
+    """Make room in low to high for open and close that lie outside by rounding; refuse what lies further outside."""
+    high, low = values["high"], values["low"]
+    checks.refuse(low - high > ROUNDING * low, "high", "is below the low", high)
+    for column in ("open", "close"):
+        prices = values[column]
+        checks.refuse(prices - high > ROUNDING * high, column, "is above the high", prices)
+        checks.refuse(low - prices > ROUNDING * low, column, "is below the low", prices)
+    top, bottom = np.fmax(values["open"], values["close"]), np.fmin(values["open"], values["close"])
+    for column, short, wanted in (("high", high < top, top), ("low", low > bottom, bottom)):
+        if short.any():
+            checks.widen(short, column, values[column], wanted)
+            values[column] = np.where(short, wanted, values[column])

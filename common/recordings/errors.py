@@ -1,11 +1,11 @@
-"""What can be wrong with a recording: the whole file (an exception) or one row of it (a counted fault)."""
+"""What can be wrong with a recording: the whole file (an exception) or a single row (a counted fault)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 REPORTED_FAULTS = 20
-"""Faults of one reading that are reported one by one; the later ones are only counted."""
+"""How many faults of one reading are reported one by one; later ones are only counted."""
 
 Unit = Literal["row", "line"]
 
@@ -40,7 +40,7 @@ class RecordingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RowFault:
     """One refused row. `row` is 0-based for Parquet files and a line number from 1 for captures, as `unit` says."""
 
     path: str
@@ -53,24 +53,30 @@ class Fault:
         return f"{_place(self.path, self.row, self.column, self.unit)}: {self.reason}"
 
 
-class FaultLog:
-    """Counts the refused rows of one reading and reports the first `REPORTED_FAULTS` of them."""
+class RowFaultLog:
+    """Counts the refused rows of one reading and reports the first `REPORTED_FAULTS` of them; counts widened ones."""
 
-    def __init__(self, path: str, unit: Unit, on_fault: Callable[[Fault], None] | None) -> None:
+    def __init__(self, path: str, unit: Unit, on_fault: Callable[[RowFault], None] | None) -> None:
         self._path = path
         self._unit: Unit = unit
         self._on_fault = on_fault
-        self.count = 0
+        self.count = self.widened = 0
+        self.first: RowFault | None = None
+        """The first refused row."""
+        self.first_widened: RowFault | None = None
 
     @property
     def wants_more(self) -> bool:
-        """True while a further fault would still be reported, so that its text is worth making."""
-        return self._on_fault is not None and self.count < REPORTED_FAULTS
+        """Whether a further fault would still be reported, so that its text is worth making."""
+        return self.first is None or (self._on_fault is not None and self.count < REPORTED_FAULTS)
 
     def add(self, row: int, column: str, reason: str) -> None:
-        """Count one refused row, and report it unless enough have been."""
+        """Count one refused row, and report it unless enough were reported."""
+        fault = RowFault(self._path, row, column, reason, self._unit)
+        if self.first is None or row < self.first.row:
+            self.first = fault
         if self._on_fault is not None and self.count < REPORTED_FAULTS:
-            self._on_fault(Fault(self._path, row, column, reason, self._unit))
+            self._on_fault(fault)
         self.count += 1
 
     def add_silent(self, rows: int) -> None:
@@ -79,4 +85,20 @@ class FaultLog:
 
     def clear(self) -> None:
         """Forget the counts: a new reading starts."""
-        self.count = 0
+        self.count = self.widened = 0
+        self.first = self.first_widened = None
+
+    def widen(self, rows: int, row: int, column: str, reason: str) -> None:
+        """Count candles whose high or low was widened; `row`, `column` and `reason` are those of the first."""
+        self.first_widened = self.first_widened or RowFault(self._path, row, column, reason, self._unit)
+        self.widened += rows
+
+    def summary(self) -> list[str]:
+        """A line each for what was refused and what was widened: how many rows, the first and its reason."""
+        lines = []
+        for count, what, first in ((self.count, "refused", self.first), (self.widened, "widened", self.first_widened)):
+            if count:
+                rows = f"{count:,} {'candle' if what == 'widened' else self._unit}{'' if count == 1 else 's'}"
+                shown = "" if first is None else f", the first: {str(first).removeprefix(f'{self._path}, ')}"
+                lines.append(f"{self._path}: {rows} {what}{shown}")
+        return lines

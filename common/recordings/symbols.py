@@ -5,7 +5,7 @@ SYMBOL_MAX_BYTES = 47
 
 
 def symbol_fault(name: str) -> str | None:
-    """Say why a name cannot be a symbol, or None if it can."""
+    """Why a name cannot be a symbol; None if it can."""
     if not name:
         return "is empty"
     try:
@@ -20,20 +20,20 @@ def symbol_fault(name: str) -> str | None:
 
 
 class SymbolIndex:
-    """Name <-> index, in order of first appearance. Names are only ever appended, so an index stays true."""
+    """Name <-> index, in order of first appearance. Names are only ever appended, so an index stays valid."""
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
-        """Name -> index. To be read only; `index` adds to it."""
+        """Name -> index. Only read it; `index` adds to it."""
         self._names: tuple[str, ...] = ()
 
     def index(self, name: str) -> int:
-        """Give the index of a name, new or known. The name must have passed `symbol_fault`."""
+        """The index of a name, new or known. The name must have passed `symbol_fault`."""
         return self.known.setdefault(name, len(self.known))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names by index. The same tuple is given until a name is added."""
+        """All names by index; the same tuple until a name is added."""
         if len(self._names) != len(self.known):
             self._names = tuple(self.known)
         return self._names

@@ -1,5 +1,6 @@
-"""Writer: rows into a recording, a Parquet file that is there whole or not at all."""
+"""Writer: writes rows into a recording, a Parquet file that appears whole or not at all."""
 
+import contextlib
 import os
 from pathlib import Path
 from types import TracebackType
@@ -7,16 +8,16 @@ from typing import Any, Self
 
 import numpy as np
 
-from common.errors import TickflagError
-from common.recordings.casting import arrow
-from common.recordings.table import Rows
+from tickflag.common.errors import TickflagError
+from tickflag.common.recordings.casting import arrow
+from tickflag.common.recordings.table import RecordedRows
 
 GROUP_ROWS = 1 << 17
-"""Rows of a Parquet row group, and so about how many wait to be written."""
+"""Rows of a Parquet row group. About so many rows wait in memory to be written."""
 
 
 class Unsorted(TickflagError):  # noqa: N818 - reads as the state it reports
-    """A row is older than one before it. `place` is its number in the table."""
+    """A row is older than an earlier one. `place` is the row's number in the table."""
 
     def __init__(self, place: int) -> None:
         super().__init__(f"row {place} is older than a row before it")
@@ -24,12 +25,17 @@ class Unsorted(TickflagError):  # noqa: N818 - reads as the state it reports
 
 
 class Writer:
-    """Use it in a `with` block: at its end, if nothing was raised, the file is there. With `sort` rows may come in any
-    order and wait in memory; else they go to the file as they come, and an older one raises Unsorted."""
+    """Use it in a `with` block: the file appears at the end of the block, unless something was raised.
+
+    With `sort` rows may come in any order, and wait in memory. Without it rows go to the file as they come, and a row
+    older than an earlier one raises Unsorted. Raises TickflagError where the disk does not take the file.
+    """
 
     def __init__(self, path: Path, sort: bool, overwrite: bool) -> None:
         if path.exists() and not overwrite:
             raise TickflagError(f"{path} exists: remove it, or overwrite it by `--force` or the argument `overwrite`")
+        if path.exists() and not path.is_file():
+            raise TickflagError(f"{path} is a folder or a device: name a file")
         if not path.parent.is_dir():
             raise TickflagError(f"{path.parent} is no folder")
         self._path, self._sort = path, sort
@@ -41,8 +47,8 @@ class Writer:
         self.rows = 0
         """Rows written so far, or waiting."""
 
-    def write(self, rows: Rows) -> None:
-        """Take rows. Raises Unsorted."""
+    def write(self, rows: RecordedRows) -> None:
+        """Write rows, or keep them for later. Raises Unsorted."""
         if not len(rows):
             return
         if not self._sort:
@@ -58,6 +64,13 @@ class Writer:
             self._flush()
 
     def _flush(self) -> None:
+        try:
+            self._write_waiting()
+        except OSError as error:
+            raise self._unwritable(error) from None
+        self._waiting, self._waiting_rows = [], 0
+
+    def _write_waiting(self) -> None:
         pa = arrow()
         table = pa.concat_tables(self._waiting).unify_dictionaries().combine_chunks()
         if self._sort:
@@ -65,7 +78,10 @@ class Writer:
         if self._file is None:
             self._file = pa.parquet.ParquetWriter(self._part, _plain_schema(table.schema), compression="zstd")
         self._file.write_table(table.cast(_plain_schema(table.schema)), row_group_size=GROUP_ROWS)
-        self._waiting, self._waiting_rows = [], 0
+
+    def _unwritable(self, error: OSError) -> TickflagError:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        return TickflagError(f"{self._path} cannot be written: {reason}")
 
     def __enter__(self) -> Self:
         return self
@@ -79,16 +95,20 @@ class Writer:
                     self._flush()
                 if self._file is None:
                     raise TickflagError(f"not one row can be used: {self._path} is not written")
-                self._file.close()
-                os.replace(self._part, self._path)
+                try:
+                    self._file.close()
+                    os.replace(self._part, self._path)
+                except OSError as failure:
+                    raise self._unwritable(failure) from None
         finally:
             if self._file is not None:
-                self._file.close()  # once more does nothing
+                with contextlib.suppress(OSError):  # said already, or said before
+                    self._file.close()  # does nothing where the file is closed already
             self._part.unlink(missing_ok=True)
 
 
 def _plain_schema(schema: Any) -> Any:
-    """Names as texts: dictionaries of several batches differ."""
+    """The schema with names as plain texts: each batch has another dictionary."""
     pa = arrow()
     return pa.schema(
         [(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in schema]

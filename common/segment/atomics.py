@@ -4,7 +4,7 @@ Plain loads and stores in a kernel may be reordered or hoisted by the compiler a
 order matters goes through here, so that it is right on ARM as on x86-64. `words` is a one-dimensional array of 4- or
 8-byte integers (loads also work on read-only ones); `i` is not bounds-checked.
 
-Outside a kernel the functions are plain Python: right for one thread, which is what the plain twins of kernels need.
+Outside a kernel the functions are plain Python: right for one thread, which is enough for the plain twins of kernels.
 """
 
 from typing import Any
@@ -15,39 +15,39 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-Words = np.ndarray[Any, Any]
+SharedWords = np.ndarray[Any, Any]
 _WORDS = {"int32", "uint32", "int64", "uint64"}
 
 
-def load_relaxed(words: Words, i: int) -> Any:
-    """The word, untorn, in no order with other accesses."""
+def load_relaxed(words: SharedWords, i: int) -> Any:
+    """The word, untorn; not ordered with other accesses."""
     return words[i]
 
 
-def load_acquire(words: Words, i: int) -> Any:
+def load_acquire(words: SharedWords, i: int) -> Any:
     """The word; what its writer stored before the release is seen by every later access."""
     return words[i]
 
 
-def store_relaxed(words: Words, i: int, value: Any) -> None:
-    """Store untorn, in no order with other accesses."""
+def store_relaxed(words: SharedWords, i: int, value: Any) -> None:
+    """Store untorn; not ordered with other accesses."""
     words[i] = value
 
 
-def store_release(words: Words, i: int, value: Any) -> None:
+def store_release(words: SharedWords, i: int, value: Any) -> None:
     """Store after every earlier access: a reader that acquires the new word sees them all."""
     words[i] = value
 
 
-def fetch_or(words: Words, i: int, mask: Any) -> Any:
-    """Set the bits of `mask` as one step against other threads and processes; gives the word before."""
+def fetch_or(words: SharedWords, i: int, mask: Any) -> Any:
+    """Set the bits of `mask` in one step, as other threads and processes see it; gives the word before."""
     before = words[i]
     words[i] = before | mask
     return before
 
 
-def fetch_and(words: Words, i: int, mask: Any) -> Any:
-    """Keep only the bits of `mask` as one step against other threads and processes; gives the word before."""
+def fetch_and(words: SharedWords, i: int, mask: Any) -> Any:
+    """Keep only the bits of `mask` in one step, as other threads and processes see it; gives the word before."""
     before = words[i]
     words[i] = before & mask
     return before
@@ -86,7 +86,7 @@ def _checked(words: Any) -> Any:
 
 
 def _writable(words: Any) -> Any:
-    if not words.mutable:  # a store into a mapping that is read-only would end the process
+    if not words.mutable:  # a store into a read-only mapping would end the process
         raise TypeError(f"{words} is read-only")
     return _checked(words)
 
@@ -169,7 +169,7 @@ _or, _and = _modify("or"), _modify("and")
 _acquire, _release = _fence("acquire"), _fence("release")
 
 
-# Inside kernels the functions above stand for these.
+# Inside kernels the functions above become these.
 overload(load_relaxed)(lambda words, i: lambda words, i: _load_monotonic(words, i))
 overload(load_acquire)(lambda words, i: lambda words, i: _load_acquire(words, i))
 overload(store_relaxed)(lambda words, i, value: lambda words, i, value: _store_monotonic(words, i, value))

@@ -4,7 +4,7 @@ A segment is one memory-mapped file, one per generation. Numbers are little-endi
 
     offset  size      region     what
     0       256       header     written once, checked on attach; `state` becomes READY last
-    4096    4096      living     512 words: heartbeat, symbol count, named counters
+    4096    4096      living     512 words: heartbeat, symbol count, named counters, histograms
     8192    -         control    8 words a channel: open cycle, closed cycle, stamp A, stamp B
             -         cycles     a channel: 1,024 pairs (cycle, time of its oldest update)
             1600      debug      100 entries (time, slot, kind)
@@ -28,14 +28,17 @@ from typing import Final
 
 import numpy as np
 
+from tickflag.common.histogram import CYCLE_BOUNDS_NS, SWAP_BOUNDS_NS
+from tickflag.common.units import S_PER_LEAP_YEAR
+
 MAGIC: Final = b"TICKFLAG"
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 3  # a change of anything below is another one, also of a field that was unused
 STATE_CREATING: Final = 0
 STATE_READY: Final = 0x59444552  # "REDY"
 
 MAX_INTERVALS: Final = 8
 MAX_CAPACITY: Final = 1 << 22
-MAX_INTERVAL_S: Final = 366 * 86_400
+MAX_INTERVAL_S: Final = S_PER_LEAP_YEAR
 NAME_BYTES: Final = 48
 WORD_BITS: Final = 32
 CYCLE_RING: Final = 1024
@@ -83,27 +86,38 @@ COUNTERS: Final = (
     "flagged",  # bits set, over all channels
     "deferred",  # announcements put off by the rate limit
     "candles_closed",
-    "late_ticks",  # older than their closed candle: not applied to it
+    "late_ticks",  # trades and klines older than a candle that has closed: not applied to it
     "rejected_updates",  # not finite, negative or zero
     "refused_updates",  # of a symbol that found no slot
     "refused_symbols",
     "times_backwards",  # event times older than the row's
     "status_changes",  # symbols delisted, or trading again
+    "double_trades",  # trades and klines that came a second time
+    "impossible_times",  # event times too far from their receipt: refused
 )
 COUNTER: Final = {name: COUNTERS_FROM + i for i, name in enumerate(COUNTERS)}
+HISTOGRAMS_FROM: Final = 64
+HISTOGRAM_WORDS: Final = 32  # room of each: the sum in ns, then the buckets in their order
+HISTOGRAMS: Final = {
+    "swap": SWAP_BOUNDS_NS,  # time that the swaps of a turn took
+    "cycle": CYCLE_BOUNDS_NS,  # time from the swaps of a turn to the next
+}
+"""Histogram -> its bounds."""
+HISTOGRAM: Final = {name: HISTOGRAMS_FROM + i * HISTOGRAM_WORDS for i, name in enumerate(HISTOGRAMS)}
 LIVING_WORDS: Final = 512
 
 # Control words of a channel.
 OPEN: Final = 0  # W, the cycle whose flags are being set
 CLOSED: Final = 1  # the last announced cycle
-STAMP: Final = 2  # stamp of buffer A; that of buffer B follows: the cycle the buffer holds, 0 while written
+STAMP: Final = 2  # stamp of buffer A, then of B: the cycle whose flags the buffer holds; 0 while it is being filled
 CONTROL_WORDS: Final = 8
 
 TICKER: Final = np.dtype(
     [
         ("last", "<f8"), ("bid", "<f8"), ("ask", "<f8"), ("last_size", "<f8"), ("bid_size", "<f8"), ("ask_size", "<f8"),
         ("volume", "<f8"), ("open_24h", "<f8"), ("high_24h", "<f8"), ("low_24h", "<f8"), ("volume_24h", "<f8"),
-        ("change_24h", "<f8"), ("event_ns", "<i8"), ("recv_ns", "<i8"), ("status", "<i8"), ("spare", "<i8"),
+        ("change_24h", "<f8"), ("event_ns", "<i8"), ("recv_ns", "<i8"), ("status", "<i8"),
+        ("last_ns", "<i8"),  # event time of `last`; 0: none
     ]
 )  # fmt: skip
 TICKER_WORDS: Final = TICKER.itemsize // 8
@@ -113,10 +127,10 @@ STATUS_DELISTED: Final = 1
 
 OPEN_CANDLE: Final = np.dtype(
     [
-        ("start_ns", "<i8"),  # with no trades: the time before which a tick is late
+        ("start_ns", "<i8"),  # without an open candle: the time before which a tick is late
         ("open", "<f8"), ("high", "<f8"), ("low", "<f8"), ("close", "<f8"), ("volume", "<f8"),
-        ("trades", "<f8"),  # 0: no candle is open
-        ("spare", "<i8"),
+        ("trades", "<f8"),
+        ("first_ns", "<i8"),  # event time of the earliest trade in it; 0: no candle is open
     ]
 )  # fmt: skip
 
@@ -132,7 +146,7 @@ DEBUG_CLOSE: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where each region of a segment lies. `offsets` follows `REGIONS`; all in bytes."""
+    """Where each region of a segment lies. `offsets` is in the order of `REGIONS`; all in bytes."""
 
     capacity: int
     depth: int
@@ -147,7 +161,7 @@ class Layout:
 
     @property
     def channel_count(self) -> int:
-        """`ticker` and one channel an interval."""
+        """The number of channels: `ticker`, and one for each interval."""
         return 1 + len(self.intervals_s)
 
     def offset(self, region: str) -> int:

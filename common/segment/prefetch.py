@@ -1,4 +1,4 @@
-"""`prefetch`: ask the processor for a cache line that will be needed soon. A hint; it changes nothing else."""
+"""`prefetch`: asks the processor for a cache line that will be needed soon. It is a hint and changes nothing else."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def _prefetch(_typing: Any, array: Any, i: Any) -> Any:
         number = ir.IntType(32)
         hint = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
         function = cgutils.get_or_insert_function(builder.module, hint, "llvm.prefetch.p0")  # type: ignore[no-untyped-call] # numba is partly typed
-        builder.call(function, [address, number(0), number(3), number(1)])  # for reading, keep it, data
+        builder.call(function, [address, number(0), number(3), number(1)])  # to read, to be kept, data
         return context.get_dummy_value()
 
     return types.void(array, types.intp), codegen

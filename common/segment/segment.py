@@ -1,16 +1,18 @@
 """Segment: the mapped file, created by the feed and attached read-only by everyone else.
 
 The creator writes the header first and its `state` last, so that a half-made file reads as "not ready". The file is
-never resized or rewritten in place; more symbols mean a new file, a new generation. Readers map it `ACCESS_READ`:
-the operating system keeps a plugin from harming the data.
+never resized or rewritten in place; more symbols need a new file, that is a new generation. Readers map the file with
+`ACCESS_READ`: so the operating system keeps a plugin from harming the data.
 """
 
 import contextlib
 import enum
+import errno
 import mmap
 import os
 import secrets
 import shutil
+import stat
 import sys
 import time
 import zlib
@@ -21,12 +23,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from common import layout
-from common.errors import SegmentError
-from common.layout import Layout
-from common.runtime import SEGMENT_SUFFIX, Runtime
-
-I64 = npt.NDArray[np.int64]
+from tickflag.common.arrays import Floats, Integers, Records, Words
+from tickflag.common.errors import SegmentError
+from tickflag.common.histogram import Counts
+from tickflag.common.runtime import SEGMENT_SUFFIX, Runtime
+from tickflag.common.segment import layout
+from tickflag.common.segment.layout import Layout
+from tickflag.common.units import NS_PER_MS, S_PER_UNIT
 
 
 class Attach(enum.Enum):
@@ -38,26 +41,27 @@ class Attach(enum.Enum):
     WRONG_VERSION = "wrong layout version"
     FOREIGN = "not a tickflag segment"
     DAMAGED = "damaged"
+    UNTRUSTED = "not a file that only its owner, this user, can write"
 
 
 class Arrays(NamedTuple):
-    """The regions of a segment as numpy arrays over the mapping; what kernels take."""
+    """The regions of a segment as numpy arrays over the mapping, for kernels."""
 
-    living: I64
-    control: I64  # flat: channel * CONTROL_WORDS + word
-    cycles: I64  # (channel, CYCLE_RING, 2)
-    debug: npt.NDArray[np.void]
-    versions: I64
-    heads: I64  # (interval, capacity)
-    flags: npt.NDArray[np.uint32]  # (channel, buffer, words)
-    tickers: npt.NDArray[np.void]
-    ticker_words: I64  # (capacity, TICKER_WORDS): the same bytes as `tickers`
-    opens: npt.NDArray[np.void]  # (capacity, interval)
-    rings: npt.NDArray[np.float64]  # (interval, capacity, field, depth)
+    living: Integers
+    control: Integers  # flat: channel * CONTROL_WORDS + word
+    cycles: Integers  # (channel, CYCLE_RING, 2)
+    debug: Records
+    versions: Integers
+    heads: Integers  # (interval, capacity)
+    flags: Words  # (channel, buffer, words)
+    tickers: Records
+    ticker_words: Integers  # (capacity, TICKER_WORDS): the same bytes as `tickers`
+    opens: Records  # (capacity, interval)
+    rings: Floats  # (interval, capacity, field, depth)
 
 
 class AttachError(SegmentError):
-    """The segment is not there or cannot be trusted; `state` says which."""
+    """The segment is missing or cannot be used; `state` says why."""
 
     def __init__(self, state: Attach, detail: str) -> None:
         super().__init__(f"segment {detail}: {state.value}")
@@ -72,8 +76,8 @@ class Segment:
         self.layout = plan
         self.generation = generation
         self.lineage = lineage
-        """The generation that it grew out of, in however many steps, or its own: in all of them slots and versions mean
-        the same."""
+        """The first of the generations that grew one out of the other up to this one; this generation itself if it grew
+        out of none. Slots and versions mean the same in all of them."""
         self._mapping = mapping
         self.names = self._array("names", np.dtype(f"S{layout.NAME_BYTES}"), (plan.capacity,))
         capacity, intervals, channels = plan.capacity, len(plan.intervals_s), plan.channel_count
@@ -94,10 +98,10 @@ class Segment:
 
     @classmethod
     def create(cls, runtime: Runtime, plan: Layout, generation: int | None = None, lineage: int = 0) -> "Segment":
-        """Make the file of a new generation, reserve its space and map it; `publish` makes it current. It begins a
-        lineage where none is given.
+        """Make the file of a new generation, reserve its space and map it; `publish` makes it current.
 
-        Raises SegmentError with needed and free bytes where the space is too small.
+        Without a `lineage` the generation begins one. Raises SegmentError with needed and free bytes where the space is
+        too small.
         """
         generation = generation or secrets.randbits(62) | 1
         lineage = lineage or generation
@@ -108,7 +112,7 @@ class Segment:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             try:
-                if sys.platform == "darwin":  # no posix_fallocate there; a sparse file is all it offers
+                if sys.platform == "darwin":  # it has no posix_fallocate, only sparse files
                     os.ftruncate(descriptor, plan.total_bytes)
                 else:
                     os.posix_fallocate(descriptor, 0, plan.total_bytes)
@@ -127,7 +131,7 @@ class Segment:
         header["depth"] = plan.depth
         header["interval_count"] = len(plan.intervals_s)
         header["owner_pid"] = os.getpid()
-        header["created_ms"] = time.time_ns() // 1_000_000
+        header["created_ms"] = time.time_ns() // NS_PER_MS
         header["intervals_s"][: len(plan.intervals_s)] = plan.intervals_s
         header["offsets"][:] = plan.offsets
         header["lineage"] = lineage
@@ -137,14 +141,21 @@ class Segment:
 
     @classmethod
     def attach(cls, path: Path) -> "Segment":
-        """Map `path` read-only. Raises AttachError whose `state` says why it cannot be used."""
+        """Map the file `path` read-only. Raises AttachError, whose `state` says why the file cannot be used."""
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             raise AttachError(Attach.MISSING, path.name) from None
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EACCES):  # a link, or a file of another user
+                raise AttachError(Attach.UNTRUSTED, path.name) from None
+            raise
         try:
-            size = os.fstat(descriptor).st_size
-            header, plan = _checked_header(path, os.pread(descriptor, layout.HEADER.itemsize, 0), size)
+            facts = os.fstat(descriptor)
+            mine = facts.st_uid == os.getuid() and stat.S_ISREG(facts.st_mode)
+            if not mine or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise AttachError(Attach.UNTRUSTED, path.name)
+            header, plan = _checked_header(path, os.pread(descriptor, layout.HEADER.itemsize, 0), facts.st_size)
             mapping = mmap.mmap(descriptor, plan.total_bytes, access=mmap.ACCESS_READ)
         finally:
             os.close(descriptor)
@@ -162,7 +173,7 @@ class Segment:
             try:
                 return cls.attach(runtime.folder / name)
             except AttachError as error:
-                # It may have made way for a larger one since the pointer was read.
+                # A larger segment may have replaced this one since the pointer was read.
                 if error.state is not Attach.MISSING or runtime.read_pointer() == name:
                     raise
 
@@ -177,7 +188,7 @@ class Segment:
         return self.layout.total_bytes
 
     def channel(self, name: str) -> int:
-        """Number of the channel `ticker` or of an interval as `5m`. Raises SegmentError naming what there is."""
+        """Number of the channel `ticker` or of an interval as `5m`. Raises SegmentError naming all channels."""
         names = self.channel_names
         if name not in names:
             raise SegmentError(f"this feed has no channel {name!r}; it has {', '.join(names)}")
@@ -188,21 +199,30 @@ class Segment:
         return ("ticker", *(interval_name(seconds) for seconds in self.layout.intervals_s))
 
     def interval(self, name: str) -> int:
-        """Number of the interval. Raises SegmentError naming what there is."""
+        """Number of the interval. Raises SegmentError naming all intervals."""
         names = self.channel_names[1:]
         if name not in names:
             raise SegmentError(f"this feed keeps no {name!r} candles; it keeps {', '.join(names)}")
         return names.index(name)
 
     def counters(self) -> dict[str, int]:
-        """Snapshot of the named counters."""
+        """The present values of the named counters."""
         return {name: int(self.arrays.living[word]) for name, word in layout.COUNTER.items()}
 
+    def histograms(self) -> dict[str, Counts]:
+        """The histograms as the feed's last heartbeat left them."""
+        found = {}
+        for name, bounds_ns in layout.HISTOGRAMS.items():
+            word = layout.HISTOGRAM[name]
+            total, *buckets = self.arrays.living[word : word + len(bounds_ns) + 2].tolist()
+            found[name] = Counts(total, buckets)
+        return found
+
     def close(self) -> None:
-        """Unmap, as soon as the last array over the mapping is gone; once more does nothing. The file stays."""
+        """Unmap as soon as the last array over the mapping is gone. The file stays; a second close does nothing."""
         vars(self).pop("arrays", None)
         vars(self).pop("names", None)
-        with contextlib.suppress(BufferError):  # a view outlives us: the mapping goes with it
+        with contextlib.suppress(BufferError):  # an array over the mapping still exists: the mapping ends with it
             self._mapping.close()
 
     def __enter__(self) -> Self:
@@ -218,36 +238,33 @@ class Segment:
         return np.frombuffer(self._mapping, dtype, count, self.layout.offset(region)).reshape(shape)
 
 
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-
-
 def interval_name(seconds: int) -> str:
     """The shortest usual name: 60 -> `1m`, 90 -> `90s`."""
     if seconds < 1:
         raise ValueError(f"an interval has at least 1 s, not {seconds}")
-    unit, length = next((unit, length) for unit, length in _UNITS if seconds % length == 0)
+    unit, length = next((unit, length) for unit, length in reversed(S_PER_UNIT.items()) if seconds % length == 0)
     return f"{seconds // length}{unit}"
 
 
 def interval_seconds(name: str) -> int:
     """Seconds of `30s`, `5m`, `4h`, `1d`. Raises ValueError naming the text."""
     number, unit = name[:-1], name[-1:]
-    length = dict(_UNITS).get(unit, 0)
+    length = S_PER_UNIT.get(unit, 0)
     seconds = int(number) * length if number.isascii() and number.isdigit() and len(number) < 10 else 0
     if not 1 <= seconds <= layout.MAX_INTERVAL_S:
         raise ValueError(f"{name[:80]!r} is no interval; use a number and s, m, h or d, as 5m, up to 366d")
     return seconds
 
 
-def _checked_header(path: Path, raw: bytes, size: int) -> tuple[npt.NDArray[np.void], Layout]:
-    """The header and its plan, or AttachError: magic, version, checksum, state and file size all have to hold."""
+def _checked_header(path: Path, raw: bytes, size: int) -> tuple[Records, Layout]:
+    """The header and its layout. Raises AttachError unless magic, version, checksum, state and file size are right."""
     if raw[:8] != layout.MAGIC:
         state = Attach.NOT_READY if not raw.strip(b"\0") else Attach.FOREIGN
         raise AttachError(state, path.name)
     if len(raw) < layout.HEADER.itemsize:
         raise AttachError(Attach.DAMAGED, f"{path.name} (cut off at {size} bytes)")
     header = np.frombuffer(raw, layout.HEADER)[0]
-    if header["state"] == layout.STATE_CREATING:  # looked at first: the rest may be half written
+    if header["state"] == layout.STATE_CREATING:  # checked first: the rest may be half written
         raise AttachError(Attach.NOT_READY, path.name)
     if header["layout_version"] != layout.LAYOUT_VERSION:
         detail = f"{path.name} has layout {header['layout_version']}, this program {layout.LAYOUT_VERSION}"
@@ -267,8 +284,8 @@ def _checked_header(path: Path, raw: bytes, size: int) -> tuple[npt.NDArray[np.v
 
 
 def _checksum(raw: bytes) -> int:
-    """Of all header bytes but `state` and the checksum itself."""
-    # On the bytes, not on a copied record: numpy's copies leave the gaps between the fields undefined.
+    """The checksum of all header bytes but `state` and the checksum itself."""
+    # It works on the bytes and not on a copied record: numpy's copies leave the gaps between fields undefined.
     plain = bytearray(raw)
     for field in ("state", "checksum"):
         at = layout.HEADER.fields[field][1]  # type: ignore[index] # a structured dtype has fields

@@ -1,30 +1,28 @@
-"""Symbols: slot <-> name, O(1) both ways. Slots are append-only within a generation."""
+"""Symbols: slot <-> name, O(1) both ways. Within a generation slots are only ever added."""
 
 import difflib
 
-import numpy as np
-import numpy.typing as npt
-
-from common import layout
-from common.atomics import load_acquire, store_release
-from common.errors import SymbolTableFull, TickflagError
-from common.jit import kernel
-from common.segment import Segment
+from tickflag.common.arrays import Integers
+from tickflag.common.errors import SymbolTableFull, TickflagError
+from tickflag.common.jit import kernel
+from tickflag.common.segment import layout
+from tickflag.common.segment.atomics import load_acquire, store_release
+from tickflag.common.segment.segment import Segment
 
 
 @kernel
-def _read_count(living: npt.NDArray[np.int64]) -> int:
+def _read_count(living: Integers) -> int:
     # Pairs with _publish_count: the names below the count are complete.
     return int(load_acquire(living, layout.SYMBOL_COUNT))
 
 
 @kernel
-def _publish_count(living: npt.NDArray[np.int64], count: int) -> None:
+def _publish_count(living: Integers, count: int) -> None:
     store_release(living, layout.SYMBOL_COUNT, count)
 
 
 class SymbolTable:
-    """The feed's side: gives every symbol its slot, once. One thread only."""
+    """The feed's side: gives every symbol its slot, once. One thread."""
 
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
@@ -44,7 +42,7 @@ class SymbolTable:
         return list(self._slots)
 
     def slot(self, name: str) -> int:
-        """The symbol's slot, a fresh one for a new symbol.
+        """The symbol's slot; a new symbol gets the next one.
 
         Raises SymbolTableFull, and TickflagError for a name that is empty or too long.
         """
@@ -53,7 +51,7 @@ class SymbolTable:
             return slot
         try:
             encoded = name.encode()
-        except UnicodeEncodeError:  # half of a surrogate pair
+        except UnicodeEncodeError:  # a lone surrogate
             encoded = b""
         if not 0 < len(encoded) < layout.NAME_BYTES or "\0" in name:
             raise TickflagError(f"symbol {name[:80]!r}: a name has 1 to {layout.NAME_BYTES - 1} bytes of UTF-8")
@@ -81,7 +79,7 @@ class SymbolDirectory:
         return len(self.names)
 
     def refresh(self, count: int | None = None) -> int:
-        """Take in the symbols added since the last call; gives the number of symbols."""
+        """Read the symbols added since the last call; gives the number of symbols."""
         if count is None:
             count = _read_count(self._segment.arrays.living)
         for slot in range(len(self.names), count):
@@ -94,7 +92,7 @@ class SymbolDirectory:
         return self._slots.get(name)
 
     def find(self, name: str) -> int:
-        """The slot of a symbol that a user named. Raises TickflagError with the names that are near."""
+        """The slot of a symbol that a user named. Raises TickflagError with similar names."""
         slot = self._slots.get(name)
         if slot is None:
             near = difflib.get_close_matches(name, self.names, 3, 0.4)

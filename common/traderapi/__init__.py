@@ -1,10 +1,13 @@
-"""All that a trader plugin may see: the hooks, the declaration, read-only views of the market, indicators."""
+"""All that a trader plugin may see: the hooks, the declaration, read-only views of the market, indicators.
 
-from common.traderapi import series
-from common.traderapi.candles import Candles
-from common.traderapi.declaration import API_VERSION, CANDLE_COLUMNS, Trader
-from common.traderapi.hooks import PROJECT, hookimpl
-from common.traderapi.indicators import (
+In: rows and candles that were read from the segment. Out: views for the hooks, and numbers computed from candles.
+"""
+
+from tickflag.common.traderapi import series
+from tickflag.common.traderapi.candles import Candles
+from tickflag.common.traderapi.declaration import API_VERSION, CANDLE_COLUMNS, Trader
+from tickflag.common.traderapi.hooks import PROJECT, hookimpl
+from tickflag.common.traderapi.indicators import (
     atr,
     bollinger_width,
     ema,
@@ -18,8 +21,8 @@ from common.traderapi.indicators import (
     vwap,
     zscore,
 )
-from common.traderapi.state import State
-from common.traderapi.views import Market, Symbol
+from tickflag.common.traderapi.state import State
+from tickflag.common.traderapi.views import Market, Symbol
 
 __all__ = [
     "API_VERSION",

@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from common.layout import CANDLE_FIELDS
-
-Floats = npt.NDArray[np.float64]
+from tickflag.common.arrays import Floats, SmallIntegers
+from tickflag.common.segment.layout import CANDLE_FIELDS
 
 
 class Candles:
-    """Candles of one interval. Arrays are (symbol, look-back); a column the trader did not declare raises."""
+    """Candles of one interval. Arrays are (symbol, look-back). A column that the trader did not declare raises.
+
+    Of a closed candle that began before the data only time and close are known; the rest is NaN.
+    """
 
     __slots__ = ("_columns", "_data", "count", "interval")
 
-    def __init__(self, interval: str, columns: Sequence[str], data: Floats, count: npt.NDArray[np.int32]) -> None:
+    def __init__(self, interval: str, columns: Sequence[str], data: Floats, count: SmallIntegers) -> None:
         self.interval = interval
         self._columns = columns
         self._data = data
@@ -59,10 +58,11 @@ class Candles:
     def trades(self) -> Floats:
         return self.column("trades")
 
-    if not TYPE_CHECKING:  # pragma: no branch - for type checkers there is nothing but what stands above
+    if not TYPE_CHECKING:  # pragma: no branch - type checkers see only the properties above
 
         def __getattr__(self, name: str) -> Any:
-            """Names what there is. An error that a property raises comes here as well, and stays what it was."""
+            """Raise with the names there are. Python calls this also after a property raised: then raise the property's
+            error again."""
             if name in CANDLE_FIELDS:
                 return self.column(name)
             raise AttributeError(f"candles have no {name!r}; they have count, interval, {', '.join(self._columns)}")

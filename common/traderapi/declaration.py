@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from common.layout import CANDLE_FIELDS
+from tickflag.common.segment.layout import CANDLE_FIELDS
+from tickflag.common.units import S_PER_DAY
 
 CANDLE_COLUMNS = CANDLE_FIELDS
 API_VERSION = 1
@@ -42,12 +43,12 @@ class Trader(BaseModel):
     )
     """Which candle columns to copy; fewer are faster."""
     forming: bool = False
-    """The last candle is the one being formed, where there is one; otherwise all are closed."""
+    """The last candle is the forming one, where there is one; otherwise all are closed."""
     every_close: bool = False
     """Evaluate each candle that closed since the last evaluation, oldest first; otherwise only the latest."""
-    min_interval: Annotated[float, Field(ge=0, le=86_400)] = 0.0
-    """Seconds: evaluate at most this often. What changes meanwhile is evaluated when they are over."""
-    every: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    min_interval: Annotated[float, Field(ge=0, le=S_PER_DAY)] = 0.0
+    """Seconds: evaluate at most this often. What changes sooner is evaluated when the time is over."""
+    every: Annotated[float, Field(ge=0, le=S_PER_DAY)] = 0.0
     """Seconds: evaluate all symbols this often as well. For rules that depend on the time; 0 is never."""
     scope: Literal["symbol", "references", "market"] = "symbol"
     """`symbol`: a symbol's match depends on that symbol only. `references`: on those in `references` as well.
@@ -55,13 +56,13 @@ class Trader(BaseModel):
     references: list[str] = []
     """Symbols that every match depends on, for the scope of that name. When one changes, all are evaluated."""
     state: dict[str, _Number] = {}
-    """Numbers to remember for each symbol, with what they are at first; true or false, whole, or with a fraction."""
+    """Numbers to remember for each symbol, with their initial values: true or false, whole, or with a fraction."""
     flags: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")], Annotated[bool, Field(strict=True)]] = {}
     """Feature flags of its own, with their defaults; `market.on(name)` tells what one is now."""
     score_step: Annotated[float, Field(ge=0)] = 0.0
     """Score changes up to this much are no signals."""
     version: Annotated[str, Field(max_length=64)] = ""
-    """Shown in the list of traders; else a short hash of the file, or the package's version."""
+    """Shown in the list of traders; without one, a short hash of the file or the package's version."""
     api: int = API_VERSION
     """Version of this interface that the trader is written for."""
 

@@ -1,19 +1,19 @@
-"""Flags: a trader's own feature flags, as they count for it now."""
+"""Flags: the present values of a trader's own feature flags."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class FlagValue(NamedTuple):
-    """One flag, for one trader."""
+    """The value of one feature flag for one trader."""
 
     on: bool
     arm: str | None = None
-    """The arm of an experiment that the trader is in."""
+    """The arm of the experiment that the trader is in; None for none."""
 
 
 def value_of(flags: Mapping[str, FlagValue], name: str) -> FlagValue:
-    """Raises LookupError naming those there are."""
+    """The value of the feature flag `name`. Raises LookupError naming the declared ones."""
     found = flags.get(name)
     if found is None:
         known = f"it declares {', '.join(sorted(flags))}" if flags else "as in `flags={'use_ema': False}`"

@@ -5,8 +5,8 @@ from typing import Any
 import pluggy
 from pydantic import BaseModel
 
-from common.traderapi.declaration import Trader
-from common.traderapi.views import Market, Symbol
+from tickflag.common.traderapi.declaration import Trader
+from tickflag.common.traderapi.views import Market, Symbol
 
 PROJECT = "tickflag"
 
@@ -33,7 +33,9 @@ def evaluate(market: Market, settings: Any) -> Any:
     - a boolean array, True where the symbol matches (its score is then 1),
     - a float array of scores, NaN where the symbol does not match,
     - a pair of both: (mask, scores),
-    - with notes, (mask, scores, notes): a dict of the place of a symbol to a short text on its match.
+    - with notes, (mask, scores, notes): a dict of a symbol, or its place, to a short text on its match.
+
+    A column of a data frame is taken by its labels, whatever its order.
 
     Called with the changed symbols only, unless the trader's scope is `market`.
     """

@@ -1,13 +1,13 @@
-"""How an indicator's kernel is called: on any rows whose last axis is time, for the latest value or all of them."""
+"""Calls an indicator's kernel on any rows whose last axis is time, for the latest value or for all values."""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from tickflag.common.arrays import Floats
+
 Kernel = Callable[..., None]
 
 
@@ -23,13 +23,15 @@ def whole(kernel: Kernel, period: int, *columns: Floats, options: tuple[Any, ...
 
 
 def _rows(columns: tuple[Floats, ...]) -> list[Floats]:
-    """The columns as (rows, look-back), contiguous and read-only: one kind of array, so that a kernel is compiled
-    once. Raises ValueError for columns that do not belong together."""
+    """The columns as (rows, look-back), contiguous and read-only: with one kind of array a kernel is compiled once.
+    Raises ValueError for columns of different shapes."""
     found = []
     for column in columns:
         if column.ndim == 0 or column.shape != columns[0].shape:
             shapes = ", ".join(str(one.shape) for one in columns)
             raise ValueError(f"candle columns of one shape are wanted, the last axis is time; not {shapes}")
+        if isinstance(column, np.ma.MaskedArray):  # numpy would take what lies under the mask
+            column = np.ma.filled(column.astype(np.float64), np.nan)
         rows = np.ascontiguousarray(column, np.float64).reshape(math.prod(column.shape[:-1]), column.shape[-1]).view()
         rows.flags.writeable = False
         found.append(rows)
@@ -37,7 +39,7 @@ def _rows(columns: tuple[Floats, ...]) -> list[Floats]:
 
 
 def checked(period: int) -> int:
-    """The period. Raises ValueError where it is none."""
+    """The period itself. Raises ValueError where it is below 1."""
     if period < 1:
         raise ValueError(f"a period has at least 1 candle, not {period}")
     return int(period)

@@ -1,23 +1,17 @@
-"""Kernels of the indicators. `values` is (symbol, look-back), oldest first, NaN on the left where a symbol is young.
+"""Kernels of the indicators of a window. `values` is (symbol, look-back), oldest first, NaN on the left where a symbol
+is young.
 
-`out` is (symbol, columns), NaN where it comes in, and takes the last columns of the result: one for the latest value,
-as many as the look-back for the whole series.
+`out` is (symbol, columns), filled with NaN by the caller. The kernel writes the last columns of the result: one column
+for the latest value, as many as the look-back for the whole series. A result that would be infinite stays NaN.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 
-from common.jit import kernel
-
-
-@kernel
-def _first(row: Any) -> int:
-    """Where a row's data begins."""
-    for i in range(len(row)):
-        if row[i] == row[i]:
-            return i
-    return len(row)
+from tickflag.common.jit import kernel
+from tickflag.common.traderapi.window_kernels import FAINT, SMALLEST, finite, window_mean, window_spread
 
 
 @kernel
@@ -25,24 +19,7 @@ def mean(values: Any, period: int, out: Any) -> None:
     length, skipped = values.shape[1], values.shape[1] - out.shape[1]
     for s in range(values.shape[0]):
         for at in range(max(period - 1, skipped), length):
-            total = 0.0
-            for i in range(at - period + 1, at + 1):
-                total += values[s, i]
-            out[s, at - skipped] = total / period
-
-
-@kernel
-def _spread(row: Any, at: int, period: int) -> tuple[float, float]:
-    """(last value less the mean, standard deviation) of a window. From its first value, so that equal ones give 0."""
-    first = row[at - period + 1]
-    total = 0.0
-    for i in range(at - period + 1, at + 1):
-        total += row[i] - first
-    centre = total / period
-    squares = 0.0
-    for i in range(at - period + 1, at + 1):
-        squares += (row[i] - first - centre) ** 2
-    return row[at] - first - centre, np.sqrt(squares / period)
+            out[s, at - skipped] = window_mean(values[s], at, period)
 
 
 @kernel
@@ -50,7 +27,8 @@ def deviation(values: Any, period: int, out: Any) -> None:
     length, skipped = values.shape[1], values.shape[1] - out.shape[1]
     for s in range(values.shape[0]):
         for at in range(max(period - 1, skipped), length):
-            out[s, at - skipped] = _spread(values[s], at, period)[1]
+            _, spread, _, unit = window_spread(values[s], at, period)
+            out[s, at - skipped] = spread * unit
 
 
 @kernel
@@ -58,9 +36,21 @@ def score(values: Any, period: int, out: Any) -> None:
     length, skipped = values.shape[1], values.shape[1] - out.shape[1]
     for s in range(values.shape[0]):
         for at in range(max(period - 1, skipped), length):
-            above, spread = _spread(values[s], at, period)
+            above, spread, _, _ = window_spread(values[s], at, period)
             if spread > 0.0:
                 out[s, at - skipped] = above / spread
+
+
+@kernel
+def width(values: Any, period: int, deviations: float, out: Any) -> None:
+    """So many standard deviations, divided by the mean."""
+    length, skipped = values.shape[1], values.shape[1] - out.shape[1]
+    for s in range(values.shape[0]):
+        for at in range(max(period - 1, skipped), length):
+            _, spread, centre, unit = window_spread(values[s], at, period)
+            found = deviations * spread / (values[s, at - period + 1] / unit + centre)
+            if finite(found):
+                out[s, at - skipped] = found
 
 
 @kernel
@@ -79,13 +69,14 @@ def extreme(values: Any, period: int, sign: float, out: Any) -> None:
 
 @kernel
 def ratio(values: Any, period: int, out: Any) -> None:
-    """Each value over the one `period` before it."""
+    """Each value divided by the value `period` columns before it; NaN where floats cannot hold it."""
     length, skipped = values.shape[1], values.shape[1] - out.shape[1]
     for s in range(values.shape[0]):
         for at in range(max(period, skipped), length):
-            now, before = values[s, at], values[s, at - period]
-            if now > 0.0 and before > 0.0:
-                out[s, at - skipped] = now / before
+            before = values[s, at - period]
+            change = values[s, at] / before
+            held = before > 0.0 and SMALLEST <= change < np.inf
+            out[s, at - skipped] = change if held else np.nan
 
 
 @kernel
@@ -98,73 +89,28 @@ def weighted_mean(values: Any, weights: Any, period: int, out: Any) -> None:
                 total += values[s, i] * weights[s, i]
                 weight += weights[s, i]
             if weight > 0.0:
-                out[s, at - skipped] = total / weight
+                found = total / weight
+                if not (FAINT < abs(total) < np.inf and finite(found) and weight < np.inf):
+                    found = _scaled_weighted_mean(values[s], weights[s], at, period)
+                out[s, at - skipped] = found
 
 
 @kernel
-def smoothed(values: Any, period: int, weight: float, out: Any) -> None:
-    """Exponentially, beginning with the mean of the first `period` values."""
-    length, skipped = values.shape[1], values.shape[1] - out.shape[1]
-    for s in range(values.shape[0]):
-        row = values[s]
-        start = _first(row)
-        if length - start < period:
-            continue
-        average = 0.0
-        for i in range(start, start + period):
-            average += row[i]
-        average /= period
-        for at in range(start + period - 1, length):
-            if at >= start + period:
-                average += weight * (row[at] - average)
-            if at >= skipped:
-                out[s, at - skipped] = average
-
-
-@kernel
-def strength(close: Any, period: int, out: Any) -> None:
-    length, skipped = close.shape[1], close.shape[1] - out.shape[1]
-    for s in range(close.shape[0]):
-        row = close[s]
-        start = _first(row)
-        if length - start <= period:
-            continue
-        gain, loss = 0.0, 0.0
-        for i in range(start + 1, start + period + 1):
-            change = row[i] - row[i - 1]
-            gain += max(change, 0.0)
-            loss += max(-change, 0.0)
-        gain /= period
-        loss /= period
-        for at in range(start + period, length):
-            if at > start + period:
-                change = row[at] - row[at - 1]
-                gain = (gain * (period - 1) + max(change, 0.0)) / period
-                loss = (loss * (period - 1) + max(-change, 0.0)) / period
-            if at >= skipped:
-                total = gain + loss
-                out[s, at - skipped] = 100.0 * gain / total if total > 0.0 else 50.0
-
-
-@kernel
-def _range(high: float, low: float, before: float) -> float:
-    """True range of a candle after one that closed at `before`."""
-    return max(high, before) - min(low, before)
-
-
-@kernel
-def average_range(high: Any, low: Any, close: Any, period: int, out: Any) -> None:
-    length, skipped = close.shape[1], close.shape[1] - out.shape[1]
-    for s in range(close.shape[0]):
-        start = _first(close[s])
-        if length - start <= period:
-            continue
-        average = 0.0
-        for i in range(start + 1, start + period + 1):
-            average += _range(high[s, i], low[s, i], close[s, i - 1])
-        average /= period
-        for at in range(start + period, length):
-            if at > start + period:
-                average += (_range(high[s, at], low[s, at], close[s, at - 1]) - average) / period
-            if at >= skipped:
-                out[s, at - skipped] = average
+def _scaled_weighted_mean(row: Any, weights: Any, at: int, period: int) -> float:
+    """The weighted mean of a window whose products leave the range of floats: with the largest one as the unit."""
+    top_product, top_weight = -9_999, -9_999  # powers of two
+    for i in range(at - period + 1, at + 1):
+        if not (finite(row[i]) and finite(weights[i])):
+            return np.nan
+        if weights[i] != 0.0:
+            power = math.frexp(weights[i])[1]
+            top_weight = max(top_weight, power)
+            if row[i] != 0.0:
+                top_product = max(top_product, math.frexp(row[i])[1] + power)
+    total, weight = 0.0, 0.0
+    for i in range(at - period + 1, at + 1):
+        (value, value_power), (part, part_power) = math.frexp(row[i]), math.frexp(weights[i])
+        total += math.ldexp(value * part, value_power + part_power - top_product)
+        weight += math.ldexp(part, part_power - top_weight)
+    half = math.ldexp(0.5 * total / weight, top_product - top_weight)  # rounding may pass the largest float
+    return 2.0 * half if finite(2.0 * half) else np.nan

@@ -1,14 +1,17 @@
-"""Indicators on candle arrays, the last axis is time, oldest first: the latest value of each.
+"""Indicators on candle arrays: the latest value for each symbol. The last axis is time, oldest first.
 
-(symbol, look-back) in, one number a symbol out; from the candles of a single symbol one number. NaN where a symbol
-has too few candles. The value a candle earlier is that of `values[:, :-1]`; `series` gives all of them at once.
-A period below 1, and columns of different shapes, raise ValueError.
+An array (symbol, look-back) gives one number a symbol, the candles of a single symbol give one number; NaN where a
+symbol has too few candles, and where the value depends on a NaN or an infinity. `ema`, `rsi` and `atr` begin anew after
+one of these; to `highest` and `lowest` an infinity is a number. For the value one candle earlier pass `values[:, :-1]`;
+`series` gives all values at once. A period below 1, and columns of different shapes, raise ValueError.
 """
 
 import numpy as np
 
-from common.traderapi import indicator_kernels as kernels
-from common.traderapi.indicate import Floats, checked, latest
+from tickflag.common.arrays import Floats
+from tickflag.common.traderapi import indicator_kernels as kernels
+from tickflag.common.traderapi import smoothing_kernels as smoothing
+from tickflag.common.traderapi.indicate import checked, latest
 
 
 def sma(values: Floats, period: int) -> Floats:
@@ -21,7 +24,7 @@ def ema(values: Floats, period: int) -> Floats:
 
     As TA-Lib's EMA.
     """
-    return latest(kernels.smoothed, period, values, options=(2.0 / (checked(period) + 1.0),))
+    return latest(smoothing.smoothed, period, values, options=(2.0 / (checked(period) + 1.0),))
 
 
 def rsi(close: Floats, period: int = 14) -> Floats:
@@ -29,7 +32,7 @@ def rsi(close: Floats, period: int = 14) -> Floats:
 
     J. Welles Wilder, "New Concepts in Technical Trading Systems", 1978. Needs `period` + 1 candles.
     """
-    return latest(kernels.strength, period, close)
+    return latest(smoothing.strength, period, close)
 
 
 def atr(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
@@ -38,7 +41,7 @@ def atr(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
     J. Welles Wilder, "New Concepts in Technical Trading Systems", 1978. Needs `period` + 1 candles: as in TA-Lib's
     ATR, a symbol's first candle has no true range.
     """
-    return latest(kernels.average_range, period, high, low, close)
+    return latest(smoothing.average_range, period, high, low, close)
 
 
 def highest(values: Floats, period: int) -> Floats:
@@ -63,26 +66,27 @@ def zscore(values: Floats, period: int) -> Floats:
 
 
 def bollinger_width(close: Floats, period: int = 20, deviations: float = 2.0) -> Floats:
-    """Distance of the Bollinger bands over the middle one: 2 * deviations * std / sma.
+    """Distance between the upper and the lower Bollinger band, divided by the middle one: 2 * deviations * std / sma.
 
     BandWidth in John Bollinger, "Bollinger on Bollinger Bands", 2001.
     """
-    return 2.0 * deviations * std(close, period) / sma(close, period)
+    return latest(kernels.width, period, close, options=(2.0 * deviations,))
 
 
 def vwap(price: Floats, volume: Floats, period: int) -> Floats:
     """Volume-weighted average of the last `period` prices; NaN where nothing was traded.
 
-    With the typical price of candles, (high + low + close) / 3, the usual VWAP over a window.
+    With the typical price of candles, (high + low + close) / 3, it is the usual VWAP over a window.
     """
     return latest(kernels.weighted_mean, period, price, volume)
 
 
 def returns(values: Floats, period: int = 1) -> Floats:
-    """Relative change over `period` candles: 0.01 is one percent up; NaN where a value is not positive."""
+    """Relative change over `period` candles: 0.01 is one percent up; NaN where one of the two is not positive."""
     return latest(kernels.ratio, period, values) - 1.0
 
 
 def log_returns(values: Floats, period: int = 1) -> Floats:
-    """Natural logarithm of a value over the one `period` candles before; NaN where one is not positive."""
-    return np.log(latest(kernels.ratio, period, values))
+    """Natural logarithm of the value over that of `period` candles before; NaN where one of them is not positive."""
+    found: Floats = np.log(latest(kernels.ratio, period, values))
+    return found

@@ -1,13 +1,15 @@
 """Whole series of the indicators: the functions of `indicators`, with a value for every candle in place of the latest.
 
-The result has the shape of what goes in, NaN where there were too few candles yet. What a value means, where its
-definition comes from and what is raised stands with the function of the same name there.
+The result has the shape of the input, with NaN where there are too few candles yet. The function of the same name in
+`indicators` says what a value means, where its definition comes from and what is raised.
 """
 
 import numpy as np
 
-from common.traderapi import indicator_kernels as kernels
-from common.traderapi.indicate import Floats, checked, whole
+from tickflag.common.arrays import Floats
+from tickflag.common.traderapi import indicator_kernels as kernels
+from tickflag.common.traderapi import smoothing_kernels as smoothing
+from tickflag.common.traderapi.indicate import checked, whole
 
 
 def sma(values: Floats, period: int) -> Floats:
@@ -15,15 +17,15 @@ def sma(values: Floats, period: int) -> Floats:
 
 
 def ema(values: Floats, period: int) -> Floats:
-    return whole(kernels.smoothed, period, values, options=(2.0 / (checked(period) + 1.0),))
+    return whole(smoothing.smoothed, period, values, options=(2.0 / (checked(period) + 1.0),))
 
 
 def rsi(close: Floats, period: int = 14) -> Floats:
-    return whole(kernels.strength, period, close)
+    return whole(smoothing.strength, period, close)
 
 
 def atr(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
-    return whole(kernels.average_range, period, high, low, close)
+    return whole(smoothing.average_range, period, high, low, close)
 
 
 def highest(values: Floats, period: int) -> Floats:
@@ -43,7 +45,7 @@ def zscore(values: Floats, period: int) -> Floats:
 
 
 def bollinger_width(close: Floats, period: int = 20, deviations: float = 2.0) -> Floats:
-    return 2.0 * deviations * std(close, period) / sma(close, period)
+    return whole(kernels.width, period, close, options=(2.0 * deviations,))
 
 
 def vwap(price: Floats, volume: Floats, period: int) -> Floats:

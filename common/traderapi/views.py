@@ -1,4 +1,4 @@
-"""What a trader looks at: read-only copies of the rows it was called for. Valid during the call only.
+"""What a trader looks at: read-only copies of the rows to evaluate. They are valid during the call only.
 
 Prices and sizes are floats, NaN where not known; times are UTC nanoseconds. Arrays have one entry a symbol and are
 read-only; candle arrays are (symbol, look-back), oldest first, NaN on the left where a symbol is young.
@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from common.layout import STATUS_TRADING, TICKER
-from common.traderapi.candles import Candles, Floats
-from common.traderapi.declaration import Trader
-from common.traderapi.flags import FlagValue, value_of
-from common.traderapi.state import State
+from tickflag.common.arrays import Floats, Integers, Mask, Records, SmallIntegers
+from tickflag.common.segment.layout import STATUS_TRADING, TICKER
+from tickflag.common.traderapi.candles import Candles
+from tickflag.common.traderapi.declaration import Trader
+from tickflag.common.traderapi.flags import FlagValue, value_of
+from tickflag.common.traderapi.state import State
 
-Integers = npt.NDArray[np.int64]
-
-# Of a ticker row; the rest is what the engine itself looks at.
-COLUMNS = tuple(name for name in TICKER.names or () if name not in ("status", "spare"))
+# The columns of a ticker row that traders see; the other fields are the engine's own.
+COLUMNS = tuple(name for name in TICKER.names or () if name not in ("status", "last_ns"))
 
 _UNDECLARED = {
     "candles": "no candles declared: set `candles` and `look_back` in the Trader",
@@ -28,19 +27,19 @@ _UNDECLARED = {
 
 
 class Market:
-    """The symbols to evaluate. `len(market)` of them, in the same order in every array."""
+    """The symbols to evaluate: `len(market)` of them, in the same order in every array."""
 
     __slots__ = ("_candles", "_flags", "_references", "_state", "_symbols", "_tickers", "time_ns")
 
     def __init__(
         self,
         trader: Trader,
-        tickers: npt.NDArray[np.void],
+        tickers: Records,
         candles: Floats | None,
-        count: npt.NDArray[np.int32] | None,
+        count: SmallIntegers | None,
         symbols: Callable[[], list[str]],
         time_ns: int,
-        state: npt.NDArray[np.void] | None = None,
+        state: Records | None = None,
         references: "Mapping[str, Symbol | None] | None" = None,
         flags: Mapping[str, FlagValue] | None = None,
     ) -> None:
@@ -55,7 +54,7 @@ class Market:
         self._state = state
         self._references = references
         self.time_ns = time_ns
-        """Now, UTC; a replay's recording time."""
+        """The present, UTC; in a replay the recording's time."""
 
     def __len__(self) -> int:
         return len(self._tickers)
@@ -122,8 +121,8 @@ class Market:
         return self._tickers["event_ns"]
 
     @property
-    def trading(self) -> npt.NDArray[np.bool_]:
-        """False for a symbol that is delisted. It never matches, but a ranking should leave it out."""
+    def trading(self) -> Mask:
+        """False for a symbol that is delisted. Such a symbol never matches; a ranking should leave it out."""
         return np.asarray(self._tickers["status"] == STATUS_TRADING)
 
     @property
@@ -149,21 +148,21 @@ class Market:
         return State(self._numbers)
 
     def reference(self, name: str) -> "Symbol | None":
-        """A symbol of `references`, None while it has no data. Raises where it is none of them."""
+        """A symbol of `references`; None while it has no data. Raises LookupError for any other name."""
         if self._references is None or name not in self._references:
             raise LookupError(f'{name!r} is not declared: add it to `references`, with the scope "references"')
         return self._references[name]
 
     def on(self, flag: str) -> bool:
-        """A feature flag of `flags` is on for this trader. Raises where it is none of them."""
+        """Whether a feature flag of `flags` is on for this trader. Raises LookupError for any other name."""
         return value_of(self._flags, flag).on
 
     def arm(self, flag: str) -> str | None:
-        """The arm of an experiment that this trader is in by a flag of `flags`; None for none."""
+        """The arm that this trader is in, in the experiment of a feature flag of `flags`; None for none."""
         return value_of(self._flags, flag).arm
 
     def symbol(self, i: int) -> "Symbol":
-        """The i-th symbol alone."""
+        """The i-th symbol by itself."""
         return Symbol(self, i)
 
     def to_pandas(self) -> Any:
@@ -178,10 +177,11 @@ class Market:
 
         return pl.DataFrame({"symbol": self.symbols, **self._columns()})
 
-    if not TYPE_CHECKING:  # pragma: no branch - for type checkers there is nothing but what stands above
+    if not TYPE_CHECKING:  # pragma: no branch - type checkers see only the properties above
 
         def __getattr__(self, name: str) -> Any:
-            """Names what there is. An error that a property raises comes here as well, and stays what it was."""
+            """Raise with the names there are. Python calls this also after a property raised: then raise the property's
+            error again."""
             if name == "state":
                 name = "_numbers"
             others = "symbols, trading, age_ns, time_ns, candles, state"
@@ -189,7 +189,7 @@ class Market:
             raise AttributeError(_UNDECLARED.get(name, unknown))
 
     @property
-    def _numbers(self) -> npt.NDArray[np.void]:
+    def _numbers(self) -> Records:
         if self._state is None:
             raise AttributeError(_UNDECLARED["_numbers"])
         return self._state
@@ -199,7 +199,7 @@ class Market:
 
 
 class Symbol:
-    """One symbol of a market. The columns of `Market`, as single numbers, and its candles as arrays."""
+    """One symbol of a market: the columns of `Market` as single numbers, and the symbol's candles as arrays."""
 
     __slots__ = ("_i", "_market", "_row")
 

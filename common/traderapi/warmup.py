@@ -1,12 +1,12 @@
-"""Warm-up: every indicator's kernel, compiled or loaded from the cache by running it on a tiny market."""
+"""Warm-up: runs every indicator's kernel on a tiny market, and so compiles it or loads it from the cache."""
 
 import numpy as np
 
-from common.traderapi import indicators
+from tickflag.common.traderapi import indicators
 
 
 def warm_up() -> None:
-    """Run each once. `series` and `indicators` share their kernels."""
+    """Run each kernel once. `series` and `indicators` share their kernels."""
     rows = np.ones((1, 2))
     for indicator in (
         indicators.sma,
@@ -15,6 +15,7 @@ def warm_up() -> None:
         indicators.highest,
         indicators.std,
         indicators.zscore,
+        indicators.bollinger_width,
         indicators.returns,
     ):
         indicator(rows, 1)

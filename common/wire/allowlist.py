@@ -1,11 +1,11 @@
-"""AllowList: the clients that may connect from other machines, as the files of a folder. Where in doubt, nobody may."""
+"""AllowList: the clients that may connect from other machines, one file each in a folder. In doubt, nobody may."""
 
 import os
 import stat
 from pathlib import Path
 
-from common.errors import TickflagError
-from common.keys import PUBLIC, load_public
+from tickflag.common.errors import TickflagError, is_shortage
+from tickflag.common.wire.keys import PUBLIC, load_public
 
 _Marks = list[tuple[str, int, int, int]]
 
@@ -13,7 +13,8 @@ _Marks = list[tuple[str, int, int, int]]
 class AllowList:
     """Each file `NAME.key` allows the client whose public key it holds. One thread.
 
-    A file that comes or goes counts from the next `refresh` on.
+    A file that was added or removed takes effect at the next `refresh`. Where descriptors or memory are short, the list
+    stays as it is: that says nothing about the files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -21,15 +22,23 @@ class AllowList:
         self.names: dict[bytes, str] = {}
         """Public key -> name."""
         self.trouble: list[str] = []
-        """Why a file, or the whole folder, is left out."""
+        """Why files, or the whole folder, are left out."""
         self._seen: tuple[_Marks, list[str]] | None = None
 
     def refresh(self) -> bool:
-        """Read the folder again where something changed; True where a key is not allowed any more."""
-        marks, trouble = seen = self._look()
+        """Read the folder again where something changed; True where a key that was allowed no longer is."""
+        try:
+            return self._read()
+        except OSError as error:
+            self._seen = None
+            self.trouble = [f"{self.folder}: {error.strerror}: the keys that were allowed stay so"]
+            return False
+
+    def _read(self) -> bool:
+        """As `refresh`; raises OSError for a shortage."""
+        marks, trouble = seen = self._marks()
         if seen == self._seen:
             return False
-        self._seen = seen
         names: dict[bytes, str] = {}
         faults = []
         for file, *_ in marks:
@@ -37,13 +46,15 @@ class AllowList:
             try:
                 names.setdefault(load_public(path), path.stem)
             except TickflagError as error:
+                if isinstance(error.__cause__, OSError) and is_shortage(error.__cause__):
+                    raise error.__cause__ from None
                 faults.append(f"left out: {error}")
         gone = self.names.keys() - names.keys()
-        self.names, self.trouble = names, [*trouble, *faults]
+        self._seen, self.names, self.trouble = seen, names, [*trouble, *faults]
         return bool(gone)
 
-    def _look(self) -> tuple[_Marks, list[str]]:
-        """The files that count, by what a change is told; and why others do not."""
+    def _marks(self) -> tuple[_Marks, list[str]]:
+        """The usable files with marks that tell a change, and the reasons why others are left out."""
         try:
             if _others_write(self.folder.stat()):
                 return [], [f"others can write to {self.folder}, so nobody is allowed: `chmod 700 {self.folder}`"]
@@ -51,6 +62,8 @@ class AllowList:
         except FileNotFoundError:
             return [], []
         except OSError as error:
+            if is_shortage(error):
+                raise
             return [], [f"{self.folder}: {error.strerror}, so nobody is allowed"]
         marks, trouble = [], []
         for file, facts in found:

@@ -1,7 +1,7 @@
-"""Messages to frames and back: msgpack, limits on size and nesting, types and finite numbers checked, zstd for large.
+"""Messages to frames and back: msgpack, zstd for large frames, with checks of size, nesting, types and finite numbers.
 
-A compressed frame is told by zstd's own magic number, with which no msgpack array can begin. A frame that is not one
-of our messages raises MessageError, which says why; whoever receives frames counts and drops those.
+A compressed frame begins with zstd's magic number, with which no msgpack array can begin. A frame that holds no valid
+message raises MessageError, which says why. Receivers count such frames and drop them.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,14 @@ import msgpack
 import zstandard
 from pydantic import ValidationError
 
-from common.errors import MessageError
-from common.messages import NAME_LIMIT, NOTE_LIMIT, AnyMessage, Delta, Message, Signals, SwapEvent
+from tickflag.common.errors import MessageError
+from tickflag.common.wire.messages import NAME_LIMIT, NOTE_LIMIT, AnyMessage, Delta, Message, Signals, SwapEvent
 
 MAX_FRAME_BYTES = 16 << 20  # a snapshot of 100,000 matches takes about 2 MB
-MAX_REQUEST_BYTES = 256 << 10  # an array of 16 MB of nothing would take a receiver a GB
+MAX_REQUEST_BYTES = 256 << 10  # 16 MB of empty values would take a GB of the receiver's memory
+MAX_OBJECTS = 2_500_000  # of a frame: a snapshot of 16 MB holds about 2,000,000 names and numbers
+_OBJECTS_OF_CONTAINER = 8  # an empty map takes one byte in the frame, and as much memory as two or three numbers
+_COUNTED_FROM_BYTES = 256 << 10  # what a smaller frame unpacks to cannot be much
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 M = TypeVar("M", bound=Message)
@@ -26,7 +29,7 @@ _SWAP_HEAD = ("swap", 1)  # kind and version
 _DELTA = Delta.wire_fields
 _DELTA_COUNTS_END = _DELTA.index("entered")
 _SIGNALS_HEAD = tuple(Signals(signals=[], last_seq=0).to_array()[:2])
-_packer = msgpack.Packer()  # with its buffer: a new one would cost more than a small message
+_packer = msgpack.Packer()  # keeps its buffer: a new one would cost more than a small message
 _compressor = zstandard.ZstdCompressor(level=3)
 
 
@@ -43,9 +46,10 @@ def encode(message: Message, compress_from: int = 0) -> bytes:
     return frame
 
 
-def encode_signals(rows: Sequence[tuple[Any, ...]], last_seq: int) -> bytes:
-    """The frame of `Signals`, from its signals' values in their order on the wire: no object is made for each."""
-    frame: bytes = _packer.pack((*_SIGNALS_HEAD, rows, last_seq))
+def encode_signals(rows: Sequence[tuple[Any, ...]], last_seq: int, journal_id: str = "", last_notice: int = 0) -> bytes:
+    """The frame of `Signals`. `rows` holds the values of each signal in their order on the wire, which saves an object
+    for each signal."""
+    frame: bytes = _packer.pack((*_SIGNALS_HEAD, rows, last_seq, journal_id, last_notice))
     return frame
 
 
@@ -55,7 +59,7 @@ def decode(frame: bytes, limit: int = MAX_FRAME_BYTES) -> AnyMessage:
 
 
 def decode_as(kind: type[M], frame: bytes, limit: int = MAX_FRAME_BYTES) -> M:
-    """As `decode`, where only one kind is right."""
+    """The message of a frame that must be of one kind. Raises MessageError, also for another kind."""
     message = decode(frame, limit)
     if not isinstance(message, kind):
         raise MessageError(f"expected {kind.__name__}, got {message.kind!r}")
@@ -63,12 +67,13 @@ def decode_as(kind: type[M], frame: bytes, limit: int = MAX_FRAME_BYTES) -> M:
 
 
 def topic(channel: str) -> bytes:
-    """The prefix by which a swap event's frame is subscribed to. No topic is the beginning of another."""
+    """The prefix of a channel's swap events, for a subscription. No topic is a prefix of another."""
     return channel.encode() + b"\0"
 
 
 class Swap(NamedTuple):
-    """What a SwapEvent says of a swap, in the order on the wire; unchecked, as the feed writes it from the segment."""
+    """The fields of a SwapEvent in their order on the wire. They are not checked, as the feed takes them from the
+    segment."""
 
     channel: str
     generation: int
@@ -82,7 +87,7 @@ class Swap(NamedTuple):
 
 
 def encode_event(swap: Swap) -> bytes:
-    """The frame of its SwapEvent, topic first: what CONFLATE needs to keep the newest."""
+    """The frame of a SwapEvent, topic first. It is a single frame because CONFLATE keeps single frames only."""
     body: bytes = _packer.pack((*_SWAP_HEAD, *swap))
     return topic(swap.channel) + body
 
@@ -103,7 +108,7 @@ def _unpacked(frame: bytes, limit: int) -> object:
         raise MessageError(f"a frame of {len(frame):,} bytes is larger than {limit:,}")
     if frame[:4] == _ZSTD_MAGIC:
         try:
-            # The limit is on the size the frame declares; one that declares none is not ours.
+            # The limit is on the size that the frame declares; a frame that declares none is not ours.
             size = zstandard.frame_content_size(frame)
             if not 0 <= size <= limit:
                 raise MessageError(f"a compressed frame of {size:,} bytes")
@@ -111,14 +116,46 @@ def _unpacked(frame: bytes, limit: int) -> object:
         except zstandard.ZstdError as error:
             raise MessageError(f"damaged compressed frame: {error}") from None
     try:
-        return msgpack.unpackb(frame, strict_map_key=True)
+        if len(frame) < _COUNTED_FROM_BYTES:
+            return msgpack.unpackb(frame, strict_map_key=True)
+        return _Budget(MAX_OBJECTS).unpacked(frame)
     except (
         ValueError,
         msgpack.UnpackException,
         RecursionError,
         MemoryError,
-    ) as error:  # nesting ends at msgpack's own limit
+    ) as error:  # msgpack itself limits the nesting
         raise MessageError(f"not msgpack: {type(error).__name__}: {str(error)[:200]}") from None
+
+
+class _Budget:
+    """Limits what a frame unpacks to: some hundred compressed bytes could hold millions of empty maps, a GB of memory.
+
+    msgpack tells of each list and map when it has unpacked it, which costs little: large messages are long lists and
+    maps of names and numbers.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+
+    def unpacked(self, frame: bytes) -> object:
+        """What the frame holds. Raises ValueError where that is too much, and what msgpack raises."""
+        most = min(len(frame), self._most)
+        return msgpack.unpackb(
+            frame,
+            strict_map_key=True,
+            list_hook=self._spend,
+            object_hook=self._spend,
+            max_array_len=most,
+            max_map_len=most,
+        )
+
+    def _spend(self, container: Any) -> Any:
+        each = 2 if container.__class__ is dict else 1
+        self._left -= _OBJECTS_OF_CONTAINER + each * len(container)
+        if self._left < 0:
+            raise ValueError(f"more than {self._most:,} objects in a frame")
+        return container
 
 
 def _validated(plain: object) -> AnyMessage:
@@ -136,14 +173,14 @@ def _validated(plain: object) -> AnyMessage:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:200]
-        where = "".join(one if one.isprintable() else "?" for one in where)  # a peer's text, on its way to a log
+        where = "".join(one if one.isprintable() else "?" for one in where)  # a peer's text gets into the log
         raise MessageError(f"{where or 'message'}: {first['msg']}") from None
 
 
 def _plain_delta(plain: list[Any]) -> Delta | None:
-    """The delta of an array as this version writes it, with nothing wrong; None for any other, which pydantic judges.
+    """The delta, if the array is just as this version writes one; None for another array, which pydantic then checks.
 
-    Deltas are nearly all the messages there are, and this takes a third of the time.
+    Nearly all messages are deltas, and this check takes a third of pydantic's time.
     """
     if len(plain) != len(_DELTA):
         return None

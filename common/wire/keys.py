@@ -1,6 +1,6 @@
-"""Keys of CURVE, by which an engine and its operators on other machines know one another.
+"""CURVE keys, by which an engine and its operators on other machines know one another.
 
-Files are those of pyzmq: `NAME.key` holds a public key, `NAME.key_secret` both. Keys are Z85 texts, as bytes.
+The files are in pyzmq's format: `NAME.key` holds a public key, `NAME.key_secret` both. Keys are Z85 texts, as bytes.
 """
 
 import os
@@ -15,7 +15,7 @@ import zmq
 import zmq.auth
 from zmq.utils import z85
 
-from common.errors import TickflagError
+from tickflag.common.errors import TickflagError
 
 PUBLIC, SECRET = ".key", ".key_secret"
 """How the files' names end."""
@@ -27,13 +27,13 @@ class KeyPair(NamedTuple):
     secret: bytes
 
     def __repr__(self) -> str:
-        return f"KeyPair({self.public!r})"  # the secret gets into no log
+        return f"KeyPair({self.public!r})"  # the secret must not get into a log
 
 
 def create(folder: Path, name: str) -> tuple[Path, Path]:
-    """Make a pair in a folder that is there; gives the files, the public one first, both for their owner only.
+    """Makes a new pair and gives its files, the public one first, both readable by their owner only.
 
-    Raises TickflagError where one of the name is there.
+    The folder must exist. Raises TickflagError where the folder holds a file of this name.
     """
     _check_curve()
     public, secret = folder / f"{name}{PUBLIC}", folder / f"{name}{SECRET}"
@@ -54,9 +54,9 @@ def write_public(path: Path, key: bytes) -> None:
 
 
 def load_pair(path: Path, setting: str, remedy: str) -> KeyPair:
-    """The pair of a secret file, named by `setting`. `remedy` says where the file comes from.
+    """The pair of a secret file. For errors, `setting` names the setting that led to it and `remedy` says what to do.
 
-    Raises TickflagError where there is none, or others may read it.
+    Raises TickflagError where the file is missing or damaged, holds no secret key, or can be read by others.
     """
     _check_curve()
     _, secret, mode = _read(path, setting, remedy)
@@ -74,7 +74,7 @@ def load_pair(path: Path, setting: str, remedy: str) -> KeyPair:
 
 
 def load_public(path: Path, setting: str = "", remedy: str = "") -> bytes:
-    """The public key of a file. Raises TickflagError, also for a secret file: those are not handed on."""
+    """The public key of a file. Raises TickflagError, also for a secret file, which should not be handed on."""
     public, secret, _ = _read(path, setting, remedy)
     if secret is not None:
         raise TickflagError(f"{path} holds a secret key, which stays where it was made: use the file `NAME{PUBLIC}`")
@@ -96,7 +96,7 @@ def _read(path: Path, setting: str, remedy: str) -> tuple[bytes, bytes | None, i
     except FileNotFoundError:
         raise TickflagError(f"{origin}there is no key file {path}{ending}") from None
     except OSError as error:
-        raise TickflagError(f"{origin}{path}: {error.strerror}") from None
+        raise TickflagError(f"{origin}{path}: {error.strerror}") from error  # the cause tells what may pass by itself
     except (ValueError, KeyError, struct.error):
         raise TickflagError(f"{origin}{path} holds no public key{ending}") from None
     return public, secret, stat.S_IMODE(found.st_mode)
@@ -109,7 +109,7 @@ def _check_curve() -> None:
 
 @contextmanager
 def owner_only() -> Iterator[None]:
-    """Files and folders made within the block are for their owner only."""
+    """A block in which new files and folders are readable by their owner only. Holds for the whole process."""
     former = os.umask(0o077)
     try:
         yield

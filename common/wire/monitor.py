@@ -1,4 +1,4 @@
-"""Monitor: what becomes of a client's attempts to connect to another machine."""
+"""Monitor: how a client's attempts to connect to another machine end."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from zmq.utils.monitor import recv_monitor_message
 State = Literal["nobody", "stranger", "refused", "open"]
 
 _STATES: dict[int, State] = {
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "stranger",  # hung up: it cannot decrypt what we say
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "stranger",  # the server hung up, as it cannot decrypt our messages
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "stranger",
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "refused",
     zmq.EVENT_HANDSHAKE_SUCCEEDED: "open",
@@ -16,17 +16,20 @@ _STATES: dict[int, State] = {
 
 
 class Monitor:
-    """Made before the socket connects, closed before it. nobody: no answer. stranger: no server of that key.
-    refused: the server does not allow our key, and ZeroMQ does not try again. open: it went well."""
+    """Watches one socket. Make the monitor before the socket connects, and close it before the socket.
+
+    nobody: no answer. stranger: the server has another key. refused: the server does not allow our key, and ZeroMQ does
+    not try again. open: the connection stands.
+    """
 
     def __init__(self, socket: Any) -> None:
         self._watched = socket
         self.socket = socket.get_monitor_socket(sum(_STATES))
-        """To poll."""
+        """To be polled: readable when an attempt has ended."""
         self._state: State = "nobody"
 
     def state(self) -> State:
-        """As of the last attempt."""
+        """How the last attempt ended."""
         while self.socket.poll(0):
             self._state = _STATES[int(recv_monitor_message(self.socket)["event"])]
         return self._state

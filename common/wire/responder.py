@@ -1,4 +1,4 @@
-"""Responder: the serving end of requests. Whatever a peer sends, it neither raises nor waits, and goes on answering."""
+"""Responder: the serving end of requests. No peer can make it raise, wait or stop answering."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -6,20 +6,21 @@ from typing import Any
 
 import zmq
 
-from common.codec import MAX_REQUEST_BYTES, decode_as, encode
-from common.errors import MessageError, TickflagError
-from common.messages import Reply, Request
-from common.sockets import Socket
+from tickflag.common.errors import MessageError, TickflagError
+from tickflag.common.wire.codec import MAX_REQUEST_BYTES, decode_as, encode
+from tickflag.common.wire.messages import Reply, Request
+from tickflag.common.wire.sockets import Socket
 
 MAX_ERROR_CHARACTERS = 4_000
 REVOKED = "this key is not allowed any more"
 
 Answer = Callable[[Request, str], Reply]
-"""Given a request, and the name of the key that it came with; none where it is of this machine."""
+"""Gives the reply to a request. The text is the name of the key that the request came with; it is empty for a request
+of this machine."""
 
 
 class Responder:
-    """Takes requests from a ROUTER, which it borrows. A request is one frame, behind an empty one if a REQ sent it."""
+    """Answers requests at a ROUTER that stays the caller's. A request is one frame, after an empty one from a REQ."""
 
     def __init__(
         self,
@@ -29,18 +30,18 @@ class Responder:
         per_step: int,
         names: Callable[[], Mapping[bytes, str]] | None = None,
     ) -> None:
-        """`dropped` is told of each message that is no request. `names` gives the keys that are allowed and their
-        names, for a socket with CURVE."""
+        """`dropped` is called for each message that is no request. For a socket with CURVE, `names` gives the allowed
+        keys with their names."""
         self._socket, self._answer, self._dropped = socket, answer, dropped
         self._per_step, self._names = per_step, names
 
     def step(self) -> int:
-        """Answer what has come, `per_step` of it at most; gives how many messages that were."""
-        for taken in range(self._per_step):
+        """Answer the messages that have come, at most `per_step`; gives how many there were."""
+        for count in range(self._per_step):
             try:
                 parts: list[Any] = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
-                return taken
+                return count
             try:
                 frame = parts.pop()
                 route = [part.bytes for part in parts]
@@ -56,7 +57,7 @@ class Responder:
         if self._names is None:
             return self._answer(request, "")
         name = self._names().get(frame.get("User-Id").encode())
-        if name is None:  # since it connected
+        if name is None:  # taken off the list since the client connected
             return Reply(id=request.id, error=REVOKED)
         return self._answer(request, name)
 

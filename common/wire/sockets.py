@@ -1,7 +1,8 @@
-"""Every socket of the engine: its type, who binds it, high-water marks and linger in one place.
+"""Every socket of the engine: its type, which end binds, its high-water mark and linger.
 
-Hints may be dropped at any time and linger for nothing; results and replies get half a second at close. Sockets are
-files in the runtime folder; only those of `TcpRole` reach other machines, and these have CURVE or are not opened.
+Hints may be dropped at any time and do not linger. Results, signals, and replies of collector and supervisor get half a
+second at close. Sockets are files in the runtime folder. Only those of `TcpRole` reach other machines, and they are
+never opened without CURVE.
 """
 
 from dataclasses import dataclass
@@ -9,23 +10,24 @@ from typing import Any
 
 import zmq
 
-from common.codec import MAX_FRAME_BYTES, MAX_REQUEST_BYTES
-from common.keys import KeyPair
-from common.runtime import Runtime
+from tickflag.common.runtime import Runtime
+from tickflag.common.wire.codec import MAX_FRAME_BYTES, MAX_REQUEST_BYTES
+from tickflag.common.wire.keys import KeyPair
 
 Socket = zmq.Socket[bytes]
 Context = zmq.Context[Socket]
 
 LINGER_MS = 500
 HANDSHAKE_MS = 10_000
-BEAT_MS = 5_000  # of tcp; a peer without a sign of life for three beats is gone
+BEAT_MS = 5_000  # of tcp; a peer that is silent for three beats is gone
 ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 ZAP_DOMAIN = b"tickflag"
+_SUBSCRIPTION_BYTES = 4_096
 _CURVE_BYTES = 64  # what encryption adds to a frame
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class SocketRole:
     """One end of a connection. `high_water` is in messages."""
 
     endpoint: str
@@ -34,31 +36,31 @@ class Role:
     high_water: int
     linger_ms: int
     conflate: bool = False
-    immediate: bool = False  # queue only for a peer that is there
+    immediate: bool = False  # queue messages only while a peer is connected
 
 
-EVENTS_OUT = Role("feed-events", zmq.PUB, True, 1_000, 0)
-EVENTS_IN = Role("feed-events", zmq.SUB, False, 1, 0, conflate=True)
-RESULTS_OUT = Role("collector-results", zmq.PUSH, False, 1_000, LINGER_MS, immediate=True)
-RESULTS_IN = Role("collector-results", zmq.PULL, True, 10_000, 0)
-CONTROL_OUT = Role("collector-control", zmq.PUB, True, 10, 0)
-CONTROL_IN = Role("collector-control", zmq.SUB, False, 1, 0, conflate=True)
-SIGNALS_OUT = Role("collector-signals", zmq.PUB, True, 100_000, LINGER_MS)
-SIGNALS_IN = Role("collector-signals", zmq.SUB, False, 100_000, 0)
-FEED_COMMANDS_SERVER = Role("feed-commands", zmq.ROUTER, True, 100, 0)
-FEED_COMMANDS_CLIENT = Role("feed-commands", zmq.DEALER, False, 10, 0)
-TRADER_COMMANDS_SERVER = Role("trader-commands", zmq.ROUTER, True, 100, LINGER_MS)
-TRADER_COMMANDS_CLIENT = Role("trader-commands", zmq.DEALER, False, 10, 0)
-COMMANDS_SERVER = Role("collector-commands", zmq.ROUTER, True, 1_000, LINGER_MS)
-COMMANDS_CLIENT = Role("collector-commands", zmq.DEALER, False, 10, 0)
+EVENTS_OUT = SocketRole("feed-events", zmq.PUB, True, 1_000, 0)
+EVENTS_IN = SocketRole("feed-events", zmq.SUB, False, 1, 0, conflate=True)
+RESULTS_OUT = SocketRole("collector-results", zmq.PUSH, False, 1_000, LINGER_MS, immediate=True)
+RESULTS_IN = SocketRole("collector-results", zmq.PULL, True, 10_000, 0)
+CONTROL_OUT = SocketRole("collector-control", zmq.PUB, True, 10, 0)
+CONTROL_IN = SocketRole("collector-control", zmq.SUB, False, 1, 0, conflate=True)
+SIGNALS_OUT = SocketRole("collector-signals", zmq.PUB, True, 100_000, LINGER_MS)
+SIGNALS_IN = SocketRole("collector-signals", zmq.SUB, False, 100_000, 0)
+FEED_COMMANDS_SERVER = SocketRole("feed-commands", zmq.ROUTER, True, 100, 0)
+FEED_COMMANDS_CLIENT = SocketRole("feed-commands", zmq.DEALER, False, 10, 0)
+TRADER_COMMANDS_SERVER = SocketRole("trader-commands", zmq.ROUTER, True, 100, LINGER_MS)
+TRADER_COMMANDS_CLIENT = SocketRole("trader-commands", zmq.DEALER, False, 10, 0)
+COMMANDS_SERVER = SocketRole("collector-commands", zmq.ROUTER, True, 1_000, LINGER_MS)
+COMMANDS_CLIENT = SocketRole("collector-commands", zmq.DEALER, False, 10, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class TcpRole:
-    """One end of a connection to another machine. `high_water` is in messages, `frame_bytes` the longest taken."""
+    """One end of a connection to another machine. `high_water` is in messages, `frame_bytes` the limit of a frame."""
 
     setting: str
-    """The one that has the address."""
+    """Name of the setting that holds the address."""
     kind: int
     serves: bool
     high_water: int
@@ -72,8 +74,9 @@ REMOTE_SIGNALS_OUT = TcpRole("remote.signals", zmq.PUB, True, 10_000, LINGER_MS,
 REMOTE_SIGNALS_IN = TcpRole("remote.signals", zmq.SUB, False, 100_000, 0, MAX_FRAME_BYTES)
 
 
-def open_socket(context: Context, runtime: Runtime, role: Role, subscribe: bytes | None = b"") -> Socket:
-    """A socket as `role` asks, bound or connected. `subscribe` is a SUB socket's topic; None is none so far."""
+def open_socket(context: Context, runtime: Runtime, role: SocketRole, subscribe: bytes | None = b"") -> Socket:
+    """A socket as `role` asks, bound or connected. `subscribe` is the topic of a SUB socket; None subscribes to
+    nothing."""
     socket: Any = context.socket(role.kind)
     socket.linger = role.linger_ms
     if role.conflate:
@@ -82,13 +85,16 @@ def open_socket(context: Context, runtime: Runtime, role: Role, subscribe: bytes
         socket.set_hwm(role.high_water)
     if role.immediate:
         socket.set(zmq.IMMEDIATE, 1)
+    # A frame that is larger would be gathered whole before anybody could refuse it. To a PUB, subscriptions come.
+    socket.set(zmq.MAXMSGSIZE, _SUBSCRIPTION_BYTES if role.kind == zmq.PUB else MAX_FRAME_BYTES)
+    socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
     socket.set(zmq.RECONNECT_IVL, 50)
     socket.set(zmq.RECONNECT_IVL_MAX, 1_000)
     if role.kind == zmq.SUB and subscribe is not None:
         socket.subscribe(subscribe)
     endpoint = runtime.socket(role.endpoint)
     if role.binds:
-        # A crashed owner leaves its socket file; whoever binds holds the role's lock, so it is nobody's.
+        # A crashed owner leaves its socket file. Whoever binds holds the role's lock, so nobody else uses the file.
         (runtime.folder / role.endpoint).unlink(missing_ok=True)
         try:
             socket.bind(endpoint)
@@ -101,10 +107,10 @@ def open_socket(context: Context, runtime: Runtime, role: Role, subscribe: bytes
 
 
 def open_tcp(context: Context, role: TcpRole, endpoint: str, keys: KeyPair, server: bytes | None = None) -> Socket:
-    """A socket as `role` asks, encrypted; neither bound nor connected yet, and `endpoint` says to what it will be.
+    """An encrypted socket as `role` asks, not yet bound or connected to `endpoint`.
 
-    A client has the public key of the `server`. The server lets in whom the context's ZAP handler allows; without a
-    handler, nobody.
+    A client needs the public key of the `server`. The server lets in the clients that the context's ZAP handler allows;
+    without a handler, nobody.
     """
     if role.serves == (server is not None):
         raise ValueError("a client has its server's public key, a server has none")

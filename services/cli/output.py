@@ -1,17 +1,24 @@
-"""Output: the same look for every command. Tables for people, JSON for programs."""
+"""Output: how every command shows things: tables and numbers for people, JSON for programs."""
 
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import click
 
+from tickflag.common.quantities import byte_size as byte_size
+from tickflag.common.quantities import duration as duration
+from tickflag.common.streams import says_all, visible
+from tickflag.common.units import MS_PER_S
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
-PIPE_WIDTH = 200  # columns where nobody's window limits us
+PIPE_WIDTH = 200  # columns, where the output is not a terminal
+_CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # that JSON leaves as they are
 _STYLES = {
     "running": "green",
     "ready": "green",
@@ -27,13 +34,18 @@ _STYLES = {
 
 
 def show_json(document: Any) -> None:
-    """One document, indented. What JSON cannot say (NaN, infinity) is null."""
-    click.echo(json.dumps(finite(document), indent=2, ensure_ascii=False))
+    """Show one document, indented. What JSON cannot say (NaN, infinity) becomes null."""
+    click.echo(_written(document, indent=2))
 
 
 def show_json_line(document: Any) -> None:
-    """One object on one line."""
-    click.echo(json.dumps(finite(document), ensure_ascii=False))
+    """Show one object on one line."""
+    click.echo(_written(document))
+
+
+def _written(document: Any, indent: int | None = None) -> str:
+    text = json.dumps(finite(document), indent=indent, ensure_ascii=not says_all(sys.stdout))
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def finite(value: Any) -> Any:
@@ -48,16 +60,19 @@ def finite(value: Any) -> Any:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table. A column whose name begins with `>` is right-aligned; known states have a colour."""
+    """Show a table. A column whose name begins with `>` is right-aligned; known states have a colour."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+        title = column.lstrip(">")
+        longest = max(map(len, title.split()), default=0)  # a title is never broken within a word
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        table.add_column(title, justify=justify, overflow="fold", min_width=longest)
     for row in rows:
-        table.add_row(*(Text(str(cell), _STYLES.get(str(cell), "")) for cell in row))
+        table.add_row(*(Text(visible(str(cell)), _STYLES.get(str(cell), "")) for cell in row))
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
     with console.capture() as captured:
         console.print(table)
@@ -66,43 +81,35 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def share(part: float, whole: float) -> str:
-    """`part` of `whole` in percent; a dash where there is nothing to divide."""
+    """`part` of `whole` in percent; a dash where `whole` is 0."""
     return f"{100.0 * part / whole:.1f} %" if whole else "-"
 
 
 def saved_by_tracking(saving: dict[str, Any]) -> str:
-    """The answer of the standing experiment: `93.1 % (92.8 to 93.4, 214 audited cycles)`."""
+    """How much processor time tracking saves, with its 95 % interval: `93.1 % (92.8 to 93.4, 214 audited cycles)`."""
     audits = f"{saving['audits']:,} audited cycle{'s' if saving['audits'] != 1 else ''}"
     if saving["low"] is not None:
         audits = f"{100 * saving['low']:.1f} to {100 * saving['high']:.1f}, {audits}"
     return f"{100 * saving['saving']:.1f} % ({audits})"
 
 
-def amount(count: float) -> str:
-    """Bytes as people read them: `48.2 MB`, in powers of 1,000."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 1000:
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
-def duration(ms: float) -> str:
-    """`250 ms`, `12.3 s`, `4 min`, `3.5 h`."""
-    if ms < 1_000:
-        return f"{ms:.0f} ms"
-    if ms < 120_000:
-        return f"{ms / 1_000:.1f} s"
-    return f"{ms / 60_000:.0f} min" if ms < 7_200_000 else f"{ms / 3_600_000:.1f} h"
-
-
-def clock(ms: int) -> str:
+def time_of_day(ms: int) -> str:
     """A UTC time in ms as this machine's local time of day."""
-    return datetime.fromtimestamp(ms / 1000).strftime("%H:%M:%S.%f")[:-3]
+    return datetime.fromtimestamp(ms / MS_PER_S).strftime("%H:%M:%S.%f")[:-3]
+
+
+def date_and_time(ms: int) -> str:
+    """A UTC time in ms as this machine's local date and time."""
+    return datetime.fromtimestamp(ms / MS_PER_S).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def counted(count: int, noun: str) -> str:
+    """A count and what is counted, as `1 symbol` and `2,000 symbols`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def one_line(text: str) -> str:
-    """A trader's text, without what would end the line or steer the terminal."""
+    """A trader's text, with blanks for characters that would end the line or control the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 

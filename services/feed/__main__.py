@@ -1,17 +1,17 @@
-"""`python -m services.feed`."""
+"""`python -m tickflag.services.feed`."""
 
 import sys
 
 import zmq
 
-from common.jit import warming
-from common.lifecycle import Stop, run_service
-from common.log import Logger
-from common.runtime import Runtime
-from common.settings import Settings
-from services.feed.service import Feed
-from services.feed.sources.registry import open_source
-from services.feed.warmup import warm_up
+from tickflag.common.jit import warming
+from tickflag.common.lifecycle import Stop, run_service
+from tickflag.common.log import Logger
+from tickflag.common.runtime import Runtime
+from tickflag.common.settings import Settings
+from tickflag.services.feed.service import Feed
+from tickflag.services.feed.sources.registry import open_source
+from tickflag.services.feed.warmup import warm_up
 
 
 def main(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:

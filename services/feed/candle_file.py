@@ -1,7 +1,7 @@
 """Candle file: all candles of a segment in one file, saved at a stop and read at the next start.
 
-A numpy archive: names, intervals, rings, heads and forming candles of the symbols that trade. Its checksums are looked
-at, and every candle goes through the market's kernels again, so that a damaged file can do no harm.
+A numpy archive: names, intervals, rings, heads and forming candles of the symbols that trade. `load` verifies its
+checksums, and every candle goes through the market's kernels again, so a damaged file does no harm.
 """
 
 import os
@@ -15,35 +15,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common import layout
-from common.errors import TickflagError
-from common.layout import CANDLE_FIELDS, NAME_BYTES, OPEN_CANDLE, STATUS_TRADING, SYMBOL_COUNT
-from common.runtime import Runtime
-from common.segment import Segment
-from services.feed.updates import KLINE, Batch
+from tickflag.common.arrays import Floats, Records, Slots, Versions
+from tickflag.common.errors import TickflagError
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment import layout
+from tickflag.common.segment.layout import CANDLE_FIELDS, NAME_BYTES, OPEN_CANDLE, STATUS_TRADING, SYMBOL_COUNT
+from tickflag.common.segment.segment import Segment
+from tickflag.common.units import NS_PER_S
+from tickflag.services.feed.market.updates import KLINE, Batch
 
-VERSION = 1
-_NS = 1_000_000_000
+VERSION = 2
 _PRICES = ("open", "high", "low", "close", "volume", "trades")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Saved:
-    """What a file holds. `rings` are (interval, symbol, field, depth), their newest candle before `heads`."""
+class SavedCandles:
+    """What a file holds. `rings` are (interval, symbol, field, depth); the newest candle stands just before `heads`."""
 
     names: NDArray[np.bytes_]
     intervals_s: tuple[int, ...]
-    rings: NDArray[np.float64]
-    heads: NDArray[np.int64]
-    opens: NDArray[np.void]
+    rings: Floats
+    heads: Versions
+    opens: Records
 
     def batches(self, slot: Callable[[str], int]) -> Iterator[Batch]:
-        """Each interval's candles, a symbol's oldest first and its forming one last."""
+        """The candles, one interval after the other; of each symbol the oldest first, the forming one last."""
         slots = np.array([slot(name.decode(errors="replace")) for name in self.names], np.int32)
         for k, seconds in enumerate(self.intervals_s):
             yield Batch(np.concatenate([self._closed(k, seconds, slots), self._forming(k, seconds, slots)]))
 
-    def _closed(self, k: int, seconds: int, slots: NDArray[np.int32]) -> NDArray[np.void]:
+    def _closed(self, k: int, seconds: int, slots: Slots) -> Records:
         depth = self.rings.shape[3]
         back = np.arange(-depth, 0)
         kept = back >= -np.minimum(self.heads[k], depth)[:, None]
@@ -52,14 +53,14 @@ class Saved:
         rows = np.zeros(len(values), KLINE)
         rows["slot"] = np.repeat(slots, kept.sum(axis=1))
         sound = np.nan_to_num(values[:, layout.TIME], nan=0.0, posinf=0.0, neginf=0.0)
-        rows["open_ns"] = np.where(np.abs(sound) < 9e9, sound, 0).astype(np.int64) * _NS
+        rows["open_ns"] = np.where(np.abs(sound) < 9e9, sound, 0).astype(np.int64) * NS_PER_S
         for name in _PRICES:
             rows[name] = values[:, CANDLE_FIELDS.index(name)]
         rows["closed"] = 1
         return _completed(rows, seconds)
 
-    def _forming(self, k: int, seconds: int, slots: NDArray[np.int32]) -> NDArray[np.void]:
-        there = self.opens[:, k]["trades"] > 0
+    def _forming(self, k: int, seconds: int, slots: Slots) -> Records:
+        there = self.opens[:, k]["first_ns"] > 0
         candles = self.opens[there, k]
         rows = np.zeros(len(candles), KLINE)
         rows["slot"], rows["open_ns"] = slots[there], candles["start_ns"]
@@ -69,12 +70,12 @@ class Saved:
 
 
 def path(runtime: Runtime) -> Path:
-    """Where the file of an instance lies."""
+    """Where the runtime's candle file lies."""
     return runtime.folder / "candles.npz"
 
 
 def save(where: Path, segment: Segment, wall_ns: int) -> None:
-    """Replace the file as one step. Raises OSError where that cannot be done."""
+    """Save the segment's candles; replaces the file in one step. Raises OSError."""
     arrays = segment.arrays
     count = int(arrays.living[SYMBOL_COUNT])
     trading = np.flatnonzero(arrays.tickers["status"][:count] == STATUS_TRADING)
@@ -96,15 +97,15 @@ def save(where: Path, segment: Segment, wall_ns: int) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def load(where: Path, wall_ns: int, age_ns: int) -> Saved:
-    """The file's candles. Raises TickflagError saying why they cannot be used."""
+def load(where: Path, wall_ns: int, age_ns: int) -> SavedCandles:
+    """The candles of a file not older than `age_ns`. Raises TickflagError, which says why they cannot be used."""
     try:
         with np.load(where, allow_pickle=False) as archive:
             found: dict[str, Any] = {name: archive[name] for name in archive.files}
         if int(found["version"]) != VERSION:
             raise TickflagError(f"{where} was written by another version of this program")
         saved_ns = int(found["saved_ns"])
-        saved = Saved(
+        saved = SavedCandles(
             found["names"], tuple(found["intervals_s"].tolist()), found["rings"], found["heads"], found["opens"]
         )
         _check(saved)
@@ -112,15 +113,15 @@ def load(where: Path, wall_ns: int, age_ns: int) -> Saved:
         raise TickflagError(f"there is no {where}: it is written when the feed stops") from None
     except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise TickflagError(f"{where} is damaged ({type(error).__name__}: {error})") from None
-    age_s = (wall_ns - saved_ns) // _NS
-    if not 0 <= age_s * _NS <= age_ns:
-        limit_s = age_ns // _NS
+    age_s = (wall_ns - saved_ns) // NS_PER_S
+    if not 0 <= age_s * NS_PER_S <= age_ns:
+        limit_s = age_ns // NS_PER_S
         raise TickflagError(f"{where} is {age_s:,} s old; `feed.history_age_s` takes up to {limit_s:,}")
     return saved
 
 
-def _check(saved: Saved) -> None:
-    """The arrays fit together. Raises ValueError."""
+def _check(saved: SavedCandles) -> None:
+    """Raise ValueError where the arrays do not fit together."""
     intervals, symbols = len(saved.intervals_s), len(saved.names)
     if (
         saved.rings.dtype != np.float64
@@ -139,7 +140,7 @@ def _check(saved: Saved) -> None:
         raise ValueError("its arrays do not fit together")
 
 
-def _completed(rows: NDArray[np.void], seconds: int) -> NDArray[np.void]:
+def _completed(rows: Records, seconds: int) -> Records:
     rows["interval_s"] = seconds
-    rows["recv_ns"] = rows["open_ns"] + seconds * _NS * (rows["closed"] != 0)
+    rows["recv_ns"] = rows["open_ns"] + seconds * NS_PER_S * (rows["closed"] != 0)
     return rows

@@ -1,11 +1,11 @@
-"""Publisher: swap events on their way out, and the last of each channel again as heartbeat."""
+"""SwapPublisher: sends swap events, and repeats the last of each channel as heartbeat."""
 
-from common.codec import Swap, encode_event
-from common.sockets import Socket, try_send
+from tickflag.common.wire.codec import Swap, encode_event
+from tickflag.common.wire.sockets import Socket, try_send
 
 
-class Publisher:
-    """Hints only: a full queue drops them, and nothing waits."""
+class SwapPublisher:
+    """Never blocks: events are hints, which a full queue drops."""
 
     def __init__(self, socket: Socket) -> None:
         self._socket = socket
@@ -17,10 +17,10 @@ class Publisher:
         try_send(self._socket, frame)
 
     def repeat(self) -> None:
-        """The last event of every channel, for subscribers that are new or missed it."""
+        """Send the last event of every channel again, for subscribers that are new or missed it."""
         for frame in self._last.values():
             try_send(self._socket, frame)
 
     def forget(self) -> None:
-        """Another generation began: its events will follow."""
+        """Repeat none of the events sent so far, as another generation began."""
         self._last.clear()

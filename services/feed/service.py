@@ -1,63 +1,83 @@
-"""Feed: drives source and market. One turn applies what came, closes what is due, swaps where it may, then waits."""
+"""Feed: drives source and market by the clock. A turn applies what came and does what is due; then the feed waits."""
 
 import select
 import time
 from typing import Any
 
-from common import layout
-from common.errors import MessageError, SegmentError, TickflagError
-from common.lifecycle import Stop
-from common.log import Logger
-from common.messages import Reply, Request
-from common.responder import Responder, replied
-from common.runtime import SEGMENT_SUFFIX, Runtime
-from common.segment import Segment
-from common.settings import Settings
-from common.sockets import CONTROL_IN, EVENTS_OUT, FEED_COMMANDS_SERVER, Context, open_socket
-from services.feed.growth import grown
-from services.feed.history import History
-from services.feed.limits import RateLimits
-from services.feed.market import Market
-from services.feed.publisher import Publisher
-from services.feed.sources.base import Source, Venue
+from tickflag.common.clock import SystemClock
+from tickflag.common.errors import MessageError, SegmentError, TickflagError
+from tickflag.common.kept_switch import KeptSwitch
+from tickflag.common.lifecycle import Stop
+from tickflag.common.log import Logger
+from tickflag.common.runtime import SEGMENT_SUFFIX, Runtime
+from tickflag.common.segment import layout
+from tickflag.common.segment.segment import Segment
+from tickflag.common.settings import Settings
+from tickflag.common.units import NS_PER_MS, NS_PER_S, S_PER_HOUR
+from tickflag.common.wire.arguments import Arguments
+from tickflag.common.wire.connection_guard import ConnectionGuard
+from tickflag.common.wire.messages import Reply, Request
+from tickflag.common.wire.responder import Responder, replied
+from tickflag.common.wire.sockets import CONTROL_IN, EVENTS_OUT, FEED_COMMANDS_SERVER, Context, open_socket
+from tickflag.services.feed.bridged_clock import BridgedClock
+from tickflag.services.feed.history import History
+from tickflag.services.feed.left_out import LeftOut, most
+from tickflag.services.feed.market.growth import grown
+from tickflag.services.feed.market.market import MarketWriter
+from tickflag.services.feed.publisher import SwapPublisher
+from tickflag.services.feed.rate_limits import RateLimits
+from tickflag.services.feed.sources.source import Source, Venue
+from tickflag.services.feed.swap_times import SwapTimes
+from tickflag.services.feed.turn import Turns
 
-MS = 1_000_000
-LONGEST_WAIT_NS = 1_000_000_000
-QUIET_NS = 1_000_000_000  # after a warning about bad requests
+DEBUG_RING_ON = "debug-ring.on"
+"""File of the state folder that is there while the debug ring is on."""
+LONGEST_WAIT_NS = 1 * NS_PER_S
+QUIET_NS = 1 * NS_PER_S  # between two warnings about bad requests
 
 
 class Feed:
-    """The service. Create it holding the role `feed`; it makes the segment and removes it in `close`."""
+    """The service. Its creator holds the role `feed`. The feed makes the segment, and removes it in `close`."""
 
     def __init__(self, settings: Settings, runtime: Runtime, context: Context, source: Source, log: Logger) -> None:
         feed = settings.feed
         self._settings, self._runtime, self._log = settings, runtime, log
-        self._min_swap_ns = int(feed.min_swap_interval_ms * MS)
-        self._heartbeat_ns = int(feed.heartbeat_ms * MS)
+        self._turns = Turns(int(feed.min_swap_interval_ms * NS_PER_MS), self._close_cycles)
+        self._heartbeat_ns = int(feed.heartbeat_ms * NS_PER_MS)
         self._source = source
+        self._debug = KeptSwitch(settings.state_folder() / DEBUG_RING_ON, default=False)
         self._history = History(feed, runtime, log)
-        self._remove_remains()
+        self._remove_stale_files()
         plan = layout.plan(settings.segment.capacity, settings.segment.depth, settings.intervals_s)
-        self.market = Market(
-            Segment.create(runtime, plan), int(feed.rate_limit_ms * MS), int(feed.watermark_ms * MS), source.native_s
+        self.market = MarketWriter(
+            Segment.create(runtime, plan),
+            int(feed.rate_limit_ms * NS_PER_MS),
+            int(feed.watermark_ms * NS_PER_MS),
         )
+        self.market.bound_times(int(feed.ahead_limit_s * NS_PER_S), int(feed.behind_limit_s * NS_PER_S))
+        self.market.segment.arrays.living[layout.DEBUG_ON] = int(self._debug.on)
         self._may_grow = settings.segment.growth
-        self._swapped_ns = 0
         self._beat_due_ns = 0
-        self._watermark_due_ns = 0
         self._control = open_socket(context, runtime, CONTROL_IN)
         self._limits = RateLimits(self._control, settings.flags)
         self._events = open_socket(context, runtime, EVENTS_OUT)
         self._commands = open_socket(context, runtime, FEED_COMMANDS_SERVER)
+        bound = {EVENTS_OUT.endpoint: self._events, FEED_COMMANDS_SERVER.endpoint: self._commands}
+        self._guard = ConnectionGuard(context, bound, log)
         self._responder = Responder(self._commands, self._answer, self._drop, 1)
         self._dropped = 0
         self._quiet_until_ns = 0
-        self._publisher = Publisher(self._events)
+        self._publisher = SwapPublisher(self._events)
+        self._swap_times = SwapTimes()
+        self._left_out = LeftOut(log)
+        self._clock = BridgedClock(SystemClock(), log)
         now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
-        for past in self._history.batches(self.slot, wall_ns):
-            self.market.apply_past(past.batch, now_ns, past.base_s, past.brought_s)
-        for batch in source.open(Venue(self.slot, plan.intervals_s, now_ns, wall_ns, log)):
-            self.market.apply_past(batch, now_ns)
+        self.market.begin(self._history.covered_ns())
+        for past in self._history.batches(self.slot, wall_ns, self.market.next_watermark_ns):
+            past.apply(self.market, now_ns)
+        for batch in source.open(self._venue(plan.intervals_s, now_ns, wall_ns)):
+            self.market.apply_saved(batch, now_ns, plan.intervals_s, S_PER_HOUR)
+        self.market.begin(source.covered_ns(wall_ns))
         self.market.beat(time.monotonic_ns())
         self.market.segment.publish(runtime)
         log.info(
@@ -68,8 +88,13 @@ class Feed:
             bytes=self.market.segment.nbytes,
         )
 
+    def _venue(self, intervals_s: tuple[int, ...], now_ns: int, wall_ns: int) -> Venue:
+        return Venue(
+            self.slot, intervals_s, now_ns, wall_ns, self._log, lambda event_ns: self.market.next_watermark_ns(event_ns)
+        )
+
     def slot(self, name: str) -> int:
-        """The symbol's slot; -1 where there is no room, which the log says once, or where the name is none."""
+        """The symbol's slot; -1 where there is no room, which the log says once, or where the name is not valid."""
         symbols = self.market.symbols
         if self._may_grow and len(symbols) == self.market.segment.layout.capacity and name not in symbols:
             self._grow()
@@ -84,57 +109,46 @@ class Feed:
         return slot
 
     def run(self, stop: Stop) -> None:
-        """Turn until a stop is asked for."""
+        """Run turns until a stop is requested."""
         commands = self._commands.fileno()
         descriptors = [stop.fileno(), commands, *self._source.descriptors()]
         asked = False
         while True:
             due_ns = self.turn()
-            wait_s = 0.0 if asked else max(0.0, (due_ns - time.monotonic_ns()) / 1e9)
-            # `select`, as polling waits whole milliseconds, which may be more than a swap interval.
+            wait_s = 0.0 if asked else max(0.0, (due_ns - time.monotonic_ns()) / NS_PER_S)
+            # `select` and not `poll`, which waits whole milliseconds: that may be more than a swap interval.
             ready, _, _ = select.select(descriptors, (), (), wait_s)
-            # ZeroMQ's descriptor tells that something came, and no more once that was looked at: look until nothing
-            # is left, a request a turn.
+            # ZeroMQ's descriptor becomes readable once for all that came. So a request is answered in each turn until
+            # none is left.
             asked = (asked or commands in ready) and bool(self._responder.step())
             if stop.fileno() in ready and stop.requested:
                 return
 
     def turn(self) -> int:
-        """One turn; gives the monotonic time when the next one is due at the latest."""
-        now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
+        """Apply what the source has and do what is due; gives the monotonic time of the next turn at the latest."""
+        now_ns, wall_ns = self._clock.read()
         for batch in self._source.drain(now_ns, wall_ns):
             self.market.apply(batch, now_ns)
         market = self.market  # a new one where the segment grew
-        due_ns = market.next_due_ns()
-        if due_ns and due_ns <= now_ns:
-            market.announce_due(now_ns)
-        event_ns = self._source.event_ns(now_ns, wall_ns)
-        if event_ns >= self._watermark_due_ns:
-            market.close_due(event_ns, now_ns)
-            self._watermark_due_ns = market.next_watermark_ns(event_ns)
-        if now_ns - self._swapped_ns >= self._min_swap_ns and market.dirty:
-            self.swap(now_ns)
+        due_ns = self._turns.run(market, now_ns, self._source.event_ns(now_ns, wall_ns))
         if now_ns >= self._beat_due_ns:
             market.beat(now_ns)
+            self._swap_times.write(market.segment)
             self._publisher.repeat()
-            if self._limits.look():
+            if self._limits.refresh():
                 market.limit(self._limits.mask(market.symbols.names), now_ns)
+                due_ns = now_ns  # a change of the limits makes the deferred announcements
+            self._left_out.tell(market, now_ns)
             self._beat_due_ns = now_ns + self._heartbeat_ns
-        return self._next_turn_ns(now_ns)
-
-    def swap(self, now_ns: int) -> int:
-        """Close every channel's cycle that has flags, now; gives how many."""
-        closed = self.market.swap(self._publisher.send, now_ns)
-        self._swapped_ns = now_ns
-        self.market.beat(now_ns)
-        return closed
+        due_ns = min(due_ns, self._beat_due_ns, now_ns + LONGEST_WAIT_NS)
+        source_ns = self._source.next_ns()
+        return due_ns if source_ns is None else min(due_ns, source_ns)
 
     def close(self) -> None:
-        """Announce what is pending, then take everything away."""
-        now_ns = time.monotonic_ns()
-        self.market.announce_pending(now_ns)
-        self.swap(now_ns)
+        """Make the deferred announcements, remove segment and sockets, and keep the candles for the next start."""
+        self._turns.flush(self.market, time.monotonic_ns())
         self._source.close()
+        self._guard.close()
         self._control.close()
         self._events.close()
         self._commands.close()
@@ -142,29 +156,24 @@ class Feed:
         self.market.segment.path.unlink(missing_ok=True)
         for role in (EVENTS_OUT, FEED_COMMANDS_SERVER):
             (self._runtime.folder / role.endpoint).unlink(missing_ok=True)
-        self._history.keep(self.market, time.time_ns())
+        self._history.save(self.market, time.time_ns())
         self._log.info("feed stopped", **self.market.segment.counters())
         self.market.segment.close()
 
-    def _next_turn_ns(self, now_ns: int) -> int:
-        """The earliest of all timers."""
-        due_ns = min(now_ns + LONGEST_WAIT_NS, self._beat_due_ns)
-        source_ns = self._source.next_ns()
-        if source_ns is not None:
-            due_ns = min(due_ns, source_ns)
-        announcement_ns = self.market.next_due_ns()
-        if announcement_ns:
-            due_ns = min(due_ns, announcement_ns)
-        if self.market.dirty:
-            due_ns = min(due_ns, self._swapped_ns + self._min_swap_ns)
-        return due_ns
+    def _close_cycles(self, now_ns: int) -> int:
+        """Close and announce the cycle of every channel with flags; gives how many."""
+        began_ns = time.monotonic_ns()
+        closed = self.market.swap(self._publisher.send, now_ns)
+        if closed:
+            self._swap_times.add(began_ns, time.monotonic_ns())
+        self.market.beat(now_ns)
+        return closed
 
     def _grow(self) -> None:
-        """Twice the capacity, as a new generation; where there is no space for it, the present one stays."""
+        """Go on in a new generation of twice the capacity; where that cannot be made, the present one stays."""
         now_ns = time.monotonic_ns()
         old = self.market
-        old.announce_pending(now_ns)
-        self.swap(now_ns)
+        self._turns.flush(old, now_ns)
         try:
             self.market = grown(old, self._runtime)
         except (SegmentError, ValueError) as error:  # too little space, or more than the largest capacity
@@ -178,8 +187,8 @@ class Feed:
         self._log.info("segment grew", capacity=self.market.segment.layout.capacity)
         old.segment.close()
 
-    def _remove_remains(self) -> None:
-        """What a crashed feed left: nobody else holds the role, so it is nobody's."""
+    def _remove_stale_files(self) -> None:
+        """Remove what a crashed feed left. This process holds the role, so no living feed owns these files."""
         self._runtime.pointer.unlink(missing_ok=True)
         for path in self._runtime.folder.glob(f"*{SEGMENT_SUFFIX}"):
             path.unlink(missing_ok=True)
@@ -195,21 +204,21 @@ class Feed:
             self._log.warning("bad requests", count=self._dropped, reason=str(error))
             self._dropped = 0
 
-    def _carried_out(self, what: str, arguments: dict[str, Any]) -> Any:
-        if what == "debug":
-            on = arguments.pop("on", None)
-            if not isinstance(on, bool):
-                raise TickflagError("debug: `on` must be true or false")
-        if what in ("status", "swap", "debug") and arguments:
-            raise TickflagError(f"{what!r} has no argument {min(arguments)!r}")
+    def _carried_out(self, what: str, values: dict[str, Any]) -> Any:
+        arguments = Arguments(what, values)
         match what:
             case "status":
-                return {"symbols": len(self.market.symbols), **self.market.segment.counters()}
+                arguments.end()
+                counters = self.market.segment.counters()
+                return {"symbols": len(self.market.symbols), **counters, "left_out": most(self.market)}
             case "swap":
-                now_ns = time.monotonic_ns()
-                self.market.announce_pending(now_ns)
-                return {"channels": self.swap(now_ns)}
+                arguments.end()
+                return {"channels": self._turns.flush(self.market, time.monotonic_ns())}
             case "debug":
+                on = arguments.switch("on")
+                arguments.end()
+                if trouble := self._debug.set(on):
+                    self._log.warning("the switch of the debug ring is not kept", reason=trouble)
                 self.market.segment.arrays.living[layout.DEBUG_ON] = int(on)
                 return {"debug": on}
         try:

@@ -1,17 +1,17 @@
-"""Warm-up: the writer's kernels, compiled or loaded from the cache by running them on a tiny market."""
+"""Warm-up: runs the writer's kernels on a tiny market, which compiles them or loads them from the cache."""
 
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from common import layout
-from common.jit import warming
-from common.runtime import Runtime
-from common.segment import Segment
-from services.feed.market import NS, Market
-from services.feed.updates import KLINE, Batch, ticks
+from tickflag.common.jit import warming
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment import layout
+from tickflag.common.segment.segment import Segment
+from tickflag.common.units import NS_PER_S
+from tickflag.services.feed.market.market import MarketWriter
+from tickflag.services.feed.market.updates import KLINE, Batch, ticks
 
 
 def warm_up() -> None:
@@ -20,23 +20,19 @@ def warm_up() -> None:
         runtime = Runtime(Path(folder), "warm")
         runtime.prepare()
         with Segment.create(runtime, layout.plan(2, 2, (60,))) as segment:
-            market = Market(segment, NS, 0)
+            market = MarketWriter(segment, NS_PER_S, 0)
             market.slot("WARM")
             batch = ticks(1)
-            batch["event_ns"] = NS
-            market.apply(Batch(batch), NS)
-            market.apply(Batch(np.zeros(0, KLINE)), NS)
-            market.close_due(120 * NS, NS)
-            market.announce_due(2 * NS)
-            market.swap(lambda _event: None, 2 * NS)
+            batch["event_ns"] = NS_PER_S
+            market.apply(Batch(batch), NS_PER_S)
+            market.apply(Batch(np.zeros(0, KLINE)), NS_PER_S)
+            market.close_due(120 * NS_PER_S, NS_PER_S)
+            market.announce_due(2 * NS_PER_S)
+            market.swap(lambda _event: None, 2 * NS_PER_S)
+            market.beat(2 * NS_PER_S)
             del market
 
 
-def _say() -> None:
-    sys.stdout.write("feed: compiling kernels, this takes some seconds\n")
-    sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    with warming("feed", _say):
+    with warming("feed", lambda: None):  # scripts/setup says it
         warm_up()

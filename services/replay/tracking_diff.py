@@ -1,52 +1,54 @@
-"""Against: the traders twice at one market, with tracking and without; what they make of it must be the same."""
+"""Tracking diff: runs the traders twice on one market, with tracking and without: the two runs must not differ."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from common.messages import Signal
-from common.settings import Settings
-from services.replay.player import Player
-from services.replay.seats import Failure, Seats
+from tickflag.common.settings import Settings
+from tickflag.common.units import NS_PER_MS
+from tickflag.common.wire.messages import Signal
+from tickflag.services.replay.hindrances import Hindrance, PlayedMarket
+from tickflag.services.replay.lockstep import Lockstep, TraderFailure
+from tickflag.services.replay.player import Player
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """The first one found; of several in a cycle the first by trader and symbol."""
+class TrackingDifference:
+    """The first difference; where a cycle has several, the first by trader and symbol."""
 
     trader: str
     symbol: str
     cycle: int
-    """Of the trader's channel, as signals tell it."""
+    """The number of the cycle in the trader's channel, as in its signals."""
     time_ms: int
     what: str
-    """`match`: the scores differ, None where the symbol does not match. `signal`: what was told differs."""
+    """`match`: the scores differ, where None stands for no match. `signal`: the signals differ."""
     flagged: Any
     full: Any
 
 
 def without_tracking(settings: Settings) -> Settings:
-    """The same with every symbol processed in every cycle."""
+    """The settings with every symbol processed in every cycle."""
     return settings.model_copy(update={"trader": settings.trader.model_copy(update={"tracking": False})})
 
 
-class Comparison:
-    """`run` to the end or to the first difference; then `difference` and the counts.
+class TrackingComparison:
+    """`run` plays to the first difference or to the end; then `difference` and the counts hold the result.
 
-    The traders of the two seats must be loaded separately: what a plugin remembers must not pass between them.
+    Load the traders of each side separately: what a plugin remembers must not pass between the sides.
     """
 
-    def __init__(self, player: Player, flagged: Seats, full: Seats) -> None:
+    def __init__(self, player: Player, flagged: Lockstep, full: Lockstep) -> None:
         self._player, self._flagged, self._full = player, flagged, full
         player.alarms += [flagged.due_ns, full.due_ns]
-        self.difference: Difference | None = None
+        self.difference: TrackingDifference | None = None
         self.signals = 0
         self.cycles = 0
 
     @property
-    def failures(self) -> dict[str, Failure]:
-        """Of the traders that failed in a cycle, by name; where both sides failed, of the side that did more often."""
+    def failures(self) -> dict[str, TraderFailure]:
+        """Name of each trader that failed in a cycle -> its failure on the side where it failed more often."""
         found = self._flagged.failures
         for name, failure in self._full.failures.items():
             if name not in found or found[name].cycles < failure.cycles:
@@ -55,11 +57,16 @@ class Comparison:
 
     @property
     def refused(self) -> dict[str, str]:
-        """Of the traders that could not run, by name: why."""
+        """Name of each trader that could not run -> why."""
         return self._flagged.refused | self._full.refused
 
+    def hindrances(self, market: PlayedMarket) -> dict[str, Hindrance]:
+        """Name of each trader that could give no signal on either side -> why."""
+        flagged, full = self._flagged.hindrances(market), self._full.hindrances(market)
+        return {name: hindrance for name, hindrance in flagged.items() if name in full}
+
     def run(self) -> Iterator[None]:
-        """A cycle each time; both sides have the same matches and told the same until then."""
+        """Play until a difference; yields after each cycle in which both sides have the same signals and matches."""
         for _ in self._player.play():
             now_ns = self._player.now_ns
             told, told_full = self._flagged.step(now_ns), self._full.step(now_ns)
@@ -70,22 +77,26 @@ class Comparison:
             self.cycles = self._player.cycles
             yield
 
-    def _of_matches(self, now_ns: int) -> Difference | None:
+    def _of_matches(self, now_ns: int) -> TrackingDifference | None:
         for trader in sorted({one.name for one in (*self._flagged.traders, *self._full.traders)}):
             flagged, full = self._flagged.matches(trader), self._full.matches(trader)
             if flagged != full:
                 symbol = _first_unlike(flagged, full)
                 cycle = max(self._flagged.cycle(trader), self._full.cycle(trader))
-                time_ms = now_ns // 1_000_000
-                return Difference(trader, symbol, cycle, time_ms, "match", flagged.get(symbol), full.get(symbol))
+                time_ms = now_ns // NS_PER_MS
+                return TrackingDifference(
+                    trader, symbol, cycle, time_ms, "match", flagged.get(symbol), full.get(symbol)
+                )
         return None
 
-    def _of_signals(self, flagged: Sequence[Signal], full: Sequence[Signal]) -> Difference | None:
+    def _of_signals(self, flagged: Sequence[Signal], full: Sequence[Signal]) -> TrackingDifference | None:
         for one, other in zip_longest(flagged, full):
             if one != other:
                 first: Signal = one or other
                 said, said_full = (None if signal is None else _said(signal) for signal in (one, other))
-                return Difference(first.trader, first.symbol, first.cycle, first.time_ms, "signal", said, said_full)
+                return TrackingDifference(
+                    first.trader, first.symbol, first.cycle, first.time_ms, "signal", said, said_full
+                )
         return None
 
 

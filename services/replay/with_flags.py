@@ -1,15 +1,15 @@
-"""Flagged: settings with feature flags on or off, where no collector tells of any."""
+"""Settings with feature flags on or off, for programs without a collector that publishes feature flags."""
 
 from collections.abc import Iterable, Mapping
 
-from common.errors import TickflagError
-from common.flags import BUILT_IN
-from common.settings import Settings
-from common.traderapi import Trader
+from tickflag.common.errors import TickflagError
+from tickflag.common.flags import BUILT_IN
+from tickflag.common.settings import Settings
+from tickflag.common.traderapi import Trader
 
 
 def with_flags(settings: Settings, flags: Mapping[str, bool], traders: Iterable[Trader]) -> Settings:
-    """The same with these flags. Raises TickflagError for one that is none of the engine's and of these traders'."""
+    """The settings with these feature flags. Raises TickflagError for one that neither the engine nor a trader has."""
     known = dict.fromkeys([*BUILT_IN, *(name for trader in traders for name in trader.flags)])
     for name in flags:
         if name not in known:

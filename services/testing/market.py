@@ -1,4 +1,4 @@
-"""ManualMarket: a market filled by hand, in a segment of its own; time passes when it is told to."""
+"""ManualMarket: a market filled by hand, in a segment of its own; time passes only by `advance`."""
 
 import tempfile
 from collections.abc import Sequence
@@ -6,25 +6,27 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from common import layout
-from common.layout import COUNTER
-from common.runtime import Runtime
-from common.segment import Segment, interval_seconds
-from common.settings import Settings
-from services.feed.market import Market
-from services.feed.updates import KLINE, Batch, ticks
+from tickflag.common.arrays import Floats, Records
+from tickflag.common.recordings.interval import candle_start_ns
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment import layout
+from tickflag.common.segment.layout import COUNTER
+from tickflag.common.segment.segment import Segment, interval_seconds
+from tickflag.common.settings import Settings
+from tickflag.common.units import NS_PER_S
+from tickflag.services.feed.market.market import MarketWriter
+from tickflag.services.feed.market.updates import KLINE, Batch, ticks
+from tickflag.services.feed.turn import Turns
 
-NS = 1_000_000_000
-START_NS = 1_700_049_600 * NS  # noon of a day in UTC
+START_NS = 1_700_049_600 * NS_PER_S  # noon of a day in UTC
 CAPACITY = 256
 
-Column = float | Sequence[float] | npt.NDArray[np.float64]
+Column = float | Sequence[float] | Floats
 
 
 class ManualMarket:
-    """The feed's kernels without a source, rate limit or waiting for late trades. Use it in a `with` block, or `close`.
+    """The feed's kernels without source, rate limit or watermark. Use it in a `with` block, or `close` it.
 
     Intervals and depth are those of `settings`. A value that the feed would refuse raises ValueError.
     """
@@ -35,12 +37,13 @@ class ManualMarket:
         runtime.prepare()
         plan = layout.plan(capacity, settings.segment.depth, settings.intervals_s)
         self._writable = Segment.create(runtime, plan)
-        self._market = Market(self._writable, 0, 0)
+        self._market = MarketWriter(self._writable, 0, 0)
+        self._turns = Turns(0, lambda now_ns: self._market.swap(lambda _event: None, now_ns))
         self._writable.publish(runtime)
         self.segment = Segment.attach_current(runtime)
-        """As traders have it: read-only."""
+        """The segment as traders see it: read-only."""
         self.time_ns = START_NS
-        """Now, UTC."""
+        """The present, UTC."""
 
     def tick(
         self, symbol: str, *, last: float | None = None, size: float = 1.0,
@@ -49,10 +52,10 @@ class ManualMarket:
         open_24h: float | None = None, high_24h: float | None = None, low_24h: float | None = None,
         volume_24h: float | None = None,
     ) -> None:  # fmt: skip
-        """A trade at the price `last`, a quote, or both. What is left out stays as it was.
+        """Apply a trade at the price `last`, a quote, or both. What is left out stays as it was.
 
-        Trades build the forming candle of every interval and the 24 h figures; `open_24h` sets these instead, together
-        with those of its kind that are given, and then trades no longer change them.
+        Trades build the forming candle of every interval, and the 24 h figures. `open_24h` and the other 24 h figures
+        that are given with it set these instead; from then on trades no longer change them.
         """
         if open_24h is None and not (high_24h is volume_24h is low_24h is None):
             raise ValueError(f"{symbol}: give `open_24h` with the other 24 h figures")
@@ -64,7 +67,7 @@ class ManualMarket:
         self._tick(symbol, {field: value for field, value in said.items() if value is not None})
 
     def delist(self, symbol: str) -> None:
-        """The symbol is traded no more, until its next tick."""
+        """Delist the symbol until its next tick."""
         self._tick(symbol, {"status": layout.STATUS_DELISTED})
 
     def candles(
@@ -72,48 +75,53 @@ class ManualMarket:
         open: Column | None = None, high: Column | None = None, low: Column | None = None,
         volume: Column = 1.0, trades: Column = 1.0,
     ) -> None:  # fmt: skip
-        """Closed candles in a row, the last of which ended at the latest multiple of the interval.
+        """Apply consecutive closed candles; the last one ended at the latest multiple of the interval.
 
-        Without `open` each opens where the one before closed; without `high` and `low` these are the outer ones of open
-        and close. The latest price follows. Fill them in before trades: what is older than a symbol's newest candle is
-        refused.
+        Without `open` each candle opens where the one before closed. Without `high` and `low` these are the higher and
+        the lower of open and close. A candle whose open is NaN is incomplete: only its close is known. The latest price
+        follows the last close. Fill in candles before trades: a candle older than the symbol's newest one is refused.
         """
         seconds = interval_seconds(interval)
-        self._writable.interval(interval)  # names the intervals there are
+        self._writable.interval(interval)  # raises with the known intervals
         closes = np.atleast_1d(np.asarray(close, np.float64))
         opens = np.concatenate((closes[:1], closes[:-1])) if open is None else np.asarray(open, np.float64)
         rows = np.zeros(len(closes), KLINE)
         rows["slot"], rows["interval_s"], rows["closed"], rows["recv_ns"] = self._slot(symbol), seconds, 1, self.time_ns
-        length = seconds * NS
-        rows["open_ns"] = self.time_ns // length * length + (np.arange(len(closes)) - len(closes)) * length
+        length = seconds * NS_PER_S
+        rows["open_ns"] = candle_start_ns(self.time_ns, seconds) + (np.arange(len(closes)) - len(closes)) * length
         rows["open"], rows["close"], rows["volume"], rows["trades"] = opens, closes, volume, trades
         rows["high"] = np.maximum(opens, closes) if high is None else high
         rows["low"] = np.minimum(opens, closes) if low is None else low
-        late = self._counter("late_ticks")
-        self._apply(rows, f"candles of {symbol}: prices are above 0, and open and close between low and high")
-        if self._counter("late_ticks") > late:
+        for field in ("high", "low", "volume", "trades"):
+            rows[field][np.isnan(rows["open"])] = np.nan
+        left_out = self._counter("late_ticks") + self._counter("double_trades")
+        rejected = self._counter("rejected_updates")
+        self._market.apply_saved(Batch(rows), self.time_ns, (seconds,))
+        self._market.begin(0)
+        if self._counter("rejected_updates") > rejected:
+            raise ValueError(f"candles of {symbol}: prices are above 0, and open and close between low and high")
+        if self._counter("late_ticks") + self._counter("double_trades") > left_out:
             raise ValueError(f"{symbol} has newer {interval} candles or trades: fill in the oldest first")
 
     def advance(self, duration: str | float) -> None:
-        """Let time pass, as `5m` or in seconds; candles whose end is reached close."""
-        passed_ns = interval_seconds(duration) * NS if isinstance(duration, str) else round(duration * NS)
+        """Let time pass: a text as `5m`, or seconds. Candles whose end is reached close."""
+        passed_ns = interval_seconds(duration) * NS_PER_S if isinstance(duration, str) else round(duration * NS_PER_S)
         if passed_ns < 0:
             raise ValueError(f"time does not go back, as by {duration} s")
         self.time_ns += passed_ns
         self._market.close_due(self.time_ns, self.time_ns)
 
     def place(self, symbol: str) -> None:
-        """Give the symbol its slot before it has data. Otherwise its first change does."""
+        """Give the symbol its slot now. Otherwise its first change does."""
         self._slot(symbol)
 
     def publish(self) -> None:
-        """Announce what changed: the feed's swap."""
-        if self._market.dirty:
-            self._market.swap(lambda _event: None, self.time_ns)
+        """Announce what changed, by the feed's swap."""
+        self._turns.flush(self._market, self.time_ns)
 
     @property
     def symbols(self) -> list[str]:
-        """All so far, by slot."""
+        """All symbols so far, by slot."""
         return [name.decode() for name in self.segment.names[: len(self._market.symbols)]]
 
     def close(self) -> None:
@@ -137,7 +145,7 @@ class ManualMarket:
             rows[field] = value
         self._apply(rows, f"tick of {symbol}: prices are finite and above 0, sizes finite and not negative")
 
-    def _apply(self, rows: npt.NDArray[np.void], rule: str) -> None:
+    def _apply(self, rows: Records, rule: str) -> None:
         rejected = self._counter("rejected_updates")
         self._market.apply(Batch(rows), self.time_ns)
         if self._counter("rejected_updates") > rejected:

@@ -1,4 +1,4 @@
-"""The pytest plugin. It imports nothing of ours before a fixture is used: pytest loads it in every project's runs."""
+"""The pytest plugin. It imports no module of ours before a fixture is used: pytest loads it in every project's runs."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from services.testing.market import ManualMarket
-    from services.testing.trader import LoadTrader, TestedTrader
+    from tickflag.services.testing.market import ManualMarket
+    from tickflag.services.testing.trader import LoadTrader, TestedTrader
 
 
 @pytest.fixture
 def market() -> "Iterator[ManualMarket]":
     """A market to fill by hand, for a trader of `load_trader`."""
-    from common.settings import load
-    from services.testing.market import ManualMarket
+    from tickflag.common.settings import load
+    from tickflag.services.testing.market import ManualMarket
 
     with ManualMarket(load()) as market:
         yield market
@@ -23,10 +23,10 @@ def market() -> "Iterator[ManualMarket]":
 
 @pytest.fixture
 def load_trader(request: pytest.FixtureRequest, market: "ManualMarket") -> "LoadTrader":
-    """Load a trader and seat it at `market`."""
-    from common.settings import load
-    from services.testing.trader import TestedTrader
-    from services.trader.plugin import load_plugin
+    """Load a trader and let it work at `market`."""
+    from tickflag.common.settings import load
+    from tickflag.services.testing.trader import TestedTrader
+    from tickflag.services.trader.evaluation.plugin.plugin import load_plugin
 
     def load_trader(
         path: str | Path, settings: Mapping[str, Any] | None = None, flags: Mapping[str, bool] | None = None

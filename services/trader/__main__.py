@@ -1,19 +1,19 @@
-"""`python -m services.trader`. Imports nothing of weight at the top: the fork server imports this module again."""
+"""`python -m tickflag.services.trader`. `main` does the heavy imports: the fork server imports this file again."""
 
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from common.lifecycle import Stop
-    from common.log import Logger
-    from common.runtime import Runtime
-    from common.settings import Settings
+    from tickflag.common.lifecycle import Stop
+    from tickflag.common.log import Logger
+    from tickflag.common.runtime import Runtime
+    from tickflag.common.settings import Settings
 
 
 def main(settings: "Settings", runtime: "Runtime", log: "Logger", stop: "Stop") -> None:
     import zmq
 
-    from services.trader.supervisor import Supervisor
+    from tickflag.services.trader.supervisor.service import Supervisor
 
     context = zmq.Context()
     supervisor = Supervisor(settings, runtime, context, log)
@@ -25,6 +25,6 @@ def main(settings: "Settings", runtime: "Runtime", log: "Logger", stop: "Stop") 
 
 
 if __name__ == "__main__":
-    from common.lifecycle import run_service
+    from tickflag.common.lifecycle import run_service
 
     sys.exit(run_service("trader", main))

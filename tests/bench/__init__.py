@@ -1,1 +1,2 @@
-"""The benchmark: `./scripts/bench`. Every target beside its measurement, both sides of a comparison in one run."""
+"""The benchmark: `./scripts/bench`. Each target stands beside its measurement; one run has both sides of a
+comparison."""

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`. Imports nothing of weight at the top: the fork server imports this module again."""
+"""`python -m tests.bench`. Imports nothing heavy at the top: the fork server imports this module again."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.bench.options import Options
-    from tests.bench.report import Findings
+    from tests.bench.report import SectionReport
 
 SECTIONS = (
     "ingest", "evaluation", "switching", "worker", "rivals", "latency", "results", "recordings", "many", "figures",
@@ -20,7 +20,7 @@ NEEDED = {"figures": ("latency", "results")}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the sections that were asked for. A missed target is shown; it is no failure of the benchmark."""
+    """Run the chosen sections. A missed target is shown, and is no failure of the benchmark."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure the engine beside its targets.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to FILE as well")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that all of it runs, not how fast")
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = {*(chosen.only or SECTIONS)}
     for section in chosen.only or ():
         wanted |= {*NEEDED.get(section, ())}
-    found: dict[str, Findings] = {}
+    found: dict[str, SectionReport] = {}
     for section in SECTIONS:
         if section in wanted:
             found[section] = _run(section, Options(chosen.quick), found)
@@ -51,14 +51,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _end(number: int, _frame: object) -> None:
-    """Leave by way of every `with` block: no process or folder of a run stays."""
+    """Leave through every `with` block, so that no process or folder of a run stays."""
     sys.exit(128 + number)
 
 
-def _run(section: str, options: "Options", found: "dict[str, Findings]") -> "Findings":
-    from tests.bench import evaluation, figures, ingest, latency, many, recordings, results, rivals, switching, worker
+def _run(section: str, options: "Options", found: "dict[str, SectionReport]") -> "SectionReport":
+    from tests.bench.sections import (
+        evaluation,
+        figures,
+        ingest,
+        latency,
+        many,
+        recordings,
+        results,
+        rivals,
+        switching,
+        worker,
+    )
 
-    runs: dict[str, Callable[[], Findings]] = {
+    runs: dict[str, Callable[[], SectionReport]] = {
         "ingest": lambda: ingest.run(options),
         "evaluation": lambda: evaluation.run(options),
         "switching": lambda: switching.run(options),

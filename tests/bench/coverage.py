@@ -1,29 +1,29 @@
-"""Coverage: from who saw which tick when, the time from each tick's creation to the first look at it or a newer one."""
+"""Coverage: the time from each tick's creation to the first evaluation that saw it or a newer tick of its symbol."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tests.bench.load import Load
-
-Longs = npt.NDArray[np.int64]
+from tests.bench.rigs.load import Load
+from tickflag.common.arrays import Integers
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds; of all ticks, also those that were overtaken before anyone looked."""
+    """Milliseconds, over all ticks, also those that a newer tick overtook before any evaluation."""
 
     p50: float
     p99: float
     worst: float
     count: int
     missing: int
-    """Ticks that were never covered: lost, or not worked off in time."""
+    """Ticks that were never covered: lost, or not processed in time."""
 
 
-def delays_ms(load: Load, start_ns: int, times: Longs, seqs: Longs, ticks: Longs) -> npt.NDArray[np.float64]:
-    """Delay of each of `ticks` (numbers from 1) given looks (time, number) in the order of time; NaN: never covered."""
+def delays_ms(load: Load, start_ns: int, times: Integers, seqs: Integers, ticks: Integers) -> npt.NDArray[np.float64]:
+    """Delay of each of `ticks` (numbers from 1). `times` and `seqs` tell what was seen when, in the order of time. NaN:
+    never covered."""
     real = seqs > 0
     times, seqs = times[real], seqs[real]
     slots = load.slots.astype(np.int64)
@@ -42,9 +42,9 @@ def delays_ms(load: Load, start_ns: int, times: Longs, seqs: Longs, ticks: Longs
 
 
 def summary(delays: npt.NDArray[np.float64]) -> Latency:
-    """Of delays in ms, NaN where a tick was never covered."""
+    """Summary of delays in ms; NaN where a tick was never covered."""
     there = delays[~np.isnan(delays)]
     if not len(there):
         return Latency(np.nan, np.nan, np.nan, 0, len(delays))
     p50, p99 = np.percentile(there, [50, 99])
-    return Latency(float(p50), float(p99), float(there.max()), len(there), len(delays) - len(there))
+    return Latency(float(p50), float(p99), float(np.max(there)), len(there), len(delays) - len(there))

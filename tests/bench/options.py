@@ -1,4 +1,4 @@
-"""What the user of the benchmark chose."""
+"""The options of the benchmark's user."""
 
 import os
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`quick`: sizes and durations that show that everything runs, and little else."""
+    """`quick`: sizes and durations that only show that everything runs."""
 
     quick: bool = False
 

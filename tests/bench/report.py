@@ -1,4 +1,4 @@
-"""Report: measurements beside their targets, tables of numbers; as text and as JSON."""
+"""Report: measurements beside their targets, and tables of numbers; as text and as JSON."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ class Measure:
 
     name: str
     value: float | None
-    """None: could not be measured; `note` says why."""
+    """None where it could not be measured; `note` says why."""
     unit: str
     goal: Literal["at most", "at least", ""] = ""
     limit: float = 0.0
@@ -21,7 +21,7 @@ class Measure:
 
     @property
     def passed(self) -> bool | None:
-        """None where there is no target or no value."""
+        """Whether the target is met; None where there is no target or no value."""
         if self.value is None or not self.goal:
             return None
         return self.value <= self.limit if self.goal == "at most" else self.value >= self.limit
@@ -46,7 +46,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """Numbers without a target, or too many for one line."""
 
     title: str
@@ -59,12 +59,12 @@ class Table:
 
 
 @dataclass(slots=True)
-class Findings:
-    """What one section found."""
+class SectionReport:
+    """The findings of one section."""
 
     section: str
     measures: list[Measure] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
+    tables: list[ReportTable] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -75,7 +75,7 @@ class Findings:
         self.measures.append(Measure(name, value, unit, "at least", limit, note))
 
     def plainly(self, name: str, value: float | None, unit: str, note: str = "") -> None:
-        """A measurement without a target."""
+        """Add a measurement without a target."""
         self.measures.append(Measure(name, value, unit, note=note))
 
     def value(self, name: str) -> float | None:
@@ -101,7 +101,7 @@ class Findings:
 
 
 def shown(value: Cell) -> str:
-    """Three digits that count, thousands grouped; a dash for nothing."""
+    """Three significant digits, with thousands grouped; a dash for nothing."""
     if value is None:
         return "-"
     if isinstance(value, str):
@@ -114,7 +114,7 @@ def shown(value: Cell) -> str:
 
 
 def aligned(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Lines with the columns under one another; numbers to the right."""
+    """Lines with aligned columns; numbers stand to the right."""
     body = [list(row) for row in rows]
     texts = [list(columns), *([shown(cell) for cell in row] for row in body)]
     widths = [max(len(line[i]) for line in texts) for i in range(len(columns))]

@@ -15,7 +15,7 @@ def per_call_ns(function: Callable[[], object], calls: int, repeats: int = 9) ->
 
 
 def per_call_beside_ns(functions: dict[K, Callable[[], object]], calls: int, repeats: int = 9) -> dict[K, float]:
-    """As `per_call_ns`, for several that are measured in turn."""
+    """As `per_call_ns`, for several functions that are measured in turn."""
     for function in functions.values():
         function()
     times: dict[K, list[float]] = {key: [] for key in functions}
@@ -26,20 +26,20 @@ def per_call_beside_ns(functions: dict[K, Callable[[], object]], calls: int, rep
 
 
 def cpu_ns(function: Callable[..., object], *arguments: object) -> int:
-    """CPU of this thread that one call takes."""
+    """CPU ns of this thread for one call."""
     began = time.thread_time_ns()
     function(*arguments)
     return time.thread_time_ns() - began
 
 
 def in_turn(keys: Sequence[K], repeat: int) -> Iterator[K]:
-    """All keys, beginning with another one in each repeat: nobody always comes first or after the same one."""
+    """All keys, beginning with another one in each repeat: no key always comes first or after the same key."""
     at = repeat % len(keys)
     return iter([*keys[at:], *keys[:at]])
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of them lie."""
+    """The value below which the given share of them is."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 

@@ -1,4 +1,4 @@
-"""Fixtures of the fault tests: an engine that plays a ledger, and leaves nothing behind whatever befell it."""
+"""Fixtures of the fault tests: an engine that plays a ledger and, whatever befell it, leaves nothing behind."""
 
 import signal
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine import SERVICES, Engine
-from tests.support.ledger import Ledger, ledger_env, write_ledger, write_ledger_traders
+from tests.support.harnesses.engine import SERVICES, Engine
+from tests.support.markets.ledger import Ledger, ledger_env, write_ledger, write_ledger_traders
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def ledger(tmp_path: Path) -> Ledger:
 def engine(tmp_path: Path, ledger: Ledger) -> Iterator[Engine]:
     """An engine with the ledger's traders; nothing is started yet.
 
-    What runs at the test's end is stopped as by `honcho`: no process, segment or socket may be left.
+    What runs at the end of the test is stopped as `honcho` stops it: no process, segment or socket may be left.
     """
     with Engine(tmp_path, ledger_env(ledger), write_ledger_traders(tmp_path / "traders")) as engine:
         yield engine

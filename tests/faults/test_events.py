@@ -4,17 +4,15 @@ import sys
 
 import pytest
 
-from tests.support.engine import Engine
-from tests.support.ledger import Ledger, check_signals, settled
-
-pytestmark = pytest.mark.timeout(180)
+from tests.support.harnesses.engine import Engine
+from tests.support.markets.ledger import Ledger, check_signals, settled
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])
 def test_lost_events(engine: Engine, ledger: Ledger, share: float) -> None:
-    """EventsAreHints: with half or all of the events lost the matches are those of a full evaluation."""
+    """EventsAreHints: where half or all of the events are lost, the matches are those of a full evaluation."""
     engine.start("collector", "trader")
-    engine.spawn("feed", sys.executable, "-m", "tests.support.lossy_feed", str(share))
+    engine.spawn("feed", sys.executable, "-m", "tests.support.harnesses.lossy_feed", str(share))
     engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
     check_signals(engine, ledger)
 

@@ -1,12 +1,8 @@
-"""Traders of a group share a process: its fate, and nothing else."""
+"""Traders of a group share the fate of one process, and nothing else."""
 
-import pytest
-
-from tests.support.engine import Engine, write_trader
-from tests.support.ledger import BY_ARRAY, Ledger, check_signals, settled
-from tests.support.workers import line, pids, runs
-
-pytestmark = pytest.mark.timeout(180)
+from tests.support.harnesses.engine import Engine, write_trader
+from tests.support.harnesses.workers import line, pids, runs
+from tests.support.markets.ledger import BY_ARRAY, Ledger, check_signals, settled
 
 GROUPED = ("by-array", "by-symbol", "third")
 ALL = (*GROUPED, "alone")
@@ -14,8 +10,8 @@ LEVEL = "import _levels\n@hookimpl\ndef evaluate(market):\n    return market.las
 
 
 def _assign(engine: Engine, **others: str) -> None:
-    """Tables: the ledger's traders and `third` in one group, `alone` by itself; `others` are groups by name, which is
-    the file's."""
+    """Write the tables: the ledger's traders and `third` in one group, `alone` by itself. `others` gives groups to
+    further traders, each named after its file; an empty group is none."""
     sources = {"by-array": "by_array", "by-symbol": "by_symbol", "third": "by_array", "alone": "by_array"}
     groups = {**dict.fromkeys(GROUPED, "g"), "alone": "", **others}
     tables = engine.folder / "configs" / "traders.toml"
@@ -27,11 +23,12 @@ def _assign(engine: Engine, **others: str) -> None:
 
 
 def test_matches_counters_and_processes(engine: Engine, ledger: Ledger) -> None:
-    """All find what they would find alone, on whatever channel; each reports for itself; one process, one log."""
+    """All traders find what they would find alone, on either channel; each reports for itself; they share a process and
+    a log."""
     engine.env["TICKFLAG_SEGMENT__INTERVALS"] = '["1s", "1m"]'
     write_trader(engine.plugins, "closes", BY_ARRAY, channel="1s")
     _assign(engine, closes="g")
-    engine.start()
+    engine.start_feed_last()
     engine.wait(lambda: settled(engine, ledger, ALL), what="matches equal a full evaluation")
     check_signals(engine, ledger, ALL)
     engine.wait(lambda: engine.matches("closes"), what="matches on another channel")
@@ -48,7 +45,7 @@ def test_matches_counters_and_processes(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_one_raises(engine: Engine, ledger: Ledger) -> None:
-    """It alone is failing; the process goes on."""
+    """A trader that raises is the only one failing; the process goes on."""
     write_trader(engine.plugins, "raises", "@hookimpl\ndef evaluate(market):\n    raise ValueError('out of luck')\n")
     _assign(engine, raises="g")
     engine.start()
@@ -62,7 +59,8 @@ def test_one_raises(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_one_ends_the_process(engine: Engine, ledger: Ledger) -> None:
-    """The culprit is named by itself and by the others; all come back; the isolated one never notices."""
+    """The process's end names the culprit for every member; all come back; the trader outside the group never
+    notices."""
     order = engine.folder / "order"
     body = f"""
         import ctypes, itertools
@@ -117,7 +115,7 @@ def test_one_ends_the_process(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_innocents_wait_no_longer_each_time(engine: Engine) -> None:
-    """Only the culprit's wait is doubled: the others lose the least time again and again."""
+    """Only the culprit's wait is doubled: the other members wait the least time, again and again."""
     write_trader(engine.plugins, "bad", "@hookimpl\ndef evaluate(market):\n    os._exit(7)\n")
     _assign(engine, bad="g")
     engine.start()
@@ -131,7 +129,8 @@ def test_innocents_wait_no_longer_each_time(engine: Engine) -> None:
 
 
 def test_operators_and_edits_concern_one_member(engine: Engine, ledger: Ledger) -> None:
-    """Stop, start, restart, disable, enable, an edit, a helper's edit, leaving: the others keep process and matches."""
+    """Stop, start, restart, disable, enable, an edit, a helper's edit, leaving: the other members keep process and
+    matches."""
     (engine.plugins / "_levels.py").write_text("LEVEL = 1000.0\n")
     write_trader(engine.plugins, "level", LEVEL)
     write_trader(engine.plugins, "level2", LEVEL)
@@ -152,7 +151,7 @@ def test_operators_and_edits_concern_one_member(engine: Engine, ledger: Ledger) 
     engine.wait(lambda: settled(engine, ledger, ALL), what="matches equal a full evaluation")
     assert pids(engine, *GROUPED) == process
 
-    # What was imported in this process before is not what the new version gets.
+    # The new version gets nothing that was imported in this process before.
     versions = {name: line(engine, name) for name in ALL}
     assert engine.matches("level") == engine.matches("level2") == {}
     (engine.plugins / "_levels.py").write_text("LEVEL = 0.0\n")
@@ -167,7 +166,7 @@ def test_operators_and_edits_concern_one_member(engine: Engine, ledger: Ledger) 
     assert pids(engine, *GROUPED, "level", "level2") == [process[0]] * 5
     assert {name: line(engine, name) for name in ALL} == versions
 
-    # One gets a process of its own, one leaves for good.
+    # One member gets a process of its own, one leaves for good.
     _assign(engine, level="g", third="")
     (engine.plugins / "level2.py").unlink()
     engine.wait(lambda: runs(engine, "third") and pids(engine, "third") != process[2:], what="it is by itself")

@@ -1,12 +1,13 @@
-"""Somebody sends what they should not to the command sockets, or is somebody else."""
+"""The command sockets get what nobody should send, or what another user sends."""
 
 import json
 import os
 import random
 import socket
-import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ import msgpack
 import pytest
 import zmq
 
-from common import layout
-from common.requests import Service
-from common.sockets import Context
-from tests.support.engine import SERVICES, Engine
-from tests.support.hostile import COLLECTOR, DAMAGED, FEED, SUPERVISOR, of_other_types, request
-from tests.support.ledger import Ledger, ledger_env, settled, write_ledger, write_ledger_traders
-
-pytestmark = pytest.mark.timeout(240)
+from tests.support.harnesses.engine import SERVICES, Engine
+from tests.support.markets.ledger import Ledger, ledger_env, settled, write_ledger, write_ledger_traders
+from tests.support.processes.commands import run_command
+from tests.support.processes.forged import forged
+from tests.support.processes.hostile import COLLECTOR, DAMAGED, FEED, SUPERVISOR, of_other_types, request
+from tickflag.common.segment import layout
+from tickflag.common.wire.requests import Service
+from tickflag.common.wire.sockets import Context
 
 COMMANDS = {"collector": COLLECTOR, "feed": FEED, "trader": SUPERVISOR}
 LOOK = {"collector": "status", "feed": "status", "trader": "supervisor"}
@@ -32,17 +33,17 @@ NOBODY = 65_534
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    """What the feed plays: one second."""
+    """The recording that the feed plays: one second."""
     return write_ledger(tmp_path, ticks=600, seconds=1.0)
 
 
 @pytest.fixture
 def engine(tmp_path: Path, ledger: Ledger) -> Iterator[Engine]:
-    """A running engine at the recording's end, where nothing changes any more."""
+    """A running engine at the recording's end, after which nothing changes."""
     with Engine(tmp_path, ledger_env(ledger), write_ledger_traders(tmp_path / "traders")) as engine:
         engine.start()
         engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
-        engine.request("feed", "swap")  # what was deferred would be announced in the middle of a test
+        engine.request("feed", "swap")  # announce what was deferred, which else would happen in the middle of a test
         engine.wait(lambda: engine.request("collector", "control")["resync"] == {}, what="nothing is asked for")
         yield engine
 
@@ -81,8 +82,11 @@ def _client(context: Context, endpoint: str) -> zmq.Socket[bytes]:
 
 @pytest.mark.parametrize("service", COMMANDS)
 def test_hostile_requests_change_nothing(engine: Engine, service: Service) -> None:
-    """Damaged frames, wrong types, many frames, random bytes on the bare socket, and a flood that nobody reads the
-    answers of: the service lives, answers, and all is as before."""
+    """A service survives hostile requests, answers on, and changes nothing.
+
+    They are damaged frames, wrong types, many frames, random bytes on the bare socket, and a flood whose answers nobody
+    reads.
+    """
     before = _state(engine)
     sure = random.Random(5)
     context: Context = zmq.Context()
@@ -115,8 +119,53 @@ def test_hostile_requests_change_nothing(engine: Engine, service: Service) -> No
     assert all(engine.alive(name) for name in SERVICES)
 
 
+def _without_version(state: Any) -> Any:
+    """The control state says which incarnation is known of a trader that was ignored, and so has another version."""
+    return [*state[:2], state[2][1:], *state[3:]]
+
+
+def test_forged_messages_change_nothing(engine: Engine) -> None:
+    """Messages of every kind with values that are none, at every socket that takes messages: refused, and one line a
+    second tells of them, without escape codes."""
+    frames = list(forged("by-array"))
+    assert len(frames) > 1_500
+    before = _without_version(_state(engine))
+    began_s = time.monotonic()
+    context: Context = zmq.Context()
+    results = context.socket(zmq.PUSH)
+    results.linger = 0
+    results.set_hwm(0)
+    results.connect(engine.runtime.socket("collector-results"))
+    clients = [_client(context, _endpoint(engine, service)) for service in COMMANDS]
+    for frame in frames:
+        results.send(frame)
+        for client in clients:
+            client.send(frame)
+    for client in clients:
+        client.send(request("?", {}, 12_345))
+        engine.wait(partial(_answered, client, 12_345), what="all that was sent has been looked at")
+
+    def refused() -> bool:
+        about = engine.request("collector", "status")["collector"]
+        return bool(about["dropped_messages"] + about["ignored_messages"] >= 2 * len(frames) - 100)
+
+    engine.wait(refused, what="all results are counted")
+    results.close()
+    for client in clients:
+        client.close()
+    context.term()
+    assert _without_version(_state(engine)) == before
+    seconds = time.monotonic() - began_s
+    for service in SERVICES:
+        said = engine.output(service)
+        assert engine.alive(service)
+        assert "Traceback" not in said
+        assert "\x1b[2J" not in said
+        assert said.count("dropped messages") + said.count("bad requests") <= 2 * seconds + 3
+
+
 def _answered(client: zmq.Socket[bytes], number: int) -> bool:
-    """The request of that number has its answer."""
+    """Whether the request of that number has its answer."""
     while client.poll(0):
         if msgpack.unpackb(client.recv())[2] == number:
             return True
@@ -144,7 +193,7 @@ print(json.dumps(found))
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 def test_another_user_gets_nowhere(engine: Engine) -> None:
-    """Not into the folder, and were that open, not to a socket, nor at a file."""
+    """Another user cannot enter the folder; if that were open, neither connect to a socket nor open a file."""
     folder = engine.runtime.folder
     folder.parent.chmod(0o755)
     files = [str(path) for path in folder.rglob("*") if not path.is_dir()]
@@ -154,8 +203,9 @@ def test_another_user_gets_nowhere(engine: Engine) -> None:
 
     def tried() -> dict[str, str]:
         command = [sys.executable, "-c", STRANGER, str(NOBODY), f"{folder}/", *files]
-        out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-        found: dict[str, str] = json.loads(out)
+        done = run_command(command)
+        assert done.returncode == 0, done.stderr
+        found: dict[str, str] = json.loads(done.stdout)
         return found
 
     assert set(tried().values()) == {"PermissionError"}

@@ -1,15 +1,12 @@
 """The order in which processes come and go does not matter."""
 
-import pytest
-
-from tests.support.engine import Engine
-from tests.support.ledger import TRADERS, Ledger, check_signals, played, settled
-
-pytestmark = pytest.mark.timeout(180)
+from tests.support.harnesses.engine import Engine
+from tests.support.markets.ledger import TRADERS, Ledger, check_signals, played, settled
+from tests.support.processes.commands import PYTHON
 
 
 def test_collector_comes_last(engine: Engine, ledger: Ledger) -> None:
-    """Workers do not wait for a collector: when one comes, it gets snapshots and with them everything."""
+    """Workers do not wait for a collector. A collector that comes later gets snapshots, and with them everything."""
     engine.start("feed", "trader")
     engine.wait(lambda: played(engine, ledger), what="the recording's end")
     engine.start("collector")
@@ -40,7 +37,7 @@ def test_segment_grows(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_full_table(engine: Engine, ledger: Ledger) -> None:
-    """Without growth a new symbol is refused with one clear error and a counter; the others go on."""
+    """Without growth a new symbol is refused with one clear error and a counter; the other symbols go on."""
     engine.start("collector", "trader")
     engine.start("feed", env={"TICKFLAG_SEGMENT__CAPACITY": "50"})
     known = dict(list(ledger.last.items())[:50])
@@ -52,22 +49,22 @@ def test_full_table(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_second_service(engine: Engine) -> None:
-    """A second process of a role exits 75 and names the holder."""
+    """A second process of a role exits with 75 and names the holder."""
     engine.start()
     engine.wait_ready()
     for service in ("feed", "collector", "trader"):
-        other = engine.cli_command()[:1]
-        engine.spawn(f"second-{service}", *other, "-m", f"services.{service}")
+        engine.spawn(f"second-{service}", *PYTHON, "-m", f"tickflag.services.{service}")
         assert engine.wait_exit(f"second-{service}", 60) == 75
         assert str(engine.pid(service)) in engine.output(f"second-{service}")
         assert "Traceback" not in engine.output(f"second-{service}")
 
 
 def test_too_little_memory(engine: Engine) -> None:
-    """A segment that does not fit refuses the start with needed and free bytes and the setting to change."""
+    """A segment that does not fit into memory refuses the start; the error has the needed and free bytes, and the
+    setting to change."""
     engine.spawn(
         "feed",
-        *engine.cli_command()[:1], "-m", "services.feed",
+        *PYTHON, "-m", "tickflag.services.feed",
         env={"TICKFLAG_SEGMENT__CAPACITY": "4000000", "TICKFLAG_SEGMENT__DEPTH": "100000"},
     )  # fmt: skip
     assert engine.wait_exit("feed", 90) == 1

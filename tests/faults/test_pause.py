@@ -1,22 +1,18 @@
-"""SIGSTOP: a process that does not run for a while costs nothing but the while."""
+"""SIGSTOP: a process that does not run for a while loses nothing but that while."""
 
 import os
 import signal
 import time
 
-import pytest
-
-from common.layout import COUNTER
-from tests.support.engine import Engine
-from tests.support.ledger import Ledger, check_signals, played, settled
-
-pytestmark = pytest.mark.timeout(180)
+from tests.support.harnesses.engine import Engine
+from tests.support.markets.ledger import Ledger, check_signals, played, settled
+from tickflag.common.segment.layout import COUNTER
 
 ASLEEP_S = 5.0
 
 
 def test_stopped_worker(engine: Engine, ledger: Ledger) -> None:
-    """A worker asleep while thousands of updates pass catches up in one exact cycle."""
+    """A worker that is stopped while thousands of updates pass catches up in one exact cycle."""
     engine.start()
     engine.wait_ready()
     pid = engine.trader("by-array")["pid"]
@@ -30,13 +26,14 @@ def test_stopped_worker(engine: Engine, ledger: Ledger) -> None:
     engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
     check_signals(engine, ledger)
     after = engine.trader("by-array")
-    # One cycle for all it missed; a second one where it was stopped within a cycle, or an announcement was due.
+    # One cycle covers all that it missed. Another one may come where it was stopped within a cycle, or where an
+    # announcement was due.
     assert after["cycles"] - before <= 3
     assert after["pid"] == pid
 
 
 def test_stopped_feed(engine: Engine, ledger: Ledger) -> None:
-    """A feed that stands still is noticed after three beats, nobody loses anything, and it goes on where it stood."""
+    """A feed that stands still is noticed after three heartbeats; nobody loses anything; it goes on where it stood."""
     engine.start()
     engine.wait_ready()
     engine.send("feed", signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""Circuits at work in an engine: a trader that fails too often is fenced off or falls back, is tried, and returns."""
+"""Circuits at work in an engine: a trader that fails too often is quarantined or falls back, is tried, and returns."""
 
 import signal
 import sys
@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 
-from common.errors import TickflagError
-from tests.support import workers
-from tests.support.engine import Engine, write_trader
-from tests.support.ledger import TRADERS, settled, write_ledger, write_ledger_traders
+from tests.support.harnesses import workers
+from tests.support.harnesses.engine import Engine, write_trader
+from tests.support.markets.ledger import TRADERS, settled, write_ledger, write_ledger_traders
+from tickflag.common.errors import TickflagError
 
-pytestmark = pytest.mark.timeout(180)
-
-# As the defaults, but for a test's patience.
+# The defaults, but faster.
 QUICK = {
     "TICKFLAG_RECOVERY__ERRORS": "5",
     "TICKFLAG_RECOVERY__CLEAN_CYCLES": "5",
@@ -30,7 +28,7 @@ QUICK = {
     "TICKFLAG_SYNTHETIC__RATE": "300",
     "TICKFLAG_SYNTHETIC__SYMBOLS": "100",
 }
-# Fails as long as a file says how.
+# Fails in the way that a file names, for as long as the file does so.
 MOODY = """
     from pathlib import Path
 
@@ -64,7 +62,7 @@ def backoff_s() -> str:
 
 @pytest.fixture
 def engine(tmp_path: Path, mood: Path, backoff_s: str) -> Iterator[Engine]:
-    """Two traders, of which `moody` fails as it is told."""
+    """Two traders, of which `moody` fails in the way that the file `mood` names."""
     folder = tmp_path / "traders"
     write_trader(folder, "moody", MOODY.format(mood=str(mood)))
     write_trader(folder, "steady", GOOD)
@@ -80,7 +78,7 @@ def _circuits(engine: Engine, trader: str) -> dict[str, str]:
 
 
 def _steps(engine: Engine, what: str, trader: str) -> list[tuple[str, str]]:
-    """The changes of a circuit, as notices tell them."""
+    """The changes of a circuit, in the order of its notices."""
     page = engine.request("collector", "notices", since=0)
     assert [one["seq"] for one in page["notices"]] == list(range(1, page["last_seq"] + 1))
     return [(n["before"], n["after"]) for n in page["notices"] if (n["what"], n["trader"]) == (what, trader)]
@@ -88,7 +86,8 @@ def _steps(engine: Engine, what: str, trader: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("how", "kind"), [("raises", "raise"), ("leaves", "exit")])
 def test_a_trader_that_fails_is_fenced_off_and_returns(engine: Engine, mood: Path, how: str, kind: str) -> None:
-    """Fresh start, quarantine, probe, and trusted again by itself; the others miss no cycle and keep their process."""
+    """A trader goes through fresh start, quarantine and probe, and is trusted again by itself; the others miss no cycle
+    and keep their process."""
     before = workers.line(engine, "steady")
     mood.write_text(how)
     engine.wait(lambda: engine.trader("moody")["state"] == "quarantined", what="it is quarantined")
@@ -114,7 +113,7 @@ def test_a_trader_that_fails_is_fenced_off_and_returns(engine: Engine, mood: Pat
 
 @pytest.mark.parametrize("backoff_s", ["60"])
 def test_an_operator_releases(engine: Engine, mood: Path) -> None:
-    """At once, whatever the backoff; the command line shows circuits, errors and notices."""
+    """An operator's release acts at once, whatever the backoff. The command line shows circuits, errors and notices."""
     mood.write_text("raises")
     engine.wait(lambda: engine.trader("moody")["state"] == "quarantined", what="it is quarantined")
     assert "quarantined" in engine.cli("traders").stdout
@@ -133,7 +132,7 @@ def test_an_operator_releases(engine: Engine, mood: Path) -> None:
 
 @pytest.mark.parametrize("backoff_s", ["60"])
 def test_another_version_ends_a_quarantine(engine: Engine, mood: Path) -> None:
-    """Whoever mends the file does not wait for the next probe."""
+    """A mended file runs at once and does not wait for the next probe."""
     mood.write_text("raises")
     engine.wait(lambda: engine.trader("moody")["state"] == "quarantined", what="it is quarantined")
     write_trader(engine.plugins, "moody", GOOD)
@@ -142,8 +141,10 @@ def test_another_version_ends_a_quarantine(engine: Engine, mood: Path) -> None:
 
 
 def test_circuits_and_flags_survive_the_collector(engine: Engine, mood: Path) -> None:
-    """Killed again and again, in the middle of what a failing trader and an operator do: what was told stays told, what
-    was answered stays set, and all goes on from there."""
+    """The collector is killed again and again while a trader fails and an operator acts.
+
+    What it told stays told, what it answered stays set, and all goes on from there.
+    """
     mood.write_text("leaves")
     known: list[tuple[str, str]] = []
     for percentage in (10.0, 20.0, 30.0):
@@ -166,7 +167,7 @@ def test_circuits_and_flags_survive_the_collector(engine: Engine, mood: Path) ->
 
 
 def test_a_wrong_swap_is_noticed_and_made_good(tmp_path: Path) -> None:
-    """Flags that are lost: the audit finds it, tracking falls back to all symbols, and the matches are right."""
+    """Where flags are lost, an audit finds it, tracking falls back to all symbols, and the matches are right."""
     ledger = write_ledger(tmp_path)
     folder = write_ledger_traders(tmp_path / "traders")
     env: dict[str, Any] = {
@@ -179,8 +180,8 @@ def test_a_wrong_swap_is_noticed_and_made_good(tmp_path: Path) -> None:
         "TICKFLAG_AUDIT__BUDGET": "1",
     }
     with Engine(tmp_path, env, folder) as engine:
-        engine.spawn("feed", sys.executable, "-m", "tests.support.wrong_feed")
-        engine.start("collector", "trader")
+        # A trader that comes when all is written evaluates all anyway, and no lost flag matters to it.
+        engine.start_feed_last(sys.executable, "-m", "tests.support.harnesses.wrong_feed")
         engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
         for trader in TRADERS:
             assert _circuits(engine, trader) == {"tracking": "open", "plugin": "closed"}

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from common.layout import CLOSED
-from tests.support import workers
-from tests.support.engine import Engine, write_trader
-from tests.support.ledger import (
+from tests.support.harnesses import workers
+from tests.support.harnesses.engine import Engine, write_trader
+from tests.support.markets.ledger import (
     BY_ARRAY,
     TRADERS,
     Ledger,
@@ -20,8 +19,7 @@ from tests.support.ledger import (
     write_ledger,
     write_ledger_traders,
 )
-
-pytestmark = pytest.mark.timeout(180)
+from tickflag.common.segment.layout import CLOSED
 
 NEVER = "@hookimpl\ndef evaluate(market):\n    return np.zeros(len(market), bool)\n"
 
@@ -31,7 +29,7 @@ def _pids(engine: Engine) -> dict[str, int]:
 
 
 def _holds(engine: Engine, matches: dict[str, float], last: Ledger) -> bool:
-    """At the end of the recording `last`, with these matches."""
+    """Whether the trader has these matches at the end of the recording `last`."""
     found = engine.matches("by-array") if played(engine, last) else {}
     if not last.matches():
         matches = {symbol: score for symbol, score in matches.items() if symbol not in last.last}
@@ -39,7 +37,7 @@ def _holds(engine: Engine, matches: dict[str, float], last: Ledger) -> bool:
 
 
 def _replace(path: Path, text: str) -> None:
-    """As editors write: another file, renamed."""
+    """Write as editors do: a new file, renamed to the old one's name."""
     fresh = path.with_name(f".{path.name}.swp")
     fresh.write_text(text)
     os.replace(fresh, path)
@@ -47,7 +45,7 @@ def _replace(path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("watched", [True, False], ids=["hints", "looks-only"])
 def test_a_file_comes_changes_and_goes_under_load(tmp_path: Path, watched: bool) -> None:
-    """Only its own worker starts, is replaced and ends; the others miss nothing and keep their processes."""
+    """A file starts, replaces and ends only its own worker; the others miss nothing and keep their processes."""
     ledger = write_ledger(tmp_path, ticks=12_000, seconds=8.0)
     folder = write_ledger_traders(tmp_path / "traders")
     env = ledger_env(ledger)
@@ -97,7 +95,7 @@ def test_a_file_comes_changes_and_goes_under_load(tmp_path: Path, watched: bool)
 
 
 def test_what_still_matches_gives_no_signal(engine: Engine, ledger: Ledger) -> None:
-    """An edit that changes nothing of the rule changes nothing for those who follow; with a feed that is away, too."""
+    """An edit that does not change the rule changes nothing for followers; so too where the feed is away."""
     engine.start()
     engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
     signals = engine.signals()
@@ -112,8 +110,8 @@ def test_what_still_matches_gives_no_signal(engine: Engine, ledger: Ledger) -> N
         engine.wait(lambda pid=now["pid"]: engine.trader("by-array")["pid"] == pid, what="it reports")  # type: ignore[misc] # as above
         assert engine.matches("by-array") == ledger.matches()
         assert engine.signals() == signals
-    # A market of one symbol: the other matches have no data there. Had the new version not begun with those of the old
-    # one, they would leave with its first snapshot.
+    # In a market of one symbol the other matches have no data. Had the new version not begun with the matches of the
+    # old one, they would leave with its first snapshot.
     (engine.folder / "other").mkdir()
     other = write_ledger(engine.folder / "other", symbols=1, ticks=50, seconds=0.5)
     engine.start("feed", env={"TICKFLAG_REPLAY__RECORDINGS": f'["{other.path}"]'})
@@ -121,7 +119,7 @@ def test_what_still_matches_gives_no_signal(engine: Engine, ledger: Ledger) -> N
 
 
 def test_another_rule_and_another_name(engine: Engine, ledger: Ledger) -> None:
-    """Another rule gives the difference; another name is another trader: the matches of the former one leave."""
+    """Another rule gives the difference. Another name is another trader: the matches under the old name leave."""
     engine.start()
     engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
     path = write_trader(engine.plugins, "by_symbol", NEVER, name="by-symbol")
@@ -141,7 +139,7 @@ def test_another_rule_and_another_name(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_a_second_file_of_a_name_waits_for_the_first_to_go(engine: Engine) -> None:
-    """Dropped in later it takes nobody's name, though it is first in order; it runs once the name is free."""
+    """A second file takes nobody's name, though it comes first in order; it runs once the name is free."""
     engine.start()
     engine.wait_ready()
     write_trader(engine.plugins, "a_copy", BY_ARRAY, name="by-array")
@@ -153,7 +151,7 @@ def test_a_second_file_of_a_name_waits_for_the_first_to_go(engine: Engine) -> No
 
 
 def test_a_helper_changes(engine: Engine) -> None:
-    """Those that import it are loaded anew, the others are not."""
+    """A helper's edit reloads the traders that import it, and no others."""
     helper = engine.plugins / "_levels.py"
     helper.write_text("LEVEL = 1000.0\n")
     body = "import _levels\n@hookimpl\ndef evaluate(market):\n    return market.last > _levels.LEVEL\n"
@@ -168,7 +166,8 @@ def test_a_helper_changes(engine: Engine) -> None:
 
 
 def test_broken_files_do_not_keep_removed_traders(engine: Engine, ledger: Ledger) -> None:
-    """A trader that was removed while nothing ran leaves, though another file does not load; that one's stay."""
+    """A trader whose file was removed while nothing ran leaves, though another file does not load; the matches of that
+    one stay."""
     engine.start()
     engine.wait(lambda: settled(engine, ledger), what="matches equal a full evaluation")
     engine.stop("trader")
@@ -180,14 +179,12 @@ def test_broken_files_do_not_keep_removed_traders(engine: Engine, ledger: Ledger
         lambda: {one["name"] for one in engine.request("collector", "traders")} == {"by-symbol", "never_loaded"},
         what="the removed one is gone",
     )
-    assert (engine.trader("by-symbol")["state"], engine.trader("by-symbol")["stale"]) == (
-        "skipped",
-        len(ledger.matches()),
-    )
+    engine.wait(lambda: engine.trader("by-symbol")["state"] == "skipped", what="the broken file is told of")
+    assert engine.trader("by-symbol")["stale"] == len(ledger.matches())
 
 
 def test_a_plugin_folder_that_comes_later(engine: Engine, ledger: Ledger) -> None:
-    """No folder at the start is no fault."""
+    """A plugin folder that is missing at the start is no fault."""
     kept = engine.plugins.rename(engine.folder / "kept")
     engine.start()
     engine.wait(lambda: played(engine, ledger), what="the recording's end")

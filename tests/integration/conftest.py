@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine import Engine
+from tests.support.harnesses.engine import Engine
 
 
 @pytest.fixture

@@ -1,27 +1,27 @@
-"""The benchmark runs and writes what it says. No time is judged here: a test machine may be busy."""
+"""The benchmark runs, and writes what it prints. No time is judged here: a test machine may be busy."""
 
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.support.processes.commands import run_command
+from tests.support.processes.waiting import WITHIN_S
 
 
 def run_bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     """`python -m tests.bench` as `./scripts/bench` starts it."""
     environment = {key: text for key, text in os.environ.items() if not key.startswith("TICKFLAG_")}
     command = [sys.executable, "-m", "tests.bench", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110)
+    return run_command(command, env=environment, within_s=2 * WITHIN_S)
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
-    """What two quick sections and one without its data print and write."""
+    """What two quick sections, and one without its data, print and write."""
     path = tmp_path_factory.mktemp("bench") / "bench.json"
     only = [word for section in ("ingest", "results", "recordings") for word in ("--only", section)]
     done = run_bench("--quick", *only, "--json", str(path))
@@ -30,7 +30,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, An
 
 
 def test_json_names_the_machine_and_the_sections(written: tuple[str, dict[str, Any]]) -> None:
-    """Machine facts, and only the sections asked for, in their order."""
+    """The JSON holds facts about the machine and only the sections asked for, in their order."""
     _, result = written
     assert {"cpu", "cores", "python", "numpy", "numba"} <= result["facts"].keys()
     assert result["quick"] is True
@@ -38,7 +38,7 @@ def test_json_names_the_machine_and_the_sections(written: tuple[str, dict[str, A
 
 
 def test_every_measure_has_value_target_and_verdict(written: tuple[str, dict[str, Any]]) -> None:
-    """A target is passed or missed; without a target or a value there is no verdict."""
+    """A target is met or missed; without a target or a value there is no verdict."""
     _, result = written
     measures = [measure for section in result["sections"].values() for measure in section["measures"]]
     assert measures
@@ -58,7 +58,7 @@ def test_tables_are_rectangular(written: tuple[str, dict[str, Any]]) -> None:
 
 
 def test_flag_memory_is_exact(written: tuple[str, dict[str, Any]]) -> None:
-    """The one number that no busy machine changes."""
+    """The memory of flags is exact: no busy machine changes this number."""
     _, result = written
     (bitsets,) = [m for m in result["sections"]["results"]["measures"] if "bitsets" in m["name"]]
     assert (bitsets["value"], bitsets["passed"]) == (1_000, True)
@@ -81,7 +81,7 @@ def test_missing_recordings_are_a_reason_or_the_small_ones(written: tuple[str, d
 
 
 def test_unknown_section_is_a_usage_error() -> None:
-    """Exit code 2, and the words name the sections there are."""
+    """Exit code 2, and a message with the sections there are."""
     done = run_bench("--only", "nonsense")
     assert done.returncode == 2
     assert "evaluation" in done.stderr

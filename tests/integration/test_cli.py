@@ -17,11 +17,12 @@ import psutil
 import pytest
 from click.testing import CliRunner, Result
 
-from common import layout
-from services.cli.group import tickflag
-from tests.support.engine import MATCH_ALL, ROOT, Engine, write_trader
-
-pytestmark = pytest.mark.timeout(240)
+from tests.support.documents.pages import ROOT
+from tests.support.harnesses.engine import MATCH_ALL, Engine, write_trader
+from tests.support.processes.commands import tickflag_command
+from tests.support.processes.waiting import allowed_s
+from tickflag.common.segment import layout
+from tickflag.services.cli.group import tickflag
 
 SYMBOLS = 60
 SHIPPED = {"breakout", "ma-cross", "rsi", "spread", "top-movers", "volume-surge"}
@@ -29,7 +30,8 @@ SHIPPED = {"breakout", "ma-cross", "rsi", "spread", "top-movers", "volume-surge"
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """An engine with the shipped traders, one that cannot be loaded, and one that matches all and talks."""
+    """An engine with the shipped traders, a file that cannot be loaded, and a trader that matches all symbols and
+    prints."""
     folder = tmp_path_factory.mktemp("cli")
     plugins = folder / "plugins"
     shutil.copytree(ROOT / "plugins", plugins, ignore=shutil.ignore_patterns("__pycache__"))
@@ -37,19 +39,19 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     write_trader(plugins, "talks", 'print("the talker is here", flush=True)\n' + MATCH_ALL, name="talker")
     env = {"TICKFLAG_SYNTHETIC__SYMBOLS": str(SYMBOLS), "TICKFLAG_SEGMENT__CAPACITY": "64"}
     with Engine(folder, env, plugins) as engine:
-        engine.spawn("start", *engine.cli_command("start", "--for", "220"))
+        engine.spawn("start", *tickflag_command("start"))
         engine.wait_ready()
         yield engine
 
 
 def run(engine: Engine, *arguments: str) -> Result:
-    """Run a command in this process: the same code as in one of its own, without the start of an interpreter."""
+    """Run a command in this process: the same code without the start of an interpreter."""
     with patch.dict(os.environ, engine.env, clear=True):
         return CliRunner().invoke(tickflag, arguments)
 
 
 def text(engine: Engine, *arguments: str) -> str:
-    """What a command prints that does well."""
+    """What a command prints that succeeds."""
     result = run(engine, *arguments)
     assert (result.exit_code, result.stderr) == (0, ""), result.exception
     return result.stdout
@@ -71,7 +73,7 @@ def refusal(engine: Engine, *arguments: str, status: int = 1) -> str:
 
 
 def test_status_shows_every_part(running: Engine) -> None:
-    """Feed, collector and supervisor run, and all traders add up to what is shown as overall."""
+    """Feed, collector and supervisor run, and the overall numbers are the sums of all traders."""
     status = ask(running, "status")
     assert status["instance"] == "test"
     assert {part: status[part]["state"] for part in ("feed", "collector", "supervisor")} == dict.fromkeys(
@@ -113,7 +115,7 @@ def test_traders_says_why_one_does_not_run(running: Engine) -> None:
 
 
 def test_matches_of_a_trader(running: Engine) -> None:
-    """A trader that matches every symbol has them all, ranked in the text."""
+    """A trader that matches every symbol shows them all, ranked in the text."""
     found = ask(running, "matches", "talker")
     assert found["synced"]
     assert len(found["matches"]) == SYMBOLS
@@ -122,14 +124,14 @@ def test_matches_of_a_trader(running: Engine) -> None:
 
 @pytest.mark.parametrize("command", [("matches",), ("logs",), ("signals", "--trader")])
 def test_an_unknown_trader_is_told_with_the_known_ones(running: Engine, command: tuple[str, ...]) -> None:
-    """One line names the mistake and all traders there are."""
+    """One line names the mistake and lists all traders."""
     line = refusal(running, *command, "nobody")
     assert "'nobody'" in line
     assert all(name in line for name in SHIPPED)
 
 
 def test_signals_of_the_journal(running: Engine) -> None:
-    """A page after any number, the newest ones, and those of one trader."""
+    """A page after any number, the newest signals, and those of one trader."""
     page = text(running, "signals", "--since", "3", "--limit", "4", "--json").splitlines()
     assert [json.loads(line)["seq"] for line in page] == [4, 5, 6, 7]
     newest = [json.loads(line)["seq"] for line in text(running, "signals", "--json").splitlines()]
@@ -143,7 +145,7 @@ def test_signals_of_the_journal(running: Engine) -> None:
 
 
 def test_following_signals_begins_in_the_journal_and_has_no_hole(running: Engine) -> None:
-    """Journalled and live signals come once each, in order."""
+    """Journalled and live signals each come once, in order."""
     until = running.request("collector", "status")["collector"]["last_seq"] + 30
     lines = text(running, "signals", "--since", "0", "--follow", "--json", "--limit", str(until)).splitlines()
     assert [json.loads(line)["seq"] for line in lines] == list(range(1, until + 1))
@@ -151,8 +153,8 @@ def test_following_signals_begins_in_the_journal_and_has_no_hole(running: Engine
 
 @pytest.mark.parametrize("how", ["ctrl-c", "closed pipe"])
 def test_a_follower_ends_cleanly(running: Engine, how: str) -> None:
-    """Ctrl-C, and a reader that goes away, end it at once, with status 0 and without a word."""
-    command = running.cli_command("signals", "--since", "0", "--follow")
+    """Ctrl-C, or a closed pipe, ends the follower at once, with status 0 and without a word."""
+    command = tickflag_command("signals", "--since", "0", "--follow")
     with subprocess.Popen(
         command, cwd=ROOT, env=running.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as follower:
@@ -165,7 +167,7 @@ def test_a_follower_ends_cleanly(running: Engine, how: str) -> None:
         else:
             follower.stdout.close()
         assert follower.stderr.read() == ""
-        assert follower.wait(10) == 0
+        assert follower.wait(allowed_s(10)) == 0
 
 
 def test_segment_ls(running: Engine) -> None:
@@ -180,7 +182,7 @@ def test_segment_ls(running: Engine) -> None:
 
 
 def test_segment_dump(running: Engine) -> None:
-    """Header, counters, channels, and the rows of the symbols that are named, or of all."""
+    """The dump has header, counters, channels, and the rows of the named symbols or of all."""
     with running.segment() as segment:
         first, second = (segment.names[slot].decode() for slot in (0, 1))
         generation = f"{segment.generation:016x}"
@@ -205,7 +207,7 @@ def test_segment_dump(running: Engine) -> None:
 
 
 def test_the_debug_ring_is_switched_at_run_time(running: Engine) -> None:
-    """Off, nothing is written; on, a burst of all symbols shows in the dump."""
+    """Off, the ring stays empty; on, the dump shows a burst of all symbols."""
     assert text(running, "segment", "debug", "on")
     try:
         assert text(running, "synthetic", "burst", str(SYMBOLS))
@@ -235,14 +237,16 @@ def test_a_second_start_is_refused(running: Engine) -> None:
 
 
 def test_a_burst_too_large_is_refused_by_the_feed(running: Engine) -> None:
-    """The feed's own words come through; a number that is none is wrong usage."""
+    """The feed's own words come through; what is no number is wrong usage."""
     assert f"1 to {SYMBOLS}" in refusal(running, "synthetic", "burst", str(SYMBOLS + 1))
     assert run(running, "synthetic", "burst", "some").exit_code == 2
 
 
 def test_the_bundle_of_a_running_engine(running: Engine, tmp_path: Path) -> None:
-    """It has all that the services answer, the logs and the segment's figures; symbols stand only in signals, in the
-    text of traders' logs, and nothing in it is a row or a match set."""
+    """The bundle has all answers of the services, the logs and the segment's figures.
+
+    Symbols appear only in signals and in the text of traders' logs; the bundle holds no row and no match set.
+    """
     path = tmp_path / "engine.tar.gz"
     lines = text(running, "doctor", "--bundle", str(path)).splitlines()
     assert lines[-1].startswith(f"{path} (")
@@ -275,7 +279,7 @@ def test_the_bundle_of_a_running_engine(running: Engine, tmp_path: Path) -> None
 
 
 def test_doctor_finds_the_engine_well(running: Engine) -> None:
-    """Every check is ok but the trader that was skipped, which is a warning with what to do."""
+    """Every check is ok but one: the skipped trader is a warning that says what to do."""
     report = ask(running, "doctor")
     assert report["ok"]
     assert {finding["check"] for finding in report["checks"] if finding["level"] != "ok"} == {"traders"}
@@ -304,7 +308,7 @@ def test_logs_by_name_and_by_file(running: Engine) -> None:
 
 def test_logs_can_be_followed(running: Engine) -> None:
     """New lines come as they are written, until Ctrl-C."""
-    command = running.cli_command("logs", "talker", "--follow", "--lines", "0")
+    command = tickflag_command("logs", "talker", "--follow", "--lines", "0")
     path = running.runtime.logs / "talks.log"
     with subprocess.Popen(
         command, cwd=ROOT, env=running.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -322,4 +326,4 @@ def test_logs_can_be_followed(running: Engine) -> None:
         assert follower.stdout.readline() == "one more line\n"
         follower.send_signal(signal.SIGINT)
         assert follower.stderr.read() == ""
-        assert follower.wait(10) == 0
+        assert follower.wait(allowed_s(10)) == 0

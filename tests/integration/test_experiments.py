@@ -1,4 +1,4 @@
-"""Experiments of a real collector: heartbeats and audits that came over the wire, and what is left after its death."""
+"""Experiments of a real collector: heartbeats and audits that came over the wire, and what its death leaves."""
 
 import contextlib
 import json
@@ -9,36 +9,36 @@ from typing import Any
 
 import pytest
 
-from common.codec import encode
-from common.messages import Audit
-from common.runtime import JOURNAL
-from common.sockets import try_send
-from tests.support.collector_site import Site, Worker
-from tests.support.fake_trader import FakeTrader
-from tests.support.folders import runtime_folder
+from tests.support.harnesses.collector_process import CollectorProcess, FakeWorker
+from tests.support.harnesses.fake_trader import FakeTrader
+from tests.support.processes.folders import runtime_folder
+from tickflag.common.runtime import JOURNAL
+from tickflag.common.wire.codec import encode
+from tickflag.common.wire.messages import Audit
+from tickflag.common.wire.sockets import try_send
 
 ON, OFF = ("bands", "t2"), ("vwap", "t5")
 """Traders with buckets of `batch_mode` below and above 50,000."""
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
+def collector() -> Iterator[CollectorProcess]:
     with runtime_folder() as runtime:
-        site = Site(runtime)
-        yield site
-        site.close()
+        collector = CollectorProcess(runtime)
+        yield collector
+        collector.close()
 
 
-class Crowd:
-    """Traders in both arms; those that have the flag on take half the processor time."""
+class TradersOfBothArms:
+    """Traders in both arms; those with the feature flag on need half the processor time."""
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.workers = {name: Worker(FakeTrader(name), site.results, site.controls) for name in ON + OFF}
+    def __init__(self, collector: CollectorProcess) -> None:
+        self.collector = collector
+        self.workers = {name: FakeWorker(FakeTrader(name), collector.results, collector.controls) for name in ON + OFF}
         self.cycles = 0
 
     def work(self) -> None:
-        """A cycle of each, an audit of it, and a heartbeat."""
+        """Send a cycle of each trader, an audit of it, and a heartbeat."""
         self.cycles += 1
         for name, worker in self.workers.items():
             worker.beat()
@@ -48,10 +48,10 @@ class Crowd:
             audit = Audit(
                 trader=name, incarnation=1, cycle=self.cycles, time_ms=1, symbols=9, part_ns=cost, full_ns=10_000
             )
-            try_send(self.site.results, encode(audit))
+            try_send(self.collector.results, encode(audit))
 
     def report(self) -> dict[str, Any]:
-        found = self.site.ask("experiments", flag="batch_mode")
+        found = self.collector.ask("experiments", flag="batch_mode")
         assert isinstance(found, dict)
         (one,) = found["experiments"]
         assert isinstance(one, dict)
@@ -63,60 +63,59 @@ class Crowd:
         return {arm["arm"]: arm["cycles"] for arm in self.report()["arms"]}
 
 
-def _saved(site: Site) -> dict[str, Any]:
-    """The document, as the file has it."""
-    with contextlib.closing(sqlite3.connect(site.runtime.folder / JOURNAL)) as database:
+def _saved(collector: CollectorProcess) -> dict[str, Any]:
+    """The document in the file."""
+    with contextlib.closing(sqlite3.connect(collector.runtime.folder / JOURNAL)) as database:
         row = database.execute("SELECT content FROM documents WHERE name = 'experiments'").fetchone()
     found = json.loads(row[0]) if row else {}
     assert isinstance(found, dict)
     return found
 
 
-def test_kill_and_restart_keep_the_sums(site: Site) -> None:
-    """What was saved is there in the next life, which goes on from its first heartbeats; what ended in order lost
-    nothing."""
-    site.ask("flags.set", flag="batch_mode", value=50)
-    crowd = Crowd(site)
-    site.wait_for(lambda: min(crowd.measured().values()) >= 10)
-    one = crowd.report()
+def test_kill_and_restart_keep_the_sums(collector: CollectorProcess) -> None:
+    """The next life has what was saved, and goes on from its first heartbeats. An end in order loses nothing."""
+    collector.ask("flags.set", flag="batch_mode", value=50)
+    traders = TradersOfBothArms(collector)
+    collector.wait_for(lambda: min(traders.measured().values()) >= 10)
+    one = traders.report()
     assert [(arm["arm"], arm["traders"], arm["present"]) for arm in one["arms"]] == [("on", 2, 2), ("off", 2, 2)]
     cpu = next(metric for metric in one["comparisons"][0]["metrics"] if metric["metric"] == "cpu_ns")
     assert (cpu["value"], cpu["against"], cpu["ratio"]) == (1_000.0, 2_000.0, 0.5)
     assert cpu["low"] == pytest.approx(0.5)
-    saving = site.ask("status")["saving"]
+    saving = collector.ask("status")["saving"]
     assert saving["saving"] == pytest.approx(0.85, abs=0.02)
     assert saving["low"] < saving["saving"] < saving["high"]
 
-    assert site.end(signal.SIGTERM)[0] == 0
-    ended = _saved(site)
+    assert collector.end(signal.SIGTERM)[0] == 0
+    ended = _saved(collector)
     kept = ended["experiments"]["batch_mode"]["arms"]
     before = {arm: sum(sums["cycles"] for sums in kept[arm]["traders"].values()) for arm in kept}
     assert min(before.values()) >= 10
     audits = sum(moments["n"] for moments in ended["saving"]["traders"].values())
 
-    site.start()
-    assert {arm["arm"]: arm["cycles"] for arm in crowd.report()["arms"]} == before
-    assert site.ask("status")["saving"]["audits"] == audits
-    site.wait_for(lambda: min(crowd.measured().values()) > max(before.values()))
-    site.end(signal.SIGKILL)
+    collector.start()
+    assert {arm["arm"]: arm["cycles"] for arm in traders.report()["arms"]} == before
+    assert collector.ask("status")["saving"]["audits"] == audits
+    collector.wait_for(lambda: min(traders.measured().values()) > max(before.values()))
+    collector.end(signal.SIGKILL)
 
-    site.start()
-    after = {arm["arm"]: arm["cycles"] for arm in crowd.report()["arms"]}
+    collector.start()
+    after = {arm["arm"]: arm["cycles"] for arm in traders.report()["arms"]}
     assert after.keys() == before.keys()
     assert all(after[arm] >= before[arm] for arm in before)
-    assert site.ask("status")["saving"]["audits"] >= audits
-    assert crowd.report()["since_ms"] == one["since_ms"]
+    assert collector.ask("status")["saving"]["audits"] >= audits
+    assert traders.report()["since_ms"] == one["since_ms"]
 
 
-def test_reset_is_for_good(site: Site) -> None:
-    """Also over a restart."""
-    site.ask("flags.set", flag="batch_mode", value=50)
-    crowd = Crowd(site)
-    site.wait_for(lambda: min(crowd.measured().values()) >= 3)
-    assert site.ask("status")["saving"] is not None
+def test_reset_is_for_good(collector: CollectorProcess) -> None:
+    """A reset holds over a restart."""
+    collector.ask("flags.set", flag="batch_mode", value=50)
+    traders = TradersOfBothArms(collector)
+    collector.wait_for(lambda: min(traders.measured().values()) >= 3)
+    assert collector.ask("status")["saving"] is not None
     for flag in ("batch_mode", "per_symbol_tracking"):
-        site.ask("experiments.reset", flag=flag)
-    assert site.end(signal.SIGTERM)[0] == 0
-    site.start()
-    assert [arm["cycles"] for arm in crowd.report()["arms"]] == [0, 0]
-    assert site.ask("status")["saving"] is None
+        collector.ask("experiments.reset", flag=flag)
+    assert collector.end(signal.SIGTERM)[0] == 0
+    collector.start()
+    assert [arm["cycles"] for arm in traders.report()["arms"]] == [0, 0]
+    assert collector.ask("status")["saving"] is None

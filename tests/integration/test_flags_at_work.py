@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 
-from common.flags import BUILT_IN
-from tests.support.engine import Engine, write_trader
-from tests.support.ledger import BY_ARRAY, check_signals, ledger_env, settled, write_ledger, write_ledger_traders
-
-pytestmark = pytest.mark.timeout(180)
+from tests.support.harnesses.engine import Engine, write_trader
+from tests.support.markets.ledger import (
+    BY_ARRAY,
+    check_signals,
+    ledger_env,
+    settled,
+    write_ledger,
+    write_ledger_traders,
+)
+from tickflag.common.flags import BUILT_IN
 
 TRADERS = 40
 GROUPS = 4
@@ -17,7 +22,7 @@ GROUPS = 4
 
 @pytest.mark.parametrize("off", [*([flag] for flag in BUILT_IN), list(BUILT_IN)], ids="+".join)
 def test_whatever_is_off_the_matches_are_the_same(tmp_path: Path, off: list[str]) -> None:
-    """Set by the environment, so from the first cycle on."""
+    """The feature flag is off from the first cycle on, set by the environment."""
     ledger = write_ledger(tmp_path, ticks=3_000, seconds=2.0)
     folder = write_ledger_traders(tmp_path / "traders")
     switched = {f"TICKFLAG_FLAGS__{flag.upper()}": "false" for flag in off}
@@ -37,7 +42,7 @@ def _lines(engine: Engine) -> dict[str, dict[str, Any]]:
 
 
 def _wait_followed(engine: Engine, flag: str) -> set[str]:
-    """Until every worker does as the collector says; gives the traders that have it on."""
+    """Wait until every worker does as the collector says; gives the traders that have it on."""
     traders = next(one for one in engine.request("collector", "flags.list")["flags"] if one["flag"] == flag)["traders"]
     assert len(traders) == TRADERS
     before = _lines(engine)
@@ -49,7 +54,7 @@ def _wait_followed(engine: Engine, flag: str) -> set[str]:
             cycles = now[name]["cycles"] - moved["since"][name]["cycles"]
             spared = now[name]["skipped"] > moved["since"][name]["skipped"]
             if cycles >= 2 and spared != on:
-                moved["since"] = now  # a cycle from before it heard of it: count from here
+                moved["since"] = now  # this cycle may be from before the worker heard of it: count from here
                 return False
             if cycles < 2:
                 return False
@@ -60,8 +65,11 @@ def _wait_followed(engine: Engine, flag: str) -> set[str]:
 
 
 def test_a_ramp_adds_traders_and_moves_none(tmp_path: Path) -> None:
-    """From 0 over 10 and 50 to 100 % with 40 traders at work: whoever is on stays on, the matches are those of a full
-    evaluation in the end, and one that is started meanwhile follows as well."""
+    """A ramp goes from 0 over 10 and 50 to 100 % with 40 traders at work.
+
+    Whoever is on stays on; in the end the matches are those of a full evaluation; a trader started meanwhile follows
+    too.
+    """
     ledger = write_ledger(tmp_path, symbols=60, ticks=12_000, seconds=40.0)
     folder = tmp_path / "traders"
     write_trader(folder, "rule", BY_ARRAY)

@@ -1,4 +1,4 @@
-"""Candles outlive a stop of the feed, and not a setting that is wrong."""
+"""Candles outlive a stop of the feed; a wrong setting ends its start."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,15 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.layout import CLOSE, TIME
-from tests.support.engine import READY_S, Engine
-
-pytestmark = pytest.mark.timeout(240)
+from tests.support.harnesses.engine import READY_S, Engine
+from tickflag.common.segment.layout import CLOSE, TIME
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    """A feed of 20 busy symbols with candles of one second, no past of its own, and that of its last run."""
+    """A feed of 20 busy symbols with candles of one second. It generates no history, and loads that of its
+    last run."""
     env = {
         "TICKFLAG_SYNTHETIC__SYMBOLS": "20",
         "TICKFLAG_SYNTHETIC__HISTORY": "0",
@@ -27,7 +26,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def _closes(engine: Engine, least: int) -> dict[str, dict[float, float]]:
-    """Symbol to opening time to close, of the one-second candles; empty while no symbol has that many."""
+    """Symbol -> opening time -> close, of the one-second candles; empty while no symbol has that many."""
     with engine.segment() as segment:
         arrays = segment.arrays
         heads = arrays.heads[0].copy()
@@ -43,7 +42,7 @@ def _closes(engine: Engine, least: int) -> dict[str, dict[float, float]]:
 
 
 def test_candles_outlive_a_stop(engine: Engine) -> None:
-    """After it the ring goes on with what it held; nothing else is left behind."""
+    """The ring goes on from what it held before the stop; nothing else is left behind."""
     engine.start("feed")
     before = engine.wait(lambda: _closes(engine, 3), READY_S, "three candles")
     assert engine.stop("feed") == 0

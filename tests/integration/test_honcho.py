@@ -6,11 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
-from tests.support.engine import ROOT, STOP_S, Engine
-
-pytestmark = pytest.mark.timeout(240)
+from tests.support.documents.pages import ROOT
+from tests.support.harnesses.engine import STOP_S, Engine
 
 
 def test_honcho_starts_and_stops_everything(engine: Engine) -> None:
@@ -21,7 +18,7 @@ def test_honcho_starts_and_stops_everything(engine: Engine) -> None:
     engine.wait_ready()
     began = time.monotonic()
     os.killpg(engine.pid("honcho"), signal.SIGINT)
-    assert engine.wait_exit("honcho") == 130  # honcho's way of saying: by SIGINT
+    assert engine.wait_exit("honcho") == 130  # the exit code with which honcho reports a SIGINT
     engine.wait_gone(began + STOP_S - time.monotonic())
     for service in ("feed", "collector", "trader"):
         assert f"{service}.1 stopped (rc=0)" in engine.output("honcho").replace("\x1b[0m", "")

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import workers
-from tests.support.engine import Engine
-from tests.support.ledger import Ledger, ledger_env, played, write_ledger
-
-pytestmark = pytest.mark.timeout(180)
+from tests.support.harnesses import workers
+from tests.support.harnesses.engine import Engine
+from tests.support.markets.ledger import Ledger, ledger_env, played, write_ledger
 
 LEVEL = """\
 from pydantic import BaseModel, Field
-from common.traderapi import Trader, hookimpl
+from tickflag import Trader, hookimpl
 
 class Level(BaseModel):
     above: float = Field(100.0, gt=0.0)
@@ -38,7 +36,7 @@ TABLES = (
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    """What the feed plays: one second."""
+    """The recording that the feed plays: one second."""
     return write_ledger(tmp_path, ticks=600, seconds=1.0)
 
 
@@ -64,7 +62,7 @@ def _wait_matches(engine: Engine, ledger: Ledger, name: str, level: float) -> No
 
 
 def test_several_instances_of_one_file(engine: Engine, ledger: Ledger) -> None:
-    """Each has its name, its settings and its log; the file runs for its tables and not beside them."""
+    """Each instance has its name, settings and log. The file runs as its tables say, and not besides."""
     tables = engine.folder / "configs" / "traders.toml"
     tables.write_text(
         TABLES
@@ -85,7 +83,7 @@ def test_several_instances_of_one_file(engine: Engine, ledger: Ledger) -> None:
     refused = engine.cli("trader", "restart", "level.py").stderr
     assert refused == "tickflag: no trader 'level.py': that file runs as high, low, off, wrong\n"
 
-    # A change of one table concerns that instance only; what its model refuses, nobody.
+    # A change of one table concerns that instance only; a change that its model refuses concerns nobody.
     pids = {name: lines[name]["pid"] for name in ("low", "high")}
     tables.write_text(TABLES.replace("50.0 }", "0.0 }", 1))
     engine.wait(lambda: workers.line(engine, "low")["reason"], what="the value is refused")
@@ -98,7 +96,7 @@ def test_several_instances_of_one_file(engine: Engine, ledger: Ledger) -> None:
     assert set(engine.matches("low")) == _above(ledger, 50.0)
     assert workers.line(engine, "high")["pid"] != pids["high"]
 
-    # A file with a fault changes nothing; without tables the file runs once, under its own name.
+    # A tables file with a fault changes nothing; without tables the file runs once, under its own name.
     tables.write_text("[low\n")
     engine.wait(lambda: "changed settings refused" in engine.output("trader"), what="the fault is named")
     assert str(tables) in engine.output("trader")
@@ -108,7 +106,7 @@ def test_several_instances_of_one_file(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_without_reload_changes_wait_for_a_restart(engine: Engine, ledger: Ledger) -> None:
-    """`trader.reload` off: an operator's word takes the change up."""
+    """`trader.reload` is off: only an operator's command applies the change."""
     engine.env["TICKFLAG_TRADER__RELOAD"] = "false"
     engine.start()
     _wait_matches(engine, ledger, "level", 100.0)
@@ -121,7 +119,7 @@ def test_without_reload_changes_wait_for_a_restart(engine: Engine, ledger: Ledge
 
 
 def test_packages(engine: Engine, ledger: Ledger, tmp_path: Path) -> None:
-    """Entry points name modules with hooks; tables make instances of them; a broken one hurts only itself."""
+    """Entry points name modules with hooks; tables make instances of them; a broken module hurts only itself."""
     site = tmp_path / "site"
     info = site / "traders_of_mine-1.5.dist-info"
     info.mkdir(parents=True)
@@ -140,5 +138,5 @@ def test_packages(engine: Engine, ledger: Ledger, tmp_path: Path) -> None:
     assert (lines["packed"]["source"], lines["packed"]["trader_version"]) == ("of_mine", "1.5")
     assert lines["broken"]["state"] == "skipped"
     assert lines["broken"]["reason"].startswith("broken (of_nobody): does not import: ModuleNotFoundError")
-    assert sys.path  # nothing of it was imported here
+    assert sys.path  # nothing of the package was imported here
     assert "of_mine" not in sys.modules

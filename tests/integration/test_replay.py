@@ -1,4 +1,4 @@
-"""Replays of recordings: the same every time, the same with tracking and without, and what the oracle says."""
+"""Replays of recordings: the same every time, the same with and without tracking, and what the oracle says."""
 
 import math
 import shutil
@@ -10,14 +10,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.support.generated import KLINES, TICKS
-from tests.support.oracle import Oracle
-from tests.support.oracle_rules import RULES
-from tests.support.replays import EVERY_CYCLE, ROOT, Outcome, replay, replay_process, run, write_ticks
+from tests.support.documents.pages import ROOT
+from tests.support.markets.generated import KLINES, TICKS
+from tests.support.markets.replays import EVERY_CYCLE, ReplayOutcome, replay, replay_process, run, write_ticks
+from tests.support.oracles.oracle import Oracle
+from tests.support.oracles.oracle_rules import RULES
 
-pytestmark = pytest.mark.timeout(240)  # on a machine that may be busy
-
-# Recording -> traders that have to say something in it, so that agreement means something.
+# Recording -> traders that must give signals there, so that agreement means something.
 BUSY = {
     "generated ticks": {"busiest", "one-sided", "spread", "top-movers"},
     "generated candles and ticks": {rule.name for rule in RULES},
@@ -28,7 +27,7 @@ BUSY = {
 REAL = [name for name in BUSY if not name.startswith("generated")]
 
 
-class Recorded:
+class ReplaysOfRecording:
     """A recording and the ways to play it, each at most once."""
 
     def __init__(self, name: str, paths: Sequence[Path], traders: Path) -> None:
@@ -37,23 +36,23 @@ class Recorded:
         self._arguments: list[str | Path] = ["--traders", traders, *paths]
 
     @cached_property
-    def default(self) -> Outcome:
+    def default(self) -> ReplayOutcome:
         return replay(*self._arguments)
 
     @cached_property
-    def process(self) -> Outcome:
+    def process(self) -> ReplayOutcome:
         return replay_process(*self._arguments)
 
     @cached_property
-    def full(self) -> Outcome:
+    def full(self) -> ReplayOutcome:
         return replay("--full", *self._arguments)
 
     @cached_property
-    def every_cycle(self) -> Outcome:
+    def every_cycle(self) -> ReplayOutcome:
         return replay(*self._arguments, settings=EVERY_CYCLE)
 
     @cached_property
-    def full_every_cycle(self) -> Outcome:
+    def full_every_cycle(self) -> ReplayOutcome:
         return replay("--full", *self._arguments, settings=EVERY_CYCLE)
 
     @cached_property
@@ -71,15 +70,17 @@ def traders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=BUSY)
-def recorded(request: pytest.FixtureRequest, traders: Path, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """One recording after the other: the generated one, and parts of real ones."""
+def recorded(
+    request: pytest.FixtureRequest, traders: Path, tmp_path_factory: pytest.TempPathFactory
+) -> ReplaysOfRecording:
+    """Each recording in turn: the generated one, and parts of real ones."""
     name = request.param
     if name in REAL:
         folder = request.getfixturevalue("test_data")
         paths = [_real(name, folder, tmp_path_factory.mktemp("real"))]
     else:
         paths = [KLINES, TICKS] if "candles" in name else [TICKS]
-    return Recorded(name, paths, traders)
+    return ReplaysOfRecording(name, paths, traders)
 
 
 def _real(name: str, folder: Path, to: Path) -> Path:
@@ -101,17 +102,17 @@ def _close(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
 
 
-def test_two_runs_print_the_same_bytes(recorded: Recorded) -> None:
-    """Also in two processes, and nothing is complained of."""
+def test_two_runs_print_the_same_bytes(recorded: ReplaysOfRecording) -> None:
+    """Also in two processes; nothing is complained of."""
     assert recorded.process.stdout == recorded.default.stdout
     assert recorded.process.status == recorded.default.status == 0
     assert recorded.process.stderr == recorded.default.stderr == ""
 
 
 @pytest.mark.parametrize("settings", ["default", "every_cycle"])
-def test_signals_are_numbered_and_add_up(recorded: Recorded, settings: str) -> None:
-    """Every signal follows the one before; what entered and did not leave is what the summary holds."""
-    outcome: Outcome = getattr(recorded, settings)
+def test_signals_are_numbered_and_add_up(recorded: ReplaysOfRecording, settings: str) -> None:
+    """Every signal fits the one before; what entered and did not leave is what the summary holds."""
+    outcome: ReplayOutcome = getattr(recorded, settings)
     matching: dict[str, set[str]] = {rule.name: set() for rule in RULES}
     for number, signal in enumerate(outcome.signals, start=1):
         assert list(signal) == ["seq", "trader", "symbol", "event", "score", "time_ms", "cycle"]
@@ -127,8 +128,8 @@ def test_signals_are_numbered_and_add_up(recorded: Recorded, settings: str) -> N
     assert times == sorted(times)
 
 
-def test_the_summary(recorded: Recorded) -> None:
-    """Its fields, and what they have to do with one another and with the oracle's market."""
+def test_the_summary(recorded: ReplaysOfRecording) -> None:
+    """The summary's fields agree with one another and with the oracle's market."""
     summary, market = recorded.default.summary, recorded.oracle.market
     assert set(summary) >= {
         "matches", "ticks", "cycles", "symbols", "processed", "skipped", "efficiency", "bytes_sent", "bytes_full",
@@ -142,7 +143,7 @@ def test_the_summary(recorded: Recorded) -> None:
     assert summary["rejected"] == 0
 
 
-def test_processing_all_symbols_gives_the_same_signals(recorded: Recorded) -> None:
+def test_processing_all_symbols_gives_the_same_signals(recorded: ReplaysOfRecording) -> None:
     """With tracking off everything is the same but the work."""
     default, full = recorded.default, recorded.full
     assert full.stdout.splitlines()[:-1] == default.stdout.splitlines()[:-1]
@@ -155,7 +156,7 @@ def test_processing_all_symbols_gives_the_same_signals(recorded: Recorded) -> No
 
 
 def _assert_oracles(found: list[dict[str, Any]], oracle: Oracle) -> None:
-    """The same signals in the same order, at the same time, in the same cycle."""
+    """Check for the same signals in the same order, at the same time, in the same cycle."""
     for signal, expected in zip(found, oracle.signals, strict=False):
         same = {name: value for name, value in signal.items() if name not in ("seq", "score")}
         assert same == {name: value for name, value in vars(expected).items() if name != "score"}
@@ -164,16 +165,16 @@ def _assert_oracles(found: list[dict[str, Any]], oracle: Oracle) -> None:
 
 
 @pytest.mark.parametrize("settings", ["every_cycle", "full_every_cycle"])
-def test_every_signal_is_the_oracles(recorded: Recorded, settings: str) -> None:
-    """With a cycle for each moment, with tracking and without."""
+def test_every_signal_is_the_oracles(recorded: ReplaysOfRecording, settings: str) -> None:
+    """With a cycle for each moment every signal is the oracle's, with tracking and without."""
     found = getattr(recorded, settings).signals
     _assert_oracles(found, recorded.oracle)
     assert {signal["trader"] for signal in found} >= BUSY[recorded.name]
 
 
 @pytest.mark.parametrize("settings", ["default", "full", "every_cycle"])
-def test_the_last_matches_are_the_oracles(recorded: Recorded, settings: str) -> None:
-    """Whatever was conflated or put off on the way."""
+def test_the_last_matches_are_the_oracles(recorded: ReplaysOfRecording, settings: str) -> None:
+    """The last matches are the oracle's, whatever was conflated or put off on the way."""
     found: dict[str, dict[str, Any]] = getattr(recorded, settings).summary["matches"]
     assert found.keys() == recorded.oracle.matches.keys()
     for trader, matches in recorded.oracle.matches.items():
@@ -197,14 +198,18 @@ def small(tmp_path: Path) -> Path:
 
 
 def test_what_people_see(small: Path) -> None:
-    """A line a signal with its UTC time, then each trader's matches and what it cost."""
+    """One line for each signal, with its UTC time to the millisecond; then each trader's matches, the cost,
+    and why the others found nothing."""
     lines = run("replay", small, settings=EVERY_CYCLE).stdout.splitlines()
     assert lines[:2] == [
-        "2001-09-09 01:46:40  spread           entered  A                            0.2",
-        "2001-09-09 01:46:40  spread           entered  B                            0.4",
+        "2001-09-09 01:46:40.000  spread           entered  A                            0.2",
+        "2001-09-09 01:46:40.020  spread           entered  B                            0.4",
     ]
     assert "spread               1 matches  B 0.1" in lines
-    assert lines[-1].startswith("6 updates of 2 symbols in 6 cycles; ")
+    cost = next(place for place, line in enumerate(lines) if line.startswith("6 updates of 2 symbols in 6 cycles; "))
+    assert (
+        "breakout: evaluated 6 times, but no symbol had 20 closed candles of 5m (there was none)" in lines[cost + 1 :]
+    )
 
 
 def test_the_pace_changes_nothing(small: Path) -> None:
@@ -214,7 +219,7 @@ def test_the_pace_changes_nothing(small: Path) -> None:
 
 @pytest.fixture(params=["generated ticks", "binance futures capture", "us equity ticks"])
 def half_a_minute(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A recording so short."""
+    """A recording of half a minute."""
     if request.param == "binance futures capture":
         return _real(request.param, request.getfixturevalue("test_data"), tmp_path)
     path, begin = TICKS, "2024-03-04 14:10:00"
@@ -228,7 +233,7 @@ def half_a_minute(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("options", [[], ["--full"]], ids=["flagged", "full"])
 def test_the_pace_of_a_recording_changes_nothing(half_a_minute: Path, traders: Path, options: list[str]) -> None:
-    """Half a minute of a market at ten times real speed, every trader in it: the same bytes as at once, which are the
+    """Half a minute of a market, with every trader, at ten times real speed: the same bytes as at once, which are the
     oracle's signals."""
     slow, fast = (
         replay("--speed", speed, "--traders", traders, *options, half_a_minute, settings=EVERY_CYCLE)

@@ -1,4 +1,5 @@
-"""`tickflag replay --against full`: sound traders are the same in every cycle, others are named where they are not."""
+"""`tickflag replay --against full`: sound traders are the same in every cycle; for others the first difference is
+named."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,20 +10,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from common.blocks import FeedBlock
-from common.settings import Settings
-from services.feed.recordings import open_recording
-from services.replay.against import Comparison, without_tracking
-from services.replay.player import Player
-from services.replay.seats import Seats
-from services.trader.plugin import load_plugin
-from tests.support.engine import write_trader
-from tests.support.generated import KLINES, TICKS
-from tests.support.replays import ROOT, replay, run
+from tests.support.documents.pages import ROOT
+from tests.support.harnesses.engine import write_trader
+from tests.support.markets.generated import KLINES, TICKS
+from tests.support.markets.replays import replay, run
+from tickflag.common.settings import Settings
+from tickflag.common.settings_schema.feed import FeedBlock
+from tickflag.services.feed.recordings import open_recording
+from tickflag.services.replay.lockstep import Lockstep
+from tickflag.services.replay.player import Player
+from tickflag.services.replay.tracking_diff import TrackingComparison, without_tracking
+from tickflag.services.trader.evaluation.plugin.plugin import load_plugin
 
-pytestmark = pytest.mark.timeout(240)  # on a machine that may be busy
-
-# It looks at the price of another symbol, which it remembers from when it last saw it.
+# Reads the price of another symbol, which it remembers from that symbol's last evaluation.
 LAGGARD = """\
 seen = {}
 
@@ -32,7 +32,7 @@ def evaluate(market):
     return market.last > 1.001 * market.high_24h * 0.999 if "T00-USD" not in seen else market.last > seen["T00-USD"]
 """
 
-# It counts its calls, of which there are fewer with tracking.
+# Counts its calls, of which there are fewer with tracking.
 COUNTER = """\
 calls = 0
 
@@ -63,7 +63,7 @@ def traders(tmp_path: Path) -> Path:
 
 
 def test_sound_traders_are_identical(traders: Path) -> None:
-    """Over candles and ticks; as many signals and cycles as the replay itself has."""
+    """Over candles and ticks; signals and cycles are as many as in the replay itself."""
     alone = replay("--traders", traders, KLINES, TICKS)
     outcome = run("replay", "--against", "full", "--traders", traders, KLINES, TICKS)
     assert (outcome.status, outcome.stderr) == (0, "")
@@ -72,7 +72,7 @@ def test_sound_traders_are_identical(traders: Path) -> None:
 
 @pytest.mark.parametrize("name", ["klines_1m_goog_options_20151224.parquet", "raw_cryptofeed_binance_futures.jsonl.gz"])
 def test_real_recordings_are_identical(name: str, traders: Path, test_data: Path) -> None:
-    """Also of real markets."""
+    """Real markets, too, give no difference."""
     outcome = replay("--against", "full", "--traders", traders, test_data / name)
     assert outcome.status == 0
     [line] = outcome.lines
@@ -83,7 +83,7 @@ def test_real_recordings_are_identical(name: str, traders: Path, test_data: Path
 
 @pytest.mark.parametrize(("name", "body"), [("laggard", LAGGARD), ("counter", COUNTER)])
 def test_the_first_difference_is_named(name: str, body: str, traders: Path) -> None:
-    """Trader, symbol, cycle and time are those where the streams of signals part; and what each side said."""
+    """Trader, symbol, cycle and time are those at which the streams of signals part, with the signal of each side."""
     write_trader(traders, name, body)
     arguments = ("--traders", traders, "--only", name, "--only", "spread", TICKS, "--to", "2024-03-04T14:04")
     outcome = run("replay", "--against", "full", *arguments)
@@ -112,7 +112,7 @@ def test_the_first_difference_is_named(name: str, body: str, traders: Path) -> N
 
 
 def test_a_fault_on_one_side_is_a_difference(traders: Path) -> None:
-    """A trader that fails only where all symbols come at once; its fault says on which side."""
+    """A trader fails only where all symbols come at once; its fault says on which side."""
     write_trader(traders, "flaky", FLAKY)
     outcome = run("replay", "--against", "full", "--only", "flaky", "--traders", traders, TICKS)
     assert outcome.status == 1
@@ -125,7 +125,7 @@ def test_a_fault_on_one_side_is_a_difference(traders: Path) -> None:
 
 
 def test_one_that_does_not_run_is_not_identical(traders: Path) -> None:
-    """A trader that was not compared, for want of its candles or as its file is broken: it is named, once."""
+    """A trader that lacks its candles, or whose file is broken, was not compared: it is named, once."""
     write_trader(traders, "greedy", "@hookimpl\ndef evaluate(market):\n    return market.last > 1.0\n", channel="7m")
     (traders / "broken.py").write_text("x = 1")
     arguments = ("--against", "full", "--traders", traders, TICKS, "--to", "2024-03-04T14:01")
@@ -136,8 +136,9 @@ def test_one_that_does_not_run_is_not_identical(traders: Path) -> None:
     assert len(found.stderr.splitlines()) == 2
     outcome = run("replay", *arguments)
     assert outcome.status == 1
-    named, verdict = outcome.stdout.splitlines()
-    assert named == "did not run: broken.py, greedy"
+    broken, greedy, *_hindered, verdict = outcome.stdout.splitlines()
+    assert broken == "broken.py: did not run: no hook `trader`: add a function `trader` marked with @hookimpl"
+    assert greedy.startswith("greedy: did not run: this feed has no channel '7m'")
     assert verdict.startswith("no difference, but a trader did not run: ")
 
 
@@ -159,17 +160,17 @@ def test_a_fault_on_both_sides_is_not_identical(traders: Path) -> None:
 
 
 def test_streams_are_compared_too(tmp_path: Path) -> None:
-    """The same matches may be told differently: here one side tells no small moves of a score."""
+    """The same matches may give other signals: here one side leaves out small moves of a score."""
     body = "@hookimpl\ndef evaluate(market):\n    return market.last\n"
     fine = load_plugin(write_trader(tmp_path / "fine", "price", body))
     coarse = load_plugin(write_trader(tmp_path / "coarse", "price", body, score_step=1e9))
     settings = Settings()
     with Player(settings, [open_recording(TICKS)], pytest.fail) as player:
         sides = (
-            Seats(settings, player.segment, [fine], pytest.fail),
-            Seats(settings, player.segment, [coarse], pytest.fail),
+            Lockstep(settings, player.segment, [fine], pytest.fail),
+            Lockstep(settings, player.segment, [coarse], pytest.fail),
         )
-        comparison = Comparison(player, *sides)
+        comparison = TrackingComparison(player, *sides)
         cycles = sum(1 for _ in comparison.run())
     found = comparison.difference
     assert found is not None
@@ -179,7 +180,7 @@ def test_streams_are_compared_too(tmp_path: Path) -> None:
 
 
 def test_tracking_is_off_on_one_side_only() -> None:
-    """The rest of the settings is as given."""
+    """All other settings are as given."""
     settings = Settings(feed=FeedBlock(rate_limit_ms=7))
     other = without_tracking(settings)
     assert settings.trader.tracking
@@ -192,7 +193,7 @@ def test_tracking_is_off_on_one_side_only() -> None:
     [["--full"], ["--sweep", "rsi.period=7"], ["--report", "x"], ["--chart", "x.html"]],
 )
 def test_what_does_not_go_together(others: list[str]) -> None:
-    """Wrong usage, with both names, before anything is looked for; nothing is written."""
+    """Wrong usage: both options are named before any file is opened, and nothing is written."""
     outcome = run("replay", "--against", "full", *others, "--traders", "gone", "gone.parquet")
     assert outcome.status == 2
     assert f"--against and {others[0]} do not go together" in outcome.stderr

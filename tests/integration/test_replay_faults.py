@@ -1,4 +1,4 @@
-"""Replays of recordings and with traders at fault: named in one line each, and the rest goes on."""
+"""Replays with recordings and traders at fault: each fault is named in one line, and the rest goes on."""
 
 import gzip
 import json
@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from tests.support.engine import write_trader
-from tests.support.generated import START_MS, TICKS
-from tests.support.replays import ROOT, Outcome, replay, replay_process, run, write_ticks
+from tests.support.documents.pages import ROOT
+from tests.support.harnesses.engine import write_trader
+from tests.support.markets.generated import START_MS, TICKS
+from tests.support.markets.replays import ReplayOutcome, replay, replay_process, run, write_ticks
+from tickflag.common.units import NS_PER_S
 
 START_NS = START_MS * 1_000_000
-SECOND = 1_000_000_000
 
 ABOVE = """\
     @hookimpl
@@ -26,7 +27,7 @@ ABOVE = """\
 
 @pytest.fixture
 def traders(tmp_path: Path) -> Path:
-    """A folder with one sound trader, `above`: the price is above 10."""
+    """A folder with one sound trader, `above`: it matches where the price is above 10."""
     folder = tmp_path / "traders"
     write_trader(folder, "above", _dedented(ABOVE))
     return folder
@@ -37,7 +38,7 @@ def _dedented(body: str) -> str:
 
 
 def _trade(second: int, symbol: str, price: float, qty: float = 1.0) -> tuple[Any, ...]:
-    return START_NS + second * SECOND, symbol, price, qty, None, None
+    return START_NS + second * NS_PER_S, symbol, price, qty, None, None
 
 
 GOOD = [_trade(0, "A", 11.0), _trade(1, "B", 5.0), _trade(2, "C", 12.0), _trade(3, "A", 9.0)]
@@ -49,15 +50,15 @@ def good(tmp_path: Path) -> Path:
     return write_ticks(tmp_path / "good.parquet", GOOD)
 
 
-def _events(outcome: Outcome, trader: str = "above") -> list[tuple[str, str]]:
+def _events(outcome: ReplayOutcome, trader: str = "above") -> list[tuple[str, str]]:
     return [(s["symbol"], s["event"]) for s in outcome.signals if s["trader"] == trader]
 
 
 GOOD_EVENTS = [("A", "entered"), ("C", "entered"), ("A", "left")]
 
 
-def _assert_refused(outcome: Outcome, *words: str) -> None:
-    """Ended with 1 and one line, which holds the words."""
+def _assert_refused(outcome: ReplayOutcome, *words: str) -> None:
+    """Check for exit code 1 and one line, which holds the words."""
     assert outcome.status == 1
     [line] = outcome.stderr.splitlines()
     assert line.startswith("tickflag: ")
@@ -66,17 +67,17 @@ def _assert_refused(outcome: Outcome, *words: str) -> None:
 
 
 class TestFiles:
-    """Files that are no recordings, or not any more."""
+    """Files that are no recordings, or are damaged."""
 
     def test_that_is_not_there(self, traders: Path, tmp_path: Path) -> None:
-        """The path and the reason; also in a process of its own, without a traceback."""
+        """The error has the path and the reason; so too in a process of its own, without a traceback."""
         for way in (replay, replay_process):
             outcome = way("--traders", traders, tmp_path / "gone.parquet")
             _assert_refused(outcome, str(tmp_path / "gone.parquet"), "cannot be opened", "No such file")
             assert outcome.stdout == ""
 
     def test_that_is_something_else(self, traders: Path, tmp_path: Path) -> None:
-        """What it is not."""
+        """The error says what the file is not."""
         (tmp_path / "notes.txt").write_text("hello\n")
         (tmp_path / "empty.parquet").write_bytes(b"")
         (tmp_path / "other.jsonl").write_text('{"hello": 1}\n')
@@ -95,17 +96,17 @@ class TestFiles:
         ],
     )
     def test_with_wrong_columns(self, traders: Path, tmp_path: Path, columns: dict[str, Any], words: list[str]) -> None:
-        """File and column."""
+        """The error names file and column."""
         path = write_ticks(tmp_path / "wrong.parquet", GOOD, **columns)
         _assert_refused(replay("--traders", traders, path), "wrong.parquet", *words)
 
     def test_with_an_unknown_interval(self, traders: Path, tmp_path: Path) -> None:
-        """File, row, column and value."""
+        """The error names file, row, column and value."""
         _klines(tmp_path / "klines.parquet", ["1m", "1m", "1M"])
         _assert_refused(replay("--traders", traders, tmp_path / "klines.parquet"), "row 2", "column interval", "'1M'")
 
     def test_with_more_intervals_than_a_segment_holds(self, traders: Path, tmp_path: Path) -> None:
-        """The setting that has its part in it."""
+        """The error names the setting that takes part in the limit."""
         _klines(tmp_path / "klines.parquet", ["2m", "3m", "10m", "30m", "2h"])
         outcome = replay("--traders", traders, tmp_path / "klines.parquet")
         _assert_refused(outcome, "`segment.intervals`", "1 to 8 intervals are possible, not 9")
@@ -117,7 +118,8 @@ class TestFiles:
         _assert_refused(replay("--traders", traders, path), "cut.parquet", "damaged or cut off")
 
     def test_with_damaged_pages(self, traders: Path, tmp_path: Path) -> None:
-        """The row from which on it cannot be read; what came before is said, and there is no summary."""
+        """The error names the row from which on the file cannot be read. Signals of earlier rows are printed; a summary
+        is not."""
         rows = [_trade(number // 66_000, f"S{number % 50}", 1.0 + number % 30) for number in range(66_100)]
         table = pyarrow.parquet.read_table(write_ticks(tmp_path / "whole.parquet", rows))
         path = tmp_path / "damaged.parquet"
@@ -128,12 +130,12 @@ class TestFiles:
         content[pyarrow.parquet.ParquetFile(path).metadata.row_group(1).column(2).data_page_offset + 200] ^= 0xFF
         path.write_bytes(content)
         outcome = replay("--traders", traders, path)
-        _assert_refused(outcome, "damaged.parquet, row 65536", "cannot be read as Parquet from this row on")
+        _assert_refused(outcome, "damaged.parquet, row 66000", "cannot be read as Parquet from this row on")
         assert outcome.lines
         assert all("summary" not in line for line in outcome.lines)
 
     def test_a_capture_that_is_cut_off(self, traders: Path, tmp_path: Path) -> None:
-        """The line after which the file ends. What came before it is said, and there is no summary."""
+        """The error names the line after which the file ends. Signals of earlier lines are printed, but no summary."""
         lines = [_message(second, "ABCD"[second % 4], 5.0 + second % 9) for second in range(2_000)]
         path = tmp_path / "capture.jsonl.gz"
         packed = gzip.compress("".join(lines).encode())
@@ -144,7 +146,8 @@ class TestFiles:
         assert all("summary" not in line for line in outcome.lines)
 
     def test_names_written_with_escapes(self, traders: Path, tmp_path: Path) -> None:
-        """JSON can spell a name in several ways; one that the look ahead does not find is refused, the rest goes on."""
+        """JSON can spell a name in several ways. A name that the search ahead does not find is refused; the rest goes
+        on."""
         path = tmp_path / "capture.jsonl"
         hidden = _message(2, "C", 13.0).replace('"s":', '"\\u0073":')
         path.write_text(_message(0, "A", 11.0) + _message(1, "Ä/B", 12.0) + hidden + _message(3, "A", 9.0))
@@ -156,7 +159,7 @@ class TestFiles:
         assert line.startswith("symbol 'C' refused: all 2 slots are taken")
 
     def test_a_recording_without_rows(self, traders: Path, tmp_path: Path) -> None:
-        """It is one, and nothing happens in it."""
+        """An empty recording is a recording: nothing happens in it."""
         table = pyarrow.parquet.read_table(write_ticks(tmp_path / "good.parquet", GOOD))
         pyarrow.parquet.write_table(table.slice(0, 0), tmp_path / "none.parquet")
         outcome = replay("--traders", traders, tmp_path / "none.parquet")
@@ -178,7 +181,7 @@ def _klines(path: Path, intervals: list[str]) -> None:
 
 def _message(second: int, symbol: str, price: float) -> str:
     trade = {"e": "trade", "E": START_MS + second * 1_000, "s": symbol, "p": str(price), "q": "1"}
-    return json.dumps({"recv_ns": START_NS + second * SECOND, "msg": trade}, separators=(",", ":")) + "\n"
+    return json.dumps({"recv_ns": START_NS + second * NS_PER_S, "msg": trade}, separators=(",", ":")) + "\n"
 
 
 class TestRows:
@@ -199,32 +202,51 @@ class TestRows:
         ],
     )
     def test_a_row_is_refused(self, traders: Path, tmp_path: Path, row: tuple[Any, ...], words: list[str]) -> None:
-        """File, row, column and value; the rows around it count."""
+        """The error names file, row, column and value; the rows around it count."""
         path = write_ticks(tmp_path / "ticks.parquet", [*GOOD, row, _trade(5, "B", 30.0)])
         outcome = replay("--traders", traders, path)
-        [line] = outcome.stderr.splitlines()
+        line, last = outcome.stderr.splitlines()
         for word in ("row refused: ", "ticks.parquet, ", *words):
             assert word in line
+        assert last == f"{path}: 1 row refused, the first: {line.removeprefix(f'row refused: {path}, ')}"
         assert outcome.status == 0
         assert (outcome.summary["ticks"], outcome.summary["rejected"]) == (5, 1)
         assert _events(outcome) == [*GOOD_EVENTS, ("B", "entered")]
 
     def test_a_line_is_refused(self, traders: Path, tmp_path: Path) -> None:
-        """Of a capture: file, line and field."""
+        """Of a capture, the error names file, line and field."""
         path = tmp_path / "capture.jsonl"
         broken = [_message(1, "A", -20.0), "{not json}\n", _message(0, "A", 20.0)]
         path.write_text("".join([_message(0, "A", 11.0), *broken, _message(2, "B", 12.0)]))
         lines = path.read_text().splitlines(keepends=True)
-        lines[3] = lines[3].replace(f'"recv_ns":{START_NS}', f'"recv_ns":{START_NS - SECOND}')
+        lines[3] = lines[3].replace(f'"recv_ns":{START_NS}', f'"recv_ns":{START_NS - NS_PER_S}')
         path.write_text("".join(lines))
         outcome = replay("--traders", traders, path)
         assert (outcome.status, outcome.summary["rejected"]) == (0, 3)
         for words in ("line 2, field p", "line 3: the line is not JSON", "line 4, field recv_ns"):
             assert words in outcome.stderr
         assert _events(outcome) == [("A", "entered"), ("B", "entered")]
+        assert f"{path}: 3 lines refused, the first: line 2, field p" in outcome.stderr
+
+    def test_candles_of_rounded_prices(self, traders: Path, tmp_path: Path) -> None:
+        """Those that were widened are counted, and count; the rest is refused."""
+        path = tmp_path / "k.parquet"
+        _klines(path, ["1m", "1m", "1m"])
+        table = pyarrow.parquet.read_table(path).drop_columns(["open_time_ms", "close"])
+        start_ms = 1_709_510_400_000
+        table = table.append_column("open_time_ms", [[start_ms, start_ms + 60_000, start_ms + 120_000]])
+        pyarrow.parquet.write_table(table.append_column("close", [[5.0, 5.000_004, 5.1]]), path)
+        outcome = replay("--traders", traders, path)
+        assert (outcome.status, outcome.summary["ticks"], outcome.summary["rejected"]) == (0, 2, 1)
+        assert outcome.stderr.splitlines() == [
+            f"row refused: {path}, row 2, column close: 5.1 is above the high",
+            f"{path}: 1 row refused, the first: row 2, column close: 5.1 is above the high",
+            f"{path}: 1 candle widened, the first: row 1, column high: 5.0 becomes 5.000004, as open or close lie "
+            "beyond it by rounding",
+        ]
 
 
-class TestTraders:
+class TestTraderFaults:
     """Traders that cannot run, or fail while they do."""
 
     @pytest.mark.parametrize(
@@ -236,7 +258,7 @@ class TestTraders:
         ],
     )
     def test_a_file_that_cannot_be_loaded(self, traders: Path, good: Path, text: str, words: list[str]) -> None:
-        """It is skipped, with its reason; the others run, and the exit code tells of it."""
+        """The trader is skipped with its reason; the others run, and the exit code tells of it."""
         (traders / "broken.py").write_text(text)
         outcome = replay("--traders", traders, good)
         assert (outcome.status, _events(outcome)) == (1, GOOD_EVENTS)
@@ -245,7 +267,9 @@ class TestTraders:
         assert set(outcome.summary["matches"]) == {"above"}
         assert list(outcome.summary["refused"]) == ["broken.py"]
         assert words[-1] in outcome.summary["refused"]["broken.py"]
-        assert run("replay", "--traders", traders, good).stdout.splitlines()[-1] == "did not run: broken.py"
+        told = run("replay", "--traders", traders, good).stdout.splitlines()[-1]
+        assert told.startswith("broken.py: did not run: ")
+        assert words[-1].removeprefix("broken.py: ") in told
 
     def test_a_file_that_nobody_asked_for(self, traders: Path, good: Path) -> None:
         """Where traders are asked for by name, another file that does not load is no failure."""
@@ -254,7 +278,7 @@ class TestTraders:
         assert (outcome.status, outcome.summary["refused"]) == (0, {})
 
     def test_two_files_of_one_name(self, traders: Path, good: Path) -> None:
-        """The first by file name has it."""
+        """The file that comes first by name has it."""
         write_trader(traders, "zero", _dedented(ABOVE).replace("10.0", "0.0"), name="above")
         outcome = replay("--traders", traders, good)
         assert (outcome.status, _events(outcome)) == (0, GOOD_EVENTS)
@@ -271,16 +295,16 @@ class TestTraders:
     def test_one_that_asks_for_what_is_not_kept(
         self, traders: Path, good: Path, declaration: dict[str, Any], words: str
     ) -> None:
-        """It does not run, with its reason; the others do, and the exit code tells of it."""
+        """The trader does not run, with its reason; the others do, and the exit code tells of it."""
         write_trader(traders, "greedy", _dedented(ABOVE), **declaration)
         outcome = replay("--traders", traders, good)
         assert (outcome.status, _events(outcome)) == (1, GOOD_EVENTS)
         assert outcome.stderr == f"trader 'greedy' does not run: {words}\n"
         assert outcome.summary["refused"] == {"greedy": words}
-        assert run("replay", "--traders", traders, good).stdout.splitlines()[-1] == "did not run: greedy"
+        assert run("replay", "--traders", traders, good).stdout.splitlines()[-1] == f"greedy: did not run: {words}"
 
     def test_none_that_runs(self, traders: Path, good: Path) -> None:
-        """Nothing is played for nobody."""
+        """A recording is not played for nobody."""
         write_trader(traders, "greedy", _dedented(ABOVE), channel="7m")
         for arguments in ([], ["--against", "full"]):
             outcome = run("replay", *arguments, "--traders", traders, "--only", "greedy", good)
@@ -300,7 +324,8 @@ class TestTraders:
         ],
     )
     def test_one_that_always_fails(self, traders: Path, good: Path, body: str, words: str) -> None:
-        """Its fault is told once where it stays the same; the others' signals are those without it."""
+        """A fault that stays the same is told once; the signals of the other traders are those without the failing
+        one."""
         write_trader(traders, "bad", f"@hookimpl\ndef evaluate(market):\n    {body}\n")
         outcome = replay("--traders", traders, good)
         assert (outcome.status, _events(outcome)) == (1, GOOD_EVENTS)
@@ -312,7 +337,7 @@ class TestTraders:
         assert "bad" not in outcome.summary["matches"]
 
     def test_one_that_fails_now_and_then(self, traders: Path) -> None:
-        """In the end its matches are those of a sound one: what it failed at is made good with the next cycle."""
+        """In the end the matches are those of a sound trader: the next cycle covers what failed."""
         shutil.copy(ROOT / "plugins" / "spread.py", traders)
         body = """\
             calls = 0
@@ -342,7 +367,8 @@ class TestTraders:
         assert 0 < len(flaky) <= len([s for s in outcome.signals if s["trader"] == "spread"])
 
     def test_what_people_see_of_one_that_fails(self, traders: Path, good: Path) -> None:
-        """A line with the count and the first fault, after the others' results; a silent replay begins with a table."""
+        """One line has the count and the first fault, after the others' results; a replay without signals begins with a
+        table."""
         raising = "@hookimpl\ndef evaluate(market):\n    raise ValueError(f'{len(market)} symbols\\nin two lines')\n"
         bad = write_trader(traders, "bad", raising)
         both, alone = (run("replay", "--traders", place, good) for place in (traders, bad))
@@ -358,7 +384,7 @@ class TestTraders:
         assert run("replay", "--traders", traders / "above.py", good).stdout.count("failed") == 0
 
     def test_combinations_of_a_sweep_that_fail(self, tmp_path: Path, good: Path) -> None:
-        """They are named after the rows, and counted in their lines; the others are not."""
+        """Failing combinations are named after the rows, and counted in their lines; the others are not."""
         source = """\
             from pydantic import BaseModel
 
@@ -387,20 +413,20 @@ class TestTraders:
         )
 
     def test_what_a_trader_prints(self, traders: Path, good: Path) -> None:
-        """It goes to standard error: what we print stays JSON."""
+        """A trader prints to standard error: what we print stays JSON."""
         write_trader(traders, "talks", "print('loaded')\n" + _dedented(ABOVE).replace("return", "print('hi'); return"))
         outcome = replay_process("--traders", traders, good)
         assert (outcome.status, _events(outcome, "talks")) == (0, GOOD_EVENTS)
         assert outcome.stderr.splitlines() == ["loaded"] + ["hi"] * outcome.summary["cycles"]
 
     def test_no_trader_at_all(self, good: Path, tmp_path: Path) -> None:
-        """Nothing to do is an error, as is a folder that is not there."""
+        """Nothing to do is an error, and so is a folder that is missing."""
         (tmp_path / "none").mkdir()
         _assert_refused(replay("--traders", tmp_path / "none", good), "no trader to replay with")
         _assert_refused(replay("--traders", tmp_path / "gone", good), "no such folder or file of traders", "gone")
 
     def test_a_name_in_place_of_a_path(self, good: Path) -> None:
-        """The error says which option takes names; where a path was meant, it does not."""
+        """The error says which option expects names; where a path was meant, it does not."""
         _assert_refused(replay("--traders", "rsi", good), "traders: rsi; `--only rsi` takes one trader by name")
         for path in ("gone.py", "gone/rsi"):
             outcome = replay("--traders", path, good)
@@ -408,7 +434,7 @@ class TestTraders:
             assert "--only" not in outcome.stderr
 
     def test_a_single_file(self, traders: Path, good: Path) -> None:
-        """Instead of a folder one trader may be named."""
+        """A single trader file may be named instead of a folder."""
         write_trader(traders, "other", _dedented(ABOVE))
         outcome = replay("--traders", traders / "above.py", good)
         assert set(outcome.summary["matches"]) == {"above"}

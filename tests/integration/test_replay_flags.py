@@ -1,15 +1,15 @@
-"""Feature flags in a replay, where no collector tells of any."""
+"""Feature flags in a replay, where there is no collector to set any."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.support.generated import TICKS
-from tests.support.replays import replay
+from tests.support.markets.generated import TICKS
+from tests.support.markets.replays import replay
 
 TRADER = """\
 from pydantic import BaseModel
-from common.traderapi import Trader, hookimpl
+from tickflag import Trader, hookimpl
 
 class Own(BaseModel):
     level: float = 50.0
@@ -30,13 +30,13 @@ def evaluate(market, settings):
 
 @pytest.fixture
 def traders(tmp_path: Path) -> Path:
-    """A folder with one trader, whose flag `low` is off."""
+    """A folder with one trader, whose feature flag `low` is off."""
     (tmp_path / "side.py").write_text(TRADER)
     return tmp_path
 
 
 def test_a_traders_flag(traders: Path) -> None:
-    """As declared, or as the option or the setting has it; the option counts more."""
+    """The feature flag is as declared, or as option or setting say; the option counts more."""
     declared = replay("--traders", traders, TICKS).summary["matches"]["side"]
     low = replay("--traders", traders, "--flag", "low=on", TICKS).summary["matches"]["side"]
     assert declared
@@ -49,19 +49,21 @@ def test_a_traders_flag(traders: Path) -> None:
 
 
 def test_the_engines_flags(traders: Path) -> None:
-    """Without tracking nothing is skipped; without the rate limit it is as if there were none; matches are the same."""
-    usual = replay("--traders", traders, TICKS)
-    full = replay("--traders", traders, "--flag", "per_symbol_tracking=off", TICKS)
+    """Without tracking nothing is skipped; with the rate limit off it is as if none were set; the matches are the
+    same."""
+    limited = {"TICKFLAG_FEED__RATE_LIMIT_MS": "300"}  # more than the time between two swaps
+    usual = replay("--traders", traders, TICKS, settings=limited)
+    full = replay("--traders", traders, "--flag", "per_symbol_tracking=off", TICKS, settings=limited)
     assert usual.summary["skipped"] > full.summary["skipped"] == 0
     assert full.summary["matches"] == usual.summary["matches"]
-    free = replay("--traders", traders, "--flag", "symbol_rate_limit=off", TICKS)
+    free = replay("--traders", traders, "--flag", "symbol_rate_limit=off", TICKS, settings=limited)
     assert free.stdout != usual.stdout
     assert free.stdout == replay("--traders", traders, TICKS, settings={"TICKFLAG_FEED__RATE_LIMIT_MS": "0"}).stdout
 
 
 @pytest.mark.parametrize("mode", [[], ["--against", "full"], ["--sweep", "side.level=40,60"]])
 def test_every_kind_of_replay_takes_them(traders: Path, mode: list[str]) -> None:
-    """And refuses one that there is not, naming those there are."""
+    """Each refuses an unknown feature flag, and names those there are."""
     assert replay("--traders", traders, "--flag", "low=on", *mode, TICKS).status == 0
     outcome = replay("--traders", traders, "--flag", "high=on", *mode, TICKS)
     assert outcome.status == 1
@@ -70,7 +72,7 @@ def test_every_kind_of_replay_takes_them(traders: Path, mode: list[str]) -> None
 
 
 def test_wrong_usage(traders: Path) -> None:
-    """It says how."""
+    """The message says how to use the option."""
     outcome = replay("--traders", traders, "--flag", "low=maybe", TICKS)
     assert outcome.status == 2
     assert "'low=maybe': use NAME=on or NAME=off" in outcome.stderr

@@ -8,15 +8,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.support.engine import write_trader
-from tests.support.generated import KLINES, START_MS, TICKS
-from tests.support.replays import EVERY_CYCLE, ROOT, Outcome, replay, run, write_ticks
+from tests.support.documents.pages import ROOT
+from tests.support.harnesses.engine import write_trader
+from tests.support.markets.generated import KLINES, START_MS, TICKS
+from tests.support.markets.replays import EVERY_CYCLE, ReplayOutcome, replay, run, write_ticks
+from tickflag.common.units import NS_PER_S
 
-SECOND = 1_000_000_000
 START_NS = START_MS * 1_000_000
-CUT_MS = START_MS + 7 * 60_000 + 300  # amid the ticks
-
-pytestmark = pytest.mark.timeout(240)  # on a machine that may be busy
+CUT_MS = START_MS + 7 * 60_000 + 300  # in the middle of the ticks
 
 
 def _iso(ms: int) -> str:
@@ -24,13 +23,13 @@ def _iso(ms: int) -> str:
 
 
 @cache
-def _played(*arguments: str) -> Outcome:
-    """The shipped traders over our own recording, a cycle for each moment."""
+def _played(*arguments: str) -> ReplayOutcome:
+    """Play our own recording with the shipped traders, a cycle for each moment."""
     return replay(*arguments, "--traders", ROOT / "plugins", KLINES, TICKS, settings=EVERY_CYCLE)
 
 
 def _moves(signals: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without scores that moved, which depend on what was told before; and without numbers."""
+    """The signals without numbers, and without moved scores, which depend on what was sent before."""
     return [
         {key: value for key, value in signal.items() if key != "seq" and (key != "score" or signal["event"] != "left")}
         for signal in signals
@@ -39,7 +38,7 @@ def _moves(signals: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_history_makes_the_market_that_traders_find() -> None:
-    """They begin with what matched at that moment in the whole replay, and from then on tell what it tells."""
+    """Traders begin with what matched at that moment in the whole replay, and from then on give the same signals."""
     whole, part = _played().signals, _played("--from", _iso(CUT_MS)).signals
     matching = set()
     for signal in (one for one in whole if one["time_ms"] < CUT_MS):
@@ -56,7 +55,7 @@ def test_history_makes_the_market_that_traders_find() -> None:
 
 
 def test_the_summary_counts_the_period_alone() -> None:
-    """Updates and cycles before and after a moment add up to those of the whole; matches at the end are the same."""
+    """Updates and cycles before and after a moment add up to those of the whole; the final matches are the same."""
     whole, before = _played().summary, _played("--to", _iso(CUT_MS)).summary
     after = _played("--from", _iso(CUT_MS)).summary
     for name in ("ticks", "cycles"):
@@ -68,16 +67,16 @@ def test_the_summary_counts_the_period_alone() -> None:
 
 
 def test_the_end_cuts_off_the_rest() -> None:
-    """What comes before the end is what the whole replay tells."""
+    """Up to the end the signals are those of the whole replay."""
     whole, part = _played().signals, _played("--to", _iso(CUT_MS)).signals
     assert part == [signal for signal in whole if signal["time_ms"] < CUT_MS]
 
 
 @pytest.fixture
 def steps(tmp_path: Path) -> Path:
-    """A trade each 10 s for a minute, the price is the second; and a trader that takes every price above 9."""
+    """A trade each 10 s for a minute, with the second as price; and a trader that matches every price above 9."""
     write_trader(tmp_path / "traders", "all", "@hookimpl\ndef evaluate(market):\n    return market.last\n", name="all")
-    rows = [(START_NS + s * SECOND, "A", float(s or 1), 1.0, None, None) for s in range(0, 61, 10)]
+    rows = [(START_NS + s * NS_PER_S, "A", float(s or 1), 1.0, None, None) for s in range(0, 61, 10)]
     return write_ticks(tmp_path / "steps.parquet", rows)
 
 
@@ -101,8 +100,8 @@ def test_the_edges(steps: Path) -> None:
 
 
 def test_history_of_a_length(steps: Path) -> None:
-    """What is older at the beginning of the period is left out, so that a symbol may not be there yet; then nothing
-    opens."""
+    """What is older than the history at the beginning of the period is left out. A symbol may then be missing, and
+    nothing opens."""
     start = _iso(START_MS + 45_000)
     assert _scores(steps, "--from", start, "--history", "5s") == [40, 50, 60]
     assert _scores(steps, "--from", start, "--history", "4s") == [50, 60]
@@ -112,8 +111,8 @@ def test_history_of_a_length(steps: Path) -> None:
 
 
 def test_history_that_is_long_enough_changes_nothing() -> None:
-    """Of candles and ticks: for traders that look back no further the signals are those of all history, but for the
-    numbers of the cycles."""
+    """For traders that look back no further, the signals are those of all history but for the numbers of the cycles;
+    over candles and ticks."""
 
     def told(*options: str) -> list[tuple[Any, ...]]:
         signals = _played("--from", _iso(START_MS + 5 * 60_000), *options).signals
@@ -125,16 +124,17 @@ def test_history_that_is_long_enough_changes_nothing() -> None:
         ]
 
     whole = told()
-    assert told("--history", "105m") == whole  # 20 candles of 5m, and a part of one
+    assert told("--history", "105m") == whole  # 20 candles of 5m, and a part of one more
     assert len(whole) > 100
     assert told("--history", "30m") != whole
 
 
 def test_edges_amid_what_one_cycle_holds(tmp_path: Path) -> None:
-    """Rows closer than the least time between swaps are told apart, too; what never came has no part in the study."""
+    """Rows that are closer than the least time between swaps are told apart too. Rows that never came have no part in
+    the study."""
     write_trader(tmp_path / "traders", "all", "@hookimpl\ndef evaluate(market):\n    return market.last\n")
     names = "AAAAAAB"
-    rows = [(START_NS + n * SECOND // 50, name, n + 1.0, 1.0, None, None) for n, name in enumerate(names)]
+    rows = [(START_NS + n * NS_PER_S // 50, name, n + 1.0, 1.0, None, None) for n, name in enumerate(names)]
     arguments = ("--traders", tmp_path / "traders", write_ticks(tmp_path / "close.parquet", rows))
     edge = _iso(START_MS + 70)
     before, after = (replay(option, edge, *arguments).summary for option in ("--to", "--from"))
@@ -145,7 +145,7 @@ def test_edges_amid_what_one_cycle_holds(tmp_path: Path) -> None:
 
 
 def test_the_pace_is_that_of_the_period(steps: Path) -> None:
-    """History passes at once: at 100 times real speed the last 20 s come in 0.2 s, with the same signals."""
+    """History passes at once: at 100 times real speed the last 20 s need 0.2 s, with the same signals."""
     start = _iso(START_MS + 40_000)
     assert _scores(steps, "--from", start, "--speed", "100") == _scores(steps, "--from", start)
 
@@ -173,7 +173,7 @@ def test_the_pace_is_that_of_the_period(steps: Path) -> None:
     ],
 )
 def test_a_period_that_is_none(steps: Path, arguments: list[str], status: int, words: str) -> None:
-    """Named, with what is wrong with it."""
+    """The option is named, with what is wrong with it."""
     outcome = run("replay", *arguments, "--traders", steps.parent / "traders", steps)
     assert outcome.status == status
     assert words in outcome.stderr
@@ -184,7 +184,7 @@ class TestChoice:
 
     @pytest.fixture
     def shipped(self, tmp_path: Path) -> Path:
-        """A folder with two of the shipped traders, and beside it another file."""
+        """A folder with two of the shipped traders, and another file beside it."""
         folder = tmp_path / "shipped"
         folder.mkdir()
         for name in ("rsi", "spread"):
@@ -192,7 +192,7 @@ class TestChoice:
         return folder
 
     def test_several_places(self, shipped: Path, steps: Path) -> None:
-        """Folders and files together; a file that is named twice runs once."""
+        """Folders and files go together; a file that is named twice runs once."""
         places = [shipped, steps.parent / "traders" / "all.py", shipped / "rsi.py"]
         arguments = [word for place in places for word in ("--traders", str(place))]
         outcome = replay(*arguments, steps)
@@ -200,20 +200,21 @@ class TestChoice:
         assert set(outcome.summary["traders"]) == {"rsi", "spread", "all"}
 
     def test_only_some(self, shipped: Path, steps: Path) -> None:
-        """By the names they declare."""
+        """Traders are chosen by the names they declare."""
         outcome = replay("--traders", shipped, "--traders", steps.parent / "traders", "--only", "all", steps)
         assert set(outcome.summary["traders"]) == {"all"}
         outcome = replay("--traders", shipped, "--only", "spread", "--only", "rsi", steps)
         assert set(outcome.summary["traders"]) == {"rsi", "spread"}
 
     def test_one_that_is_not_there(self, shipped: Path, steps: Path) -> None:
-        """Those that are."""
+        """The error lists the traders there are."""
         outcome = replay("--traders", shipped, "--only", "rsy", steps)
         assert outcome.status == 1
         assert outcome.stderr == "tickflag: no trader 'rsy' to replay with; there is rsi, spread\n"
 
     def test_instances_as_the_engine_runs_them(self, shipped: Path, tmp_path: Path) -> None:
-        """Without a place: those of `traders.toml` with their settings, and what it does not name; no disabled one."""
+        """Without a path, those of `traders.toml` run with their settings, and every file that it does not name; no
+        disabled one."""
         (tmp_path / "traders.toml").write_text(
             '[rsi_fast]\nsource = "rsi"\nsettings.period = 7\n'
             '[rsi_slow]\nsource = "rsi"\nsettings.period = 21\n'
@@ -230,9 +231,17 @@ class TestChoice:
         assert "'gone'" in refused["traders.lost"]
         swept = replay("--horizons", "1m", "--sweep", "rsi_slow.oversold=30,20", KLINES, TICKS, settings=settings)
         first, second = (line["combination"] for line in swept.lines)
-        assert first == {"trader": "rsi_slow", "settings": {"oversold": 30}, "failed": 0, **told["rsi_slow"]}
+        assert first == {
+            "trader": "rsi_slow",
+            "settings": {"oversold": 30},
+            "failed": 0,
+            "hindered": None,
+            **told["rsi_slow"],
+        }
         assert 0 < second["entered"] < first["entered"] < told["rsi_fast"]["entered"]
         same = run("replay", "--against", "full", KLINES, TICKS, settings=settings)
         counts = f"{len(outcome.signals):,} signals, {outcome.summary['cycles']:,} cycles"
-        assert same.stdout == f"did not run: traders.lost\nno difference, but a trader did not run: {counts}\n"
+        lost, verdict = same.stdout.splitlines()
+        assert lost.startswith("traders.lost: did not run: ")
+        assert verdict == f"no difference, but a trader did not run: {counts}"
         assert same.status == 1

@@ -1,4 +1,4 @@
-"""What a replay tells of its signals' worth, against pandas; and the files it writes."""
+"""What a replay tells of its signals' worth, compared with pandas; and the files that it writes."""
 
 import fnmatch
 import gzip
@@ -14,28 +14,26 @@ import pandas as pd
 import pyarrow.parquet
 import pytest
 
-from common.traderapi import Trader
-from services.replay import chart, report
-from services.trader.plugin import load_plugin
-from tests.support.engine import write_trader
-from tests.support.generated import START_MS, TICKS
-from tests.support.markdown import plain, section
-from tests.support.pages import page
-from tests.support.replays import EVERY_CYCLE, ROOT, Outcome, replay, run, write_ticks
-from tests.support.worth import Watches, Worth
+from tests.support.documents.markdown import plain, section
+from tests.support.documents.pages import ROOT, page
+from tests.support.harnesses.engine import write_trader
+from tests.support.markets.generated import START_MS, TICKS
+from tests.support.markets.replays import EVERY_CYCLE, ReplayOutcome, replay, run, write_ticks
+from tests.support.oracles.study_oracle import StudyOracle, Watches
+from tickflag import Trader
+from tickflag.common.units import NS_PER_S
+from tickflag.services.replay.study import chart, report
+from tickflag.services.trader.evaluation.plugin.plugin import load_plugin
 
 HORIZONS = {"10s": 10, "1m": 60, "5m": 300}
 TRADERS = ("spread", "top_movers", "volume_surge")
 APART = "@hookimpl\ndef evaluate(market):\n    return market.ask > 1.0001 * market.bid\n"
-SECOND = 1_000_000_000
 START_NS = START_MS * 1_000_000
-
-pytestmark = pytest.mark.timeout(240)  # on a machine that may be busy
 
 
 @pytest.fixture(scope="module")
 def traders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some shipped traders, one with a watch list of its own, and one that has much to say of any quotes."""
+    """Some shipped traders, one with a watch list of its own, and one that gives many signals on any quotes."""
     folder = tmp_path_factory.mktemp("traders")
     for name in TRADERS:
         shutil.copy(ROOT / "plugins" / f"{name}.py", folder)
@@ -54,7 +52,7 @@ def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     if request.param == "us equity ticks":
         frame = pd.read_parquet(folder / "ticks_us_equity_20131007.parquet")
         begin = pd.Timestamp("2013-10-07 13:30").value
-        frame = frame[(frame.ts_ns >= begin) & (frame.ts_ns < begin + 3_600 * SECOND)].iloc[::300]
+        frame = frame[(frame.ts_ns >= begin) & (frame.ts_ns < begin + 3_600 * NS_PER_S)].iloc[::300]
     else:
         frame = pd.read_parquet(folder / "ticks_fx_20140505.parquet").iloc[:2_000]
     frame.to_parquet(path)
@@ -62,11 +60,11 @@ def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="module")
-def outcome(recording: Path, traders: Path) -> Outcome:
+def outcome(recording: Path, traders: Path) -> ReplayOutcome:
     return _studied("--traders", traders, recording)
 
 
-def _studied(*arguments: str | Path) -> Outcome:
+def _studied(*arguments: str | Path) -> ReplayOutcome:
     return replay("--horizons", ",".join(HORIZONS), *arguments, settings=EVERY_CYCLE)
 
 
@@ -82,7 +80,7 @@ def _watches(trader: Trader) -> Watches:
 
 
 def _assert_like(found: Any, expected: Any, place: str = "") -> None:
-    """Equal but for the last digits of numbers; null for NaN."""
+    """Check that both are equal but for the last digits of numbers; null stands for NaN."""
     if isinstance(expected, dict):
         assert list(found) == list(expected), place
         for key, value in expected.items():
@@ -93,9 +91,10 @@ def _assert_like(found: Any, expected: Any, place: str = "") -> None:
         assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12), (place, found, expected)
 
 
-def test_every_number_is_that_of_pandas(recording: Path, traders: Path, outcome: Outcome) -> None:
-    """Holding times, time in the set, forward returns, hit rates and baselines, of every trader."""
-    worth = Worth([recording])
+def test_every_number_is_that_of_pandas(recording: Path, traders: Path, outcome: ReplayOutcome) -> None:
+    """Holding times, time in the match set, forward returns, hit rates and baselines of every trader are those of
+    pandas."""
+    worth = StudyOracle([recording])
     told = outcome.summary["traders"]
     declared = [load_plugin(path).trader for path in sorted(traders.glob("*.py"))]
     assert sorted(told) == sorted(trader.name for trader in declared)
@@ -105,20 +104,21 @@ def test_every_number_is_that_of_pandas(recording: Path, traders: Path, outcome:
         _assert_like(told[trader.name], expected, trader.name)
 
 
-def test_the_page_lists_every_key(outcome: Outcome) -> None:
-    """The tables of the page are the keys of the summary, in their order."""
+def test_the_page_lists_every_key(outcome: ReplayOutcome) -> None:
+    """The tables of the page list the keys of the summary, in their order."""
     listed = [plain(row["Key"]) for row in section(page("replay.md"), "The study").rows]
     digest = outcome.summary["traders"]["spread"]
     assert listed == [*digest, *digest["returns"]["1m"]]
 
 
 def _with_notes(signals: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The file has a column for notes, lines only those that are."""
+    """The signals with a note each: the file has a column for notes, while a printed line has only notes that are
+    there."""
     return [{**signal, "note": signal.get("note", "")} for signal in signals]
 
 
 def test_the_report_holds_signals_entries_and_summary(
-    recording: Path, traders: Path, outcome: Outcome, tmp_path: Path
+    recording: Path, traders: Path, outcome: ReplayOutcome, tmp_path: Path
 ) -> None:
     """The Parquet files say what was printed, and each entry has the prices and returns of pandas."""
     printed = _studied("--traders", traders, "--report", tmp_path / "to" / "here", recording)
@@ -126,7 +126,7 @@ def test_the_report_holds_signals_entries_and_summary(
     folder = tmp_path / "to" / "here"
     assert pd.read_parquet(folder / "signals.parquet").to_dict("records") == _with_notes(outcome.signals)
     assert json.loads((folder / "summary.json").read_text()) == outcome.summary
-    worth, entries = Worth([recording]), pd.read_parquet(folder / "entries.parquet")
+    worth, entries = StudyOracle([recording]), pd.read_parquet(folder / "entries.parquet")
     for trader, own in entries.groupby("trader"):
         expected = worth.entries(outcome.signals, str(trader))
         own = own.reset_index(drop=True)
@@ -144,7 +144,7 @@ def test_the_report_holds_signals_entries_and_summary(
 
 # Two symbols with a trade every 10 s for two minutes: A rises from 100 by 1 each time, B stays.
 STEPS = [
-    (START_NS + n * 10 * SECOND, name, 100.0 + n * (name == "A"), 1.0, None, None) for n in range(13) for name in "AB"
+    (START_NS + n * 10 * NS_PER_S, name, 100.0 + n * (name == "A"), 1.0, None, None) for n in range(13) for name in "AB"
 ]
 
 ABOVE = """\
@@ -161,7 +161,7 @@ def steps(tmp_path: Path) -> Path:
 
 
 def test_numbers_that_one_can_follow(steps: Path) -> None:
-    """A enters at 103 and leaves 40 s later: after 20 s it stands at 105, after 100 s nothing is recorded any more."""
+    """A enters at 103 and leaves 40 s later: after 20 s it costs 105, after 100 s nothing is recorded any more."""
     outcome = replay("--traders", steps.parent / "traders", "--horizons", "100s,20s,20s", steps)
     assert outcome.summary["traders"] == {
         "above": {
@@ -171,7 +171,8 @@ def test_numbers_that_one_can_follow(steps: Path) -> None:
             "returns": {
                 "20s": {
                     "count": 1, "mean": 105 / 103 - 1, "median": 105 / 103 - 1, "hit_rate": 1.0,
-                    # Of the moments each 2 s those after a change: at n * 10 s. A's return there, and none of B.
+                    # Of the moments each 2 s those count that follow a change: at n * 10 s. They have A's return, and
+                    # none of B.
                     "baseline": pytest.approx(sum((102 + n) / (100 + n) - 1 for n in range(11)) / 22),
                     "baseline_count": 22, "beyond": 0, "unpriced": 0,
                 },
@@ -188,14 +189,14 @@ def test_numbers_that_one_can_follow(steps: Path) -> None:
 def test_a_symbol_without_a_price(tmp_path: Path) -> None:
     """A bid alone is no price: the entry counts, its return does not."""
     write_trader(tmp_path / "traders", "bids", "@hookimpl\ndef evaluate(market):\n    return market.bid > 1.0\n")
-    rows = [(START_NS, "A", None, None, 9.0, None), (START_NS + 60 * SECOND, "A", 9.5, 1.0, None, None)]
+    rows = [(START_NS, "A", None, None, 9.0, None), (START_NS + 60 * NS_PER_S, "A", 9.5, 1.0, None, None)]
     outcome = replay("--traders", tmp_path / "traders", "--horizons", "10s", write_ticks(tmp_path / "a.parquet", rows))
     returns = outcome.summary["traders"]["bids"]["returns"]["10s"]
     assert (returns["count"], returns["unpriced"], returns["beyond"], returns["mean"]) == (0, 1, 0, None)
 
 
 def test_what_matched_before_is_standing(steps: Path, tmp_path: Path) -> None:
-    """From a moment in which A matches: it is no entry with a return, and its holding time is not known."""
+    """A period begins while A matches: that is no entry with a return, and its holding time is unknown."""
     arguments = ("--traders", steps.parent / "traders", "--from", _iso(45), "--horizons", "20s")
     outcome = replay(*arguments, "--report", tmp_path / "report", steps)
     told = outcome.summary["traders"]["above"]
@@ -212,12 +213,12 @@ def test_what_matched_before_is_standing(steps: Path, tmp_path: Path) -> None:
 
 
 def _iso(seconds: int) -> str:
-    return str(pd.Timestamp(START_NS + seconds * SECOND).isoformat())
+    return str(pd.Timestamp(START_NS + seconds * NS_PER_S).isoformat())
 
 
 @pytest.mark.parametrize("horizons", ["1x", "", "1m,,5m", "0s", "5"])
 def test_wrong_horizons(horizons: str, steps: Path) -> None:
-    """Wrong usage, with the one at fault."""
+    """Wrong usage, with the horizon at fault."""
     outcome = run("replay", "--horizons", horizons, steps)
     assert outcome.status == 2
     assert "Invalid value for '--horizons'" in outcome.stderr
@@ -225,7 +226,7 @@ def test_wrong_horizons(horizons: str, steps: Path) -> None:
 
 
 def test_tables_for_people(steps: Path) -> None:
-    """A row a trader, and a row a horizon."""
+    """One row for each trader, and one for each horizon."""
     lines = run("replay", "--traders", steps.parent / "traders", "--horizons", "20s,100s", steps).stdout.splitlines()
     rows = [" ".join(line.split()) for line in lines]
     assert "above 1 1 0 0 16.7 % 40.0 s 40.0 s" in rows
@@ -233,7 +234,7 @@ def test_tables_for_people(steps: Path) -> None:
     assert "above 100s 0 - - +4.951 % - 1" in rows
 
 
-class Page(HTMLParser):
+class PageTexts(HTMLParser):
     """A page's texts by the id or name of their element, and every attribute."""
 
     def __init__(self, text: str) -> None:
@@ -260,11 +261,11 @@ class Page(HTMLParser):
         return found
 
 
-def test_the_chart_holds_every_entry(recording: Path, traders: Path, outcome: Outcome, tmp_path: Path) -> None:
-    """For each symbol its line and each trader's entries, as the report has them."""
+def test_the_chart_holds_every_entry(recording: Path, traders: Path, outcome: ReplayOutcome, tmp_path: Path) -> None:
+    """The chart has each symbol's line and each trader's entries, as in the report."""
     printed = _studied("--traders", traders, "--report", tmp_path, "--chart", tmp_path / "chart.html", recording)
     assert printed.stdout == outcome.stdout
-    data = Page((tmp_path / "chart.html").read_text()).data
+    data = PageTexts((tmp_path / "chart.html").read_text()).data
     entries = pd.read_parquet(tmp_path / "entries.parquet")
     marked = [
         (data["traders"][int(trader)], symbol["name"], *mark[:3])
@@ -279,7 +280,7 @@ def test_the_chart_holds_every_entry(recording: Path, traders: Path, outcome: Ou
         (*one[:3], one[4]) for one in sorted(expected, key=key)
     ]
     assert data["left_out"] == 0
-    worth = Worth([recording])
+    worth = StudyOracle([recording])
     for symbol in data["symbols"]:
         assert symbol["t"] == sorted(symbol["t"])
         for ms, price in zip(symbol["t"], symbol["p"], strict=True):
@@ -287,7 +288,7 @@ def test_the_chart_holds_every_entry(recording: Path, traders: Path, outcome: Ou
 
 
 def test_names_on_the_chart_are_harmless(tmp_path: Path) -> None:
-    """A symbol and a file may be called anything: the page reads it as text, and asks for nothing from outside."""
+    """A symbol and a file may have any name: the page reads it as text, and requests nothing from outside."""
     name, file = "</script><b>&{{title}}", "<img src=x onerror=y>{{data}}.parquet"
     write_trader(tmp_path / "traders", "above", ABOVE)
     rows = [(ns, name if symbol == "A" else symbol, *rest) for ns, symbol, *rest in STEPS]
@@ -295,7 +296,7 @@ def test_names_on_the_chart_are_harmless(tmp_path: Path) -> None:
     outcome = replay("--traders", tmp_path / "traders", "--chart", tmp_path / "chart.html", path)
     assert outcome.status == 0
     text = (tmp_path / "chart.html").read_text()
-    shown = Page(text)
+    shown = PageTexts(text)
     assert [symbol["name"] for symbol in shown.data["symbols"]] == [name]
     assert file in shown.texts["title"]
     assert file in shown.texts["h1"]
@@ -324,7 +325,7 @@ def test_where_nothing_can_be_written(option: str, to: str, words: str, steps: P
 
 
 def test_a_page_has_its_limits(traders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The symbols with the most entries, as many as fit; the page knows how many it leaves out."""
+    """The page has as many symbols as fit, those with the most entries; it knows how many it leaves out."""
     arguments = ("--traders", traders, "--report", tmp_path, "--chart", tmp_path / "chart.html", TICKS)
     _studied(*arguments)
     counts = pd.read_parquet(tmp_path / "entries.parquet").symbol.value_counts()
@@ -332,18 +333,18 @@ def test_a_page_has_its_limits(traders: Path, tmp_path: Path, monkeypatch: pytes
         with monkeypatch.context() as patch:
             patch.setattr(chart, limit, kept)
             _studied(*arguments)
-        data = Page((tmp_path / "chart.html").read_text()).data
+        data = PageTexts((tmp_path / "chart.html").read_text()).data
         shown = [symbol["name"] for symbol in data["symbols"]]
         assert len(shown) == 2
         assert counts[shown].tolist() == counts.iloc[:2].tolist()
         assert data["left_out"] == len(counts) - 2
     monkeypatch.setattr(chart, "ENTRIES", 1)
     _studied(*arguments)
-    assert len(Page((tmp_path / "chart.html").read_text()).data["symbols"]) == 1  # one is shown, whatever it has
+    assert len(PageTexts((tmp_path / "chart.html").read_text()).data["symbols"]) == 1  # one symbol always fits
 
 
 def test_notes_stand_in_lines_and_report(steps: Path) -> None:
-    """A line has one only where the trader gave one; for people it ends the line."""
+    """A line has a note only where the trader gave one; in the text for people the note ends the line."""
     rule = (
         "@hookimpl\ndef evaluate_symbol(symbol):\n    return symbol.last, f'at {symbol.last:g}' * (symbol.last > 1)\n"
     )
@@ -358,7 +359,7 @@ def test_notes_stand_in_lines_and_report(steps: Path) -> None:
 
 
 def test_signals_are_written_as_they_come(steps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not only at the end: a few at a time, and those before a recording breaks off."""
+    """Signals are not written at the end only: they come a few at a time, also those before a recording breaks off."""
     monkeypatch.setattr(report, "SIGNAL_ROWS", 2)
     write_trader(steps.parent / "traders", "all", "@hookimpl\ndef evaluate(market):\n    return market.last\n")
     arguments = ("--traders", steps.parent / "traders", "--report", steps.parent / "report")
@@ -368,7 +369,7 @@ def test_signals_are_written_as_they_come(steps: Path, monkeypatch: pytest.Monke
     assert written.num_row_groups == -(-len(outcome.signals) // 2) > 3
     capture = steps.parent / "cut.jsonl.gz"
     trades = ({"e": "trade", "E": START_MS, "s": "A", "p": str(n + 1), "q": "1"} for n in range(2_000))
-    lines = [json.dumps({"recv_ns": START_NS + n * SECOND, "msg": trade}) + "\n" for n, trade in enumerate(trades)]
+    lines = [json.dumps({"recv_ns": START_NS + n * NS_PER_S, "msg": trade}) + "\n" for n, trade in enumerate(trades)]
     packed = gzip.compress("".join(lines).encode())
     capture.write_bytes(packed[: len(packed) // 2])
     broken = replay(*arguments, capture)

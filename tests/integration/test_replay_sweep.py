@@ -1,4 +1,4 @@
-"""`tickflag replay --sweep`: every combination of settings is what the trader alone with these settings is."""
+"""`tickflag replay --sweep`: every combination of settings gives what the trader gives alone with these settings."""
 
 import itertools
 from pathlib import Path
@@ -6,21 +6,20 @@ from typing import Any
 
 import pytest
 
-from common.settings import Settings
-from services.feed.recordings import open_recording
-from services.replay.engine import Replay
-from services.replay.study import parse_horizons
-from services.trader.plugin import load_plugin
-from tests.support.generated import KLINES, TICKS
-from tests.support.replays import ROOT, Outcome, replay, run
+from tests.support.documents.pages import ROOT
+from tests.support.markets.generated import KLINES, TICKS
+from tests.support.markets.replays import ReplayOutcome, replay, run
+from tickflag.common.settings import Settings
+from tickflag.services.feed.recordings import open_recording
+from tickflag.services.replay.replay import Replay
+from tickflag.services.replay.study.study import parse_horizons
+from tickflag.services.trader.evaluation.plugin.plugin import load_plugin
 
 PLUGINS = ROOT / "plugins"
 HORIZONS = "1m,5m"
 
-pytestmark = pytest.mark.timeout(240)  # on a machine that may be busy
 
-
-def _swept(*arguments: str | Path) -> Outcome:
+def _swept(*arguments: str | Path) -> ReplayOutcome:
     return replay("--traders", PLUGINS, "--horizons", HORIZONS, *arguments, KLINES, TICKS)
 
 
@@ -36,7 +35,8 @@ def _alone(trader: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_each_combination_is_a_run_of_its_own() -> None:
-    """The grid in the order given, the last setting changing fastest; the numbers are those of a single replay."""
+    """The grid has the order given, with the last setting changing fastest; the numbers are those of a single
+    replay."""
     periods, limits = [7, 14], [20, 25.5]
     outcome = _swept("--sweep", "rsi.period=7,14", "--sweep", "rsi.oversold=20, 25.5")
     assert (outcome.status, outcome.stderr) == (0, "")
@@ -45,12 +45,13 @@ def test_each_combination_is_a_run_of_its_own() -> None:
         {"period": period, "oversold": limit} for period, limit in itertools.product(periods, limits)
     ]
     for one in found:
-        assert one == {"trader": "rsi", "settings": one["settings"], **_alone("rsi", one["settings"]), "failed": 0}
+        alone = _alone("rsi", one["settings"])
+        assert one == {"trader": "rsi", "settings": one["settings"], **alone, "failed": 0, "hindered": None}
     assert len({one["entered"] for one in found}) == len(found)
 
 
 def test_traders_have_grids_of_their_own() -> None:
-    """Those that are not swept do not run."""
+    """Traders that are not swept do not run."""
     outcome = _swept("--sweep", "rsi.period=7,9", "--sweep", "breakout.candles=5,20", "--sweep", "rsi.interval=1m,5m")
     found = [(line["combination"]["trader"], line["combination"]["settings"]) for line in outcome.lines]
     assert found == [
@@ -60,7 +61,7 @@ def test_traders_have_grids_of_their_own() -> None:
 
 
 def test_a_row_each() -> None:
-    """For people: settings, then what came of them; also in a period."""
+    """The table for people has the settings, then their results; so too in a period."""
     arguments = ("--from", "2024-03-04T14:00", "--to", "2024-03-04T14:10", "--sweep", "rsi.period=7,14")
     outcome = run("replay", "--traders", PLUGINS, "--horizons", "1m", *arguments, KLINES, TICKS)
     rows = outcome.stdout.splitlines()
@@ -70,7 +71,7 @@ def test_a_row_each() -> None:
 
 
 def test_a_combination_that_cannot_run_is_left_out() -> None:
-    """It is named with its reason, and the exit code tells of it; where none is left, that is an error."""
+    """The combination is named with its reason, and the exit code tells of it; where none is left, that is an error."""
     outcome = _swept("--sweep", "rsi.period=14,500")
     assert outcome.status == 1
     assert [line["combination"]["settings"] for line in outcome.lines] == [{"period": 14}]
@@ -97,7 +98,7 @@ def test_a_combination_that_cannot_run_is_left_out() -> None:
     ],
 )
 def test_what_cannot_be_swept(sweeps: list[str], status: int, words: str) -> None:
-    """Said before anything is played, with the one at fault."""
+    """The error names the sweep at fault before anything is played."""
     outcome = _swept(*(word for sweep in sweeps for word in ("--sweep", sweep)))
     assert (outcome.status, outcome.stdout) == (status, "")
     assert words in outcome.stderr

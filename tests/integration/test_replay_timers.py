@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine import write_trader
-from tests.support.generated import START_MS, TICKS
-from tests.support.replays import EVERY_CYCLE, replay, run, write_ticks
-
-SECOND = 1_000_000_000
+from tests.support.harnesses.engine import write_trader
+from tests.support.markets.generated import START_MS, TICKS
+from tests.support.markets.replays import EVERY_CYCLE, replay, run, write_ticks
+from tickflag.common.units import NS_PER_S
 
 QUIET = """\
 @hookimpl
@@ -26,8 +25,8 @@ def evaluate(market):
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    """A minute: A trades each second, its price is the second; B once, at the beginning."""
-    rows = [(START_MS * 1_000_000 + s * SECOND, "A", float(s + 1), 1.0, None, None) for s in range(60)]
+    """A minute: A trades each second, with the second as price; B trades once, at the beginning."""
+    rows = [(START_MS * 1_000_000 + s * NS_PER_S, "A", float(s + 1), 1.0, None, None) for s in range(60)]
     rows.insert(1, (START_MS * 1_000_000, "B", 5.0, 1.0, None, None))
     return write_ticks(tmp_path / "minute.parquet", rows)
 
@@ -39,18 +38,20 @@ def _told(folder: Path, recording: Path, *arguments: str) -> list[tuple[float, s
 
 
 def test_everything_is_evaluated_when_it_is_due(tmp_path: Path, recording: Path) -> None:
-    """Each 6.5 s since the first evaluation, without a row: at 19.5 s B has been quiet for over 15 s."""
+    """Everything is evaluated each 6.5 s from the first evaluation on, without a row: at 19.5 s B has been quiet for
+    over 15 s."""
     write_trader(tmp_path / "traders", "quiet", QUIET, every=6.5)
     assert _told(tmp_path / "traders", recording) == [(19.5, "B", "entered", 1.0)]
     # From the opening at 10 s on: 16.5 s.
     assert _told(tmp_path / "traders", recording, "--from", "2024-03-04T14:00:10") == [(16.5, "B", "entered", 1.0)]
-    # From an opening between two rows on, the first time comes before the next row: 14.9 s, then 15.2 s.
+    # From an opening between two rows on, the first timer comes before the next row: 14.9 s, then 15.2 s.
     write_trader(tmp_path / "traders", "quiet", QUIET, every=0.3)
     assert _told(tmp_path / "traders", recording, "--from", "2024-03-04T14:00:14.6") == [(15.2, "B", "entered", 1.0)]
 
 
 def test_what_a_pace_put_off_is_evaluated_at_its_end(tmp_path: Path, recording: Path) -> None:
-    """At most once each 2.5 s: of the rows in between the newest counts, one at that moment comes after."""
+    """At most one evaluation each 2.5 s: of the rows in between the newest counts; a row of that very moment comes
+    after it."""
     write_trader(tmp_path / "traders", "slow", PRICE, min_interval=2.5, watch=["A"])
     told = _told(tmp_path / "traders", recording)
     assert [time for time, *_ in told] == [2.5 * n for n in range(24)]
@@ -58,7 +59,7 @@ def test_what_a_pace_put_off_is_evaluated_at_its_end(tmp_path: Path, recording: 
 
 
 def test_a_timer_that_always_fails_stops_nothing(tmp_path: Path, recording: Path) -> None:
-    """It is tried again with the next cycle; others keep their time."""
+    """The timer comes again with the next cycle; other traders keep their time."""
     write_trader(
         tmp_path / "traders", "bad", "@hookimpl\ndef evaluate(market):\n    raise ValueError('no')\n", every=1.5
     )
@@ -69,7 +70,7 @@ def test_a_timer_that_always_fails_stops_nothing(tmp_path: Path, recording: Path
 
 
 def test_only_what_is_comparable_is_compared(tmp_path: Path, recording: Path) -> None:
-    """A throttled trader is asked at the same moments on both sides; one with a timer is left out and named."""
+    """A throttled trader is asked at the same moments on both sides; a trader with a timer is left out and named."""
     write_trader(tmp_path / "traders", "slow", PRICE, min_interval=2.5)
     write_trader(tmp_path / "timed", "quiet", QUIET, every=6.5)
     places = ("--traders", tmp_path / "timed", "--traders", tmp_path / "traders")

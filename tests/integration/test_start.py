@@ -1,4 +1,4 @@
-"""`tickflag start`: when and how it ends, and what is left then."""
+"""`tickflag start`: when and how it ends, and what it leaves."""
 
 import os
 import signal
@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine import READY_S, STOP_S, Engine
-
-pytestmark = pytest.mark.timeout(240)
+from tests.support.harnesses.engine import READY_S, STOP_S, Engine
+from tests.support.processes.commands import tickflag_command
 
 
 def start(engine: Engine, *arguments: str) -> None:
-    engine.spawn("start", *engine.cli_command("start", *arguments))
+    engine.spawn("start", *tickflag_command("start", *arguments))
 
 
 def procfile(engine: Engine, *lines: str) -> str:
@@ -41,7 +40,7 @@ def test_nothing_is_left_after_a_stop(engine: Engine, number: signal.Signals) ->
 
 
 def test_the_time_limit_ends_it(engine: Engine) -> None:
-    """`--for` stops everything, with exit code 0, though kernels may still be compiling."""
+    """`--for` stops everything, with exit code 0, even while kernels are being compiled."""
     start(engine, "--for", "2")
     assert engine.wait_exit("start", 2 + STOP_S + 5) == 0
     engine.wait_gone()
@@ -76,7 +75,7 @@ def test_a_process_that_ends_by_itself_ends_all(engine: Engine) -> None:
 
 
 def test_a_process_that_ignores_the_stop_is_killed(engine: Engine) -> None:
-    """A stop is over within 5 s, whatever the processes think of it."""
+    """A stop is over within 5 s, whatever the processes do about it."""
     deaf = "deaf: trap '' TERM; echo not listening; while :; do sleep 0.1; done"
     start(engine, "--procfile", procfile(engine, deaf))
     engine.wait(lambda: "not listening" in engine.output("start"), READY_S)
@@ -88,13 +87,13 @@ def test_a_process_that_ignores_the_stop_is_killed(engine: Engine) -> None:
 def test_nobody_reads_the_output(engine: Engine, tmp_path: Path) -> None:
     """Where standard output is closed, as by `tickflag start | head`, everything ends."""
     lines = procfile(engine, "chatty: while :; do echo hello; sleep 0.05; done")
-    command = " ".join(engine.cli_command("start", "--procfile", lines))
+    command = " ".join(tickflag_command("start", "--procfile", lines))
     engine.spawn("pipe", "bash", "-c", f"set -o pipefail; {command} | head -n 3")
     assert engine.wait_exit("pipe", READY_S) == 0
     engine.wait_gone()
 
 
 def test_an_engine_started_meanwhile_gives_75(engine: Engine) -> None:
-    """A service that finds its role taken ends `start` with the exit code that says so."""
+    """A service that finds its role taken ends `start` with exit code 75."""
     start(engine, "--procfile", procfile(engine, "feed: exit 75"))
     assert engine.wait_exit("start", READY_S) == 75

@@ -8,17 +8,15 @@ from subprocess import CompletedProcess
 import pytest
 import zmq
 
-from common.errors import TickflagError
-from common.sockets import TRADER_COMMANDS_CLIENT, open_socket
-from tests.support.engine import Engine
-from tests.support.ledger import Ledger, check_signals, ledger_env, settled, write_ledger, write_ledger_traders
-
-pytestmark = pytest.mark.timeout(240)
+from tests.support.harnesses.engine import Engine
+from tests.support.markets.ledger import Ledger, check_signals, ledger_env, settled, write_ledger, write_ledger_traders
+from tickflag.common.errors import TickflagError
+from tickflag.common.wire.sockets import TRADER_COMMANDS_CLIENT, open_socket
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    """What the feed plays: one second."""
+    """The recording that the feed plays: one second."""
     return write_ledger(tmp_path, ticks=600, seconds=1.0)
 
 
@@ -42,7 +40,7 @@ def _refused(done: CompletedProcess[str]) -> str:
 
 
 def test_stop_start_restart(engine: Engine, ledger: Ledger) -> None:
-    """Each says what came of it; matches stay, and no signal tells of it; the other trader does not notice."""
+    """Each command prints its outcome; matches stay, and no signal tells of it; the other trader does not notice."""
     signals = engine.signals()
     other = engine.trader("by-symbol")["pid"]
     assert _said(engine.cli("trader", "stop", "by-array")) == "by-array is stopped\n"
@@ -59,7 +57,7 @@ def test_stop_start_restart(engine: Engine, ledger: Ledger) -> None:
     engine.wait(lambda: settled(engine, ledger), what="it is back")
     assert engine.signals() == signals
     assert engine.trader("by-symbol")["pid"] == other
-    # A stop is for this life of the service.
+    # A stop lasts for this life of the service.
     assert _said(engine.cli("trader", "stop", "by-array"))
     engine.stop("trader")
     engine.start("trader")
@@ -67,7 +65,7 @@ def test_stop_start_restart(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_disable_and_enable_last(engine: Engine, ledger: Ledger) -> None:
-    """Disabled, its matches leave, and a new start of the service does not run it; enabled, all is as before."""
+    """A disabled trader's matches leave, and a new start of the service does not run it; enabled, all is as before."""
     assert _said(engine.cli("trader", "disable", "by-array")) == "by-array is disabled\n"
     engine.wait(lambda: engine.trader("by-array")["matches"] == 0, what="its matches leave")
     left = {s["symbol"] for s in engine.signals() if s["trader"] == "by-array" and s["event"] == "left"}
@@ -89,11 +87,11 @@ def test_disable_and_enable_last(engine: Engine, ledger: Ledger) -> None:
 
 
 def test_what_does_not_come_about(engine: Engine) -> None:
-    """An unknown name lists the known ones; a trader that does not load is told with its reason."""
+    """An unknown name lists the known ones; a trader that does not load is reported with its reason."""
     assert _refused(engine.cli("trader", "stop", "nobody")) == (
         "tickflag: no trader 'nobody': known are by-array, by-symbol\n"
     )
-    engine.send("trader", signal.SIGSTOP)  # so that the command finds the file before the supervisor does
+    engine.send("trader", signal.SIGSTOP)  # the command has to find the file before the supervisor does
     (engine.plugins / "by_array.py").write_text("1 / 0\n")
     engine.send("trader", signal.SIGCONT)
     assert "new version refused: by_array.py: does not import: ZeroDivisionError" in _refused(
@@ -106,7 +104,7 @@ def test_what_does_not_come_about(engine: Engine) -> None:
 
 
 def test_a_worker_that_does_not_listen(engine: Engine, ledger: Ledger) -> None:
-    """A replacement and a stop do not wait for a stopped process for long."""
+    """Neither a replacement nor a stop waits long for a stopped worker."""
     for word in ("restart", "stop"):
         pid = engine.request("trader", "trader", trader="by-array")["pid"]
         worker = next(process for process in engine.processes() if process.pid == pid)
@@ -121,9 +119,9 @@ def test_requests_that_are_none(engine: Engine) -> None:
     """The supervisor says what is wrong with a request, and goes on."""
     with pytest.raises(TickflagError, match="no command 'explode': use one of supervisor, traders, trader, start"):
         engine.request("trader", "explode")
-    with pytest.raises(TickflagError, match="'stop' takes the argument `trader` and no other"):
+    with pytest.raises(TickflagError, match="argument 'trader' of 'stop' is missing"):
         engine.request("trader", "stop")
-    with pytest.raises(TickflagError, match="'traders' takes no argument"):
+    with pytest.raises(TickflagError, match="'traders' has no argument 'trader'"):
         engine.request("trader", "traders", trader="x")
     context = zmq.Context()
     with open_socket(context, engine.runtime, TRADER_COMMANDS_CLIENT) as socket:
@@ -133,7 +131,7 @@ def test_requests_that_are_none(engine: Engine) -> None:
 
 
 def test_safe_mode(engine: Engine, ledger: Ledger) -> None:
-    """No trader is loaded and the rest runs; what they held is stale and stays."""
+    """No trader is loaded and the rest runs; the traders' matches are stale and stay."""
     engine.stop("trader")
     engine.start("trader", env={"TICKFLAG_TRADER__SAFE": "true"})
     engine.wait(lambda: engine.request("trader", "supervisor")["safe"], what="safe mode")

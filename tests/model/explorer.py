@@ -5,23 +5,24 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from .invariants import EVENTUAL_INVARIANTS, INVARIANTS, STATE_INVARIANTS, STEP_INVARIANTS, is_covered
-from .protocol_model import Model
-from .state import Move, State
+from .protocol_model import ProtocolModel
+from .state import ModelState, Move
 
-Origins = dict[State, tuple[State, Move] | None]
+Origins = dict[ModelState, tuple[ModelState, Move] | None]
 
 
 @dataclass(frozen=True)
 class Violation:
-    """A broken invariant, a shortest way there, and for what must come in the end the reader's way to nowhere."""
+    """A broken invariant and a shortest trace to it. Where something must come in the end, also the reader's way to
+    nowhere."""
 
     invariant: str
     trace: tuple[Move, ...]
-    state: State
+    state: ModelState
     alone: tuple[Move, ...] = ()
 
     def __str__(self) -> str:
-        """The steps one a line, then what there is after them."""
+        """One step a line, then what holds after them."""
         lines = [f"{self.invariant} is broken after {len(self.trace)} steps:", *_numbered(self.trace)]
         if self.alone:
             lines += ["  from here on the writer does nothing, and the reader goes round or stops short:"]
@@ -34,7 +35,7 @@ def _numbered(moves: tuple[Move, ...]) -> list[str]:
     return [f"  {at:>3}  {move.name:<{width}}  {move.subject}" for at, move in enumerate(moves, 1)]
 
 
-def _described(state: State) -> Iterator[str]:
+def _described(state: ModelState) -> Iterator[str]:
     for generation, segment in enumerate(state.segments):
         mark = "*" if generation == state.current else " "
         flags = " ".join(f"{mask:0{len(segment.rows)}b}" for mask in segment.flags)
@@ -58,8 +59,8 @@ class Exploration:
     violation: Violation | None
 
 
-def explore(model: Model, invariants: Iterable[str] = INVARIANTS) -> Exploration:
-    """Visit every state, or those up to the first that breaks one of `invariants`."""
+def explore(model: ProtocolModel, invariants: Iterable[str] = INVARIANTS) -> Exploration:
+    """Visit every state, or those up to the first one that breaks one of `invariants`."""
     checked = set(invariants)
     state_checks = [(name, check) for name, check in STATE_INVARIANTS.items() if name in checked]
     step_checks = [(name, check) for name, check in STEP_INVARIANTS.items() if name in checked]
@@ -75,7 +76,7 @@ def explore(model: Model, invariants: Iterable[str] = INVARIANTS) -> Exploration
         return Exploration(len(origins), steps, violation)
 
     while frontier:
-        following: list[State] = []
+        following: list[ModelState] = []
         for state in frontier:
             for name, holds in state_checks:
                 if not holds(model, state):
@@ -96,7 +97,7 @@ def explore(model: Model, invariants: Iterable[str] = INVARIANTS) -> Exploration
     return Exploration(len(origins), steps, None)
 
 
-def _trace(origins: Origins, state: State) -> tuple[Move, ...]:
+def _trace(origins: Origins, state: ModelState) -> tuple[Move, ...]:
     trace: list[Move] = []
     while origin := origins[state]:
         state, move = origin
@@ -105,21 +106,22 @@ def _trace(origins: Origins, state: State) -> tuple[Move, ...]:
 
 
 class _Inevitable:
-    """Whether every way along some of the reader's moves ends in coverage; what is known to be good is kept."""
+    """Whether every way along some of the reader's moves ends in coverage. States known to be good are remembered."""
 
-    def __init__(self, model: Model, moves: Callable[[Model, State], list[Move]]) -> None:
+    def __init__(self, model: ProtocolModel, moves: Callable[[ProtocolModel, ModelState], list[Move]]) -> None:
         self._model = model
         self._moves = moves
-        self._good: set[State] = set()
+        self._good: set[ModelState] = set()
 
-    def way_to_nowhere(self, start: State) -> tuple[Move, ...] | None:
-        """A way into a circle or a dead end, if there is one: found depth first, so not always the shortest."""
+    def way_to_nowhere(self, start: ModelState) -> tuple[Move, ...] | None:
+        """A way into a circle or a dead end, if there is one. The search goes depth first, so the way is not always the
+        shortest."""
         if self._is_good(start):
             return None
         onward = self._moves(self._model, start)
         if not onward:
             return ()
-        way: dict[State, Iterator[Move]] = {start: iter(onward)}
+        way: dict[ModelState, Iterator[Move]] = {start: iter(onward)}
         taken: list[Move] = []
         while way:
             state, moves = next(reversed(way.items()))
@@ -138,5 +140,5 @@ class _Inevitable:
                 self._good.add(state)
         return None
 
-    def _is_good(self, state: State) -> bool:
+    def _is_good(self, state: ModelState) -> bool:
         return state in self._good or is_covered(state)

@@ -1,19 +1,21 @@
-"""What must stay true, under the names the design gives.
+"""What must stay true, under the names that the design gives.
 
-NoLostUpdate looks at the updates the match set rests on, not at `seen`: a wrong turn may move `seen` without the work.
+NoLostUpdate compares the updates that the match set rests on, not `seen`: a wrong turn may move `seen` without the
+work.
 """
 
 from collections.abc import Callable
 
-from .protocol_model import Model
+from .protocol_model import ProtocolModel
 from .reader import TAKES_EVENT, is_at_rest
 from .reader_pass import FAIL
-from .state import NOTHING_COVERED, Move, State
+from .state import NOTHING_COVERED, ModelState, Move
 from .writer import is_finished, is_quiet
 
 
-def no_lost_update(_model: Model, state: State) -> bool:
-    """What was announced up to `done` is in the match set or to be retried; when both sides rest, it has every row."""
+def no_lost_update(_model: ProtocolModel, state: ModelState) -> bool:
+    """Every update announced up to `done` is in the match set or in the retry set; when both sides rest, the match set
+    has every row."""
     reader = state.reader
     segment = state.segments[reader.generation]
     if reader.done != NOTHING_COVERED:
@@ -27,26 +29,26 @@ def no_lost_update(_model: Model, state: State) -> bool:
     return True
 
 
-def cursor_closed(before: State, after: State) -> bool:
+def cursor_closed(before: ModelState, after: ModelState) -> bool:
     """`done` never passes `closed`, and within a generation it never goes back."""
     old, new = before.reader, after.reader
     is_monotone = old.generation != new.generation or old.done <= new.done
     return is_monotone and new.done <= after.segments[new.generation].closed
 
 
-def no_torn_read(_model: Model, state: State) -> bool:
+def no_torn_read(_model: ProtocolModel, state: ModelState) -> bool:
     """The words of a copied row come from one update."""
     task = state.reader.task
     return task is None or all(copy is None or copy.first == copy.second for copy in task.copied)
 
 
-def writer_wait_free(model: Model, state: State) -> bool:
+def writer_wait_free(model: ProtocolModel, state: ModelState) -> bool:
     """The writer has a next step wherever the reader stands, until its work is done."""
     return is_finished(state) or bool(model.writer_moves(state))
 
 
-def no_stamp_reuse(before: State, after: State) -> bool:
-    """A stamp is put once, on a buffer that stays as it is until the stamp is gone."""
+def no_stamp_reuse(before: ModelState, after: ModelState) -> bool:
+    """A stamp is put once, on a buffer whose flags stay as they are until the stamp is gone."""
     if before.segments is after.segments:
         return True
     old, new = before.segments[-1], after.segments[-1]
@@ -59,8 +61,9 @@ def no_stamp_reuse(before: State, after: State) -> bool:
     )
 
 
-def generation_fence(_model: Model, state: State) -> bool:
-    """A pass starts by its own generation's event only, and a generation is left with everything announced."""
+def generation_fence(_model: ProtocolModel, state: ModelState) -> bool:
+    """A pass starts only by an event of its own generation, and the writer leaves a generation with everything
+    announced."""
     reader = state.reader
     if reader.generation > state.current or (reader.task and reader.task.origin != reader.generation):
         return False
@@ -69,17 +72,17 @@ def generation_fence(_model: Model, state: State) -> bool:
     )
 
 
-def events_are_hints(model: Model, state: State) -> list[Move]:
-    """Should the writer stop and no event come any more, the reader by itself covers what was announced."""
+def events_are_hints(model: ProtocolModel, state: ModelState) -> list[Move]:
+    """If the writer stops and no event comes any more, the reader by itself covers what was announced."""
     return [move for move in model.reader_moves(state) if move.name != FAIL and not move.name.startswith(TAKES_EVENT)]
 
 
-def progress(model: Model, state: State) -> list[Move]:
-    """Should the writer stop, even inside a row, the reader covers every other row, whatever events still come."""
+def progress(model: ProtocolModel, state: ModelState) -> list[Move]:
+    """If the writer stops, even inside a row, the reader covers every other row, whatever events still come."""
     return [move for move in model.reader_moves(state) if move.name != FAIL]
 
 
-def is_covered(state: State) -> bool:
+def is_covered(state: ModelState) -> bool:
     """The reader is in the current generation, at `closed`, and has every announced update but those of odd rows."""
     reader = state.reader
     segment = state.segments[reader.generation]
@@ -89,7 +92,7 @@ def is_covered(state: State) -> bool:
     return all(row.version % 2 or result >= update for row, result, update in announced)
 
 
-STATE_INVARIANTS: dict[str, Callable[[Model, State], bool]] = {
+STATE_INVARIANTS: dict[str, Callable[[ProtocolModel, ModelState], bool]] = {
     "NoLostUpdate": no_lost_update,
     "NoTornRead": no_torn_read,
     "WriterWaitFree": writer_wait_free,
@@ -97,16 +100,16 @@ STATE_INVARIANTS: dict[str, Callable[[Model, State], bool]] = {
 }
 """True in every state."""
 
-STEP_INVARIANTS: dict[str, Callable[[State, State], bool]] = {
+STEP_INVARIANTS: dict[str, Callable[[ModelState, ModelState], bool]] = {
     "CursorClosed": cursor_closed,
     "NoStampReuse": no_stamp_reuse,
 }
 """True of every step."""
 
-EVENTUAL_INVARIANTS: dict[str, Callable[[Model, State], list[Move]]] = {
+EVENTUAL_INVARIANTS: dict[str, Callable[[ProtocolModel, ModelState], list[Move]]] = {
     "EventsAreHints": events_are_hints,
     "Progress": progress,
 }
-"""From every state these moves alone lead to coverage, whichever of them are taken: no dead end, no circle."""
+"""From every state these moves alone lead to coverage, whichever are chosen: there is no dead end and no circle."""
 
 INVARIANTS = (*STATE_INVARIANTS, *STEP_INVARIANTS, *EVENTUAL_INVARIANTS)

@@ -1,4 +1,4 @@
-"""The reader between two passes: it takes an event, wakes by itself, or attaches to a new generation."""
+"""The reader between two passes: it receives an event, wakes by itself, or attaches to a new generation."""
 
 from collections.abc import Iterator
 
@@ -6,13 +6,13 @@ from .events import is_heard, under_way
 from .protocol import Protocol
 from .reader_pass import at_start_of_exact_path, pass_moves
 from .scenario import Scenario
-from .state import LEFT, NOTHING_COVERED, Event, Move, Pass, Reader, State
+from .state import LEFT, NOTHING_COVERED, Event, ModelReader, ModelState, Move, Pass
 
 TAKES_EVENT = "reader: event"
 
 
-def reader_moves(protocol: Protocol, scenario: Scenario, state: State) -> Iterator[Move]:
-    """Every micro-step the reader can take. An event that is to be ignored is no step."""
+def reader_moves(protocol: Protocol, scenario: Scenario, state: ModelState) -> Iterator[Move]:
+    """Every micro-step that the reader can take. Ignoring an event is no step."""
     reader = state.reader
     if reader.task:
         yield from pass_moves(protocol, scenario, state, reader.task)
@@ -31,7 +31,7 @@ def reader_moves(protocol: Protocol, scenario: Scenario, state: State) -> Iterat
         yield _attach(protocol, state)
 
 
-def is_at_rest(state: State) -> bool:
+def is_at_rest(state: ModelState) -> bool:
     """The reader has no reason of its own to start a pass."""
     reader = state.reader
     return not (
@@ -43,7 +43,7 @@ def is_at_rest(state: State) -> bool:
     )
 
 
-def _take(protocol: Protocol, scenario: Scenario, state: State, event: Event) -> Move:
+def _take(protocol: Protocol, scenario: Scenario, state: ModelState, event: Event) -> Move:
     reader = state.reader
     keeps_hint = protocol.counts_from_event or protocol.done_from_event
     task = _new_pass(reader, event.generation, event if keeps_hint else None)
@@ -59,8 +59,9 @@ def _take(protocol: Protocol, scenario: Scenario, state: State, event: Event) ->
     return _begin(state, name, event.cycle, at_start_of_exact_path(protocol, task))
 
 
-def _attach(protocol: Protocol, state: State) -> Move:
-    """A new generation: everything is dirty, and the match set rests on nothing until it has data again."""
+def _attach(protocol: Protocol, state: ModelState) -> Move:
+    """Attach to a new generation: everything is dirty, and the match set rests on nothing until the reader has data
+    again."""
     nothing = (0,) * len(state.reader.seen)
     reader = state.reader._replace(
         generation=state.current,
@@ -77,9 +78,9 @@ def _attach(protocol: Protocol, state: State) -> Move:
     return Move("reader: attaches to the new generation", state.current, attached)
 
 
-def _new_pass(reader: Reader, origin: int, hint: Event | None) -> Pass:
+def _new_pass(reader: ModelReader, origin: int, hint: Event | None) -> Pass:
     return Pass("", origin, (None,) * len(reader.seen), hint)
 
 
-def _begin(state: State, name: str, subject: int, task: Pass) -> Move:
+def _begin(state: ModelState, name: str, subject: int, task: Pass) -> Move:
     return Move(name, subject, state._replace(reader=state.reader._replace(task=task)))

@@ -1,6 +1,6 @@
 """A reader's pass: the fast path, the exact path, row copies under their seqlock, the evaluation and the commit.
 
-A step is one read of shared memory together with what the reader decides by it alone.
+A step is one read of shared memory together with what the reader decides by that read alone.
 """
 
 from collections.abc import Iterator
@@ -9,18 +9,18 @@ from typing import NamedTuple
 from .events import under_way
 from .protocol import Protocol
 from .scenario import Scenario
-from .state import NOTHING_COVERED, Copy, Move, Pass, Segment, State, put
+from .state import NOTHING_COVERED, Copy, ModelSegment, ModelState, Move, Pass, put
 
 FAIL = "reader: evaluation failed"
 
 
 class _At(NamedTuple):
-    """Where the pass stands; `segment` is the one of the reader's generation."""
+    """The state of a pass; `segment` is that of the reader's generation."""
 
     protocol: Protocol
     scenario: Scenario
-    state: State
-    segment: Segment
+    state: ModelState
+    segment: ModelSegment
     task: Pass
 
     def move(self, name: str, subject: int, task: Pass) -> Move:
@@ -33,13 +33,13 @@ class _At(NamedTuple):
         return self.segment.rows[symbol].version
 
     def is_different(self, symbol: int) -> bool:
-        """An odd version is different from any that was seen."""
+        """Whether the version is not the one last seen; an odd version never is."""
         if self.protocol.skips_odd_rows and self.segment.rows[symbol].version % 2:
             return False
         return self.task.everything or self.tag(symbol) != self.state.reader.seen[symbol]
 
     def may_be_fast(self, task: Pass) -> bool:
-        """An observing reader takes the fast path when one cycle was closed and nothing is owed from before."""
+        """Whether an observing reader may take the fast path: one cycle was closed, and nothing is owed from before."""
         reader = self.state.reader
         is_owing = reader.done == NOTHING_COVERED or reader.owes_exact or reader.retry or task.everything
         is_next = task.cycle == reader.done + 1 or self.protocol.misses_gaps
@@ -50,13 +50,13 @@ class _At(NamedTuple):
         return self.segment.stamps[self.protocol.read_buffer(cycle)] == self.protocol.stamp_of(cycle)
 
 
-def pass_moves(protocol: Protocol, scenario: Scenario, state: State, task: Pass) -> Iterator[Move]:
-    """The micro-steps of the pass under way: one, or two where the evaluation may fail."""
+def pass_moves(protocol: Protocol, scenario: Scenario, state: ModelState, task: Pass) -> Iterator[Move]:
+    """The micro-steps of the running pass: one, or two where the evaluation may fail."""
     return _STEPS[task.step](_At(protocol, scenario, state, state.segments[state.reader.generation], task))
 
 
 def at_start_of_exact_path(protocol: Protocol, task: Pass) -> Pass:
-    """`task` sent along the exact path, with nothing kept of an attempt on the fast one."""
+    """`task` at the start of the exact path, with nothing kept of an attempt on the fast one."""
     return task._replace(step=_exact_order(protocol)[0], cycle=0, slot=0, todo=0)
 
 
@@ -69,7 +69,7 @@ def _exact_order(protocol: Protocol) -> tuple[str, ...]:
 
 
 def _after(at: _At, task: Pass) -> Pass:
-    """`task` at the next part of the exact path, or of the fast one where the look at `closed` allows it."""
+    """`task` at the next part of the exact path, or on the fast path where the observed `closed` allows it."""
     order = _exact_order(at.protocol)
     following = order[order.index(task.step) + 1]
     if following == "rows":
@@ -85,7 +85,7 @@ def _at_scan(at: _At, task: Pass) -> Pass:
 
 
 def _at_exact_path(at: _At) -> Pass:
-    """Off the fast path: an observing reader keeps the aim and the count it has, which belong together."""
+    """Leave the fast path. An observing reader keeps its cycle and its count, which belong together."""
     return _at_scan(at, at.task) if at.scenario.observes_first else at_start_of_exact_path(at.protocol, at.task)
 
 
@@ -144,7 +144,7 @@ def _scan(at: _At) -> Iterator[Move]:
 
 
 def _at_next_row(task: Pass) -> Pass:
-    """`task` at the first row still to be copied, or at the evaluation when there is none."""
+    """`task` at the next row to copy, or at the evaluation when there is none."""
     if not task.todo:
         return task._replace(step="evaluate", slot=0, everything=False)
     return task._replace(step="version", slot=(task.todo & -task.todo).bit_length() - 1)
@@ -209,7 +209,7 @@ def _evaluate(at: _At) -> Iterator[Move]:
         yield Move(FAIL, cycle, state._replace(reader=reader))
 
 
-def _committed(at: _At, is_evaluated: bool) -> State:
+def _committed(at: _At, is_evaluated: bool) -> ModelState:
     protocol, state, segment, task = at.protocol, at.state, at.segment, at.task
     seen, result = list(state.reader.seen), list(state.reader.result)
     for symbol, copy in enumerate(task.copied):

@@ -1,11 +1,11 @@
-"""Small worlds to explore: what the writer still has to do, in any order, and what may go wrong beside it."""
+"""Small worlds to explore: the work left to the writer, in any order, and what may go wrong besides."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Bounds of one exploration; a cycle needs a flag, so there are at most as many cycles as announcements."""
+    """Bounds of one exploration. A cycle needs a flag, so there are at most as many cycles as announcements."""
 
     name: str
     updates: tuple[int, ...]
@@ -13,7 +13,7 @@ class Scenario:
     symbols: int
     """Symbols that exist from the start; the others are added by their first update."""
     tries: int = 1
-    """Tries to copy a row before it goes to the retry set."""
+    """Attempts to copy a row before it goes to the retry set."""
     rate_limit: bool = False
     """Any announcement may be deferred."""
     failures: bool = False
@@ -21,11 +21,11 @@ class Scenario:
     switches: int = 0
     """Generation switches to come."""
     processes_all: bool = False
-    """Any exact pass may take every symbol as different."""
+    """Any exact pass may treat every symbol as different."""
     observes_first: bool = False
-    """Whatever wakes the reader, it looks at `closed` and the symbol count and chooses the path by what it found."""
+    """Whatever wakes the reader, it loads `closed` and the symbol count, and chooses its path by them."""
     late: bool = False
-    """The reader has still to take its first look, instead of having seen the empty segment."""
+    """The reader has yet to attach; else it has seen the empty segment."""
 
 
 TWO_SYMBOLS = Scenario("two symbols, a row copied twice", (2, 1), 2, tries=2)
@@ -57,7 +57,7 @@ SCENARIOS = (
     SWITCH,
     GROWTH,
 )
-"""What the true protocol is explored in. A wrong turn is explored in the smallest world that shows it."""
+"""The scenarios in which the true protocol is explored. A wrong turn is explored in the smallest one that shows it."""
 
 ONE_SYMBOL = Scenario("one symbol, twice", (2,), 1)
 TWICE_AND_ONCE = Scenario("one symbol twice, another once", (2, 1), 2)

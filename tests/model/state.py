@@ -1,7 +1,7 @@
-"""What there is at one moment: segments, events under way, writer and reader; all of it hashable values.
+"""What there is at one moment: segments, events on their way, writer and reader; all of it hashable values.
 
-`frozen`, `marks`, `ledger` and `result` are the observer's notes: no step decides by them. The number of an update
-stands for what it writes, so that a row's words say which update they came from.
+`frozen`, `marks`, `ledger` and `result` are the observer's notes: no step depends on them. The number of an update
+stands for what it writes, so a row's words say which update they came from.
 """
 
 from typing import NamedTuple, TypeVar
@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 T = TypeVar("T")
 
 NOTHING_COVERED = -1
-"""`done` of a reader that has not finished a pass: no cycle is the next one, so its first pass is an exact one."""
+"""`done` of a reader that has not finished a pass: no cycle is the next one, so its first pass is exact."""
 
 
 class Row(NamedTuple):
@@ -20,7 +20,7 @@ class Row(NamedTuple):
     second: int = 0
 
 
-class Segment(NamedTuple):
+class ModelSegment(NamedTuple):
     """The shared memory of one generation. Flags are bit masks over symbols, one for each buffer."""
 
     closed: int
@@ -29,24 +29,24 @@ class Segment(NamedTuple):
     symbol_count: int
     rows: tuple[Row, ...]
     cycles: tuple[int, ...]
-    """Cycle of each symbol's last update; only written for the wrong turn that reads it."""
+    """Cycle of each symbol's last update; written only for the wrong turn that reads it."""
     frozen: tuple[int, int]
-    """The flags each buffer had when it was stamped."""
+    """The flags that each buffer had when it was stamped."""
     marks: tuple[int, ...]
-    """Each symbol's newest update whose announcement the writer counts as made."""
+    """The newest update of each symbol that the writer counts as announced."""
     ledger: tuple[tuple[int, ...], ...]
-    """`marks` at the close of each cycle up to `closed`, without those the reader has left behind."""
+    """`marks` at the close of each cycle up to `closed`, without the cycles that the reader has left behind."""
 
 
 class Event(NamedTuple):
-    """A swap event. Once sent it may come never, late, again or out of order."""
+    """A swap event. Once sent it may arrive late, again, out of order or never."""
 
     generation: int
     cycle: int
     symbol_count: int
 
 
-class Writer(NamedTuple):
+class ModelWriter(NamedTuple):
     """The feed: the open cycle, the steps left of the update and of the swap it is in, and its work to come."""
 
     open: int
@@ -67,14 +67,14 @@ class Copy(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """A reader's pass under way. Fields a step has no more use for are back at their defaults, to keep states few."""
+    """A reader's running pass. A field that no later step needs is back at its default, to keep the states few."""
 
     step: str
     origin: int
     """Generation of the event that started the pass, or of the reader when it woke by itself."""
     copied: tuple[Copy | None, ...]
     hint: Event | None = None
-    """The event that started the pass; kept only for wrong turns that believe it."""
+    """The event that started the pass; kept only for wrong turns that trust it."""
     everything: bool = False
     cycle: int = 0
     symbol_count: int = 0
@@ -88,42 +88,42 @@ class Pass(NamedTuple):
     second: int = 0
 
 
-class Reader(NamedTuple):
+class ModelReader(NamedTuple):
     """One trader; others would be independent of it, because no reader writes anything shared."""
 
     generation: int
     done: int
     seen: tuple[int, ...]
     result: tuple[int, ...]
-    """The update of each symbol that the committed match set rests on."""
+    """For each symbol, the update that the committed match set rests on."""
     retry: int
     owes_exact: bool
     """The last evaluation failed, so the next pass takes the exact path."""
     task: Pass | None
 
 
-class State(NamedTuple):
+class ModelState(NamedTuple):
     """Everything, at one moment. A segment the reader has left for a newer one is replaced by `LEFT`."""
 
-    segments: tuple[Segment, ...]
+    segments: tuple[ModelSegment, ...]
     current: int
     events: frozenset[Event]
-    writer: Writer
-    reader: Reader
+    writer: ModelWriter
+    reader: ModelReader
 
 
 class Move(NamedTuple):
-    """One micro-step: its name, the symbol or cycle it is about, and what it leads to."""
+    """One micro-step: its name, its symbol or cycle, and the state it leads to."""
 
     name: str
     subject: int
-    state: State
+    state: ModelState
 
 
-def empty_segment(slots: int, symbol_count: int) -> Segment:
+def empty_segment(slots: int, symbol_count: int) -> ModelSegment:
     """A ready segment without data."""
     none = (0,) * slots
-    return Segment(0, (0, 0), (0, 0), symbol_count, (Row(),) * slots, none, (0, 0), none, (none,))
+    return ModelSegment(0, (0, 0), (0, 0), symbol_count, (Row(),) * slots, none, (0, 0), none, (none,))
 
 
 LEFT = empty_segment(0, 0)

@@ -12,7 +12,7 @@ import pytest
 from .explorer import Exploration, explore
 from .invariants import INVARIANTS
 from .protocol import Protocol
-from .protocol_model import Model
+from .protocol_model import ProtocolModel
 from .scenario import (
     FAILURES,
     NEW_SYMBOL,
@@ -41,6 +41,7 @@ CAUGHT: dict[str, tuple[Scenario, tuple[str, ...]]] = {
     "waits_for_reader": (ONE_SYMBOL, ("WriterWaitFree",)),
     "flags_before_row": (ONE_SYMBOL, ("NoLostUpdate", "Progress")),
     "counts_after_flag": (NEW_SYMBOL, ("NoLostUpdate", "Progress")),
+    "takes_announced_flag": (ONE_SYMBOL, ("NoLostUpdate",)),
     "forgets_deferred": (ONCE_LIMITED, ("NoLostUpdate",)),
     "drops_deferred_at_switch": (ONE_SWITCHED, ("GenerationFence",)),
     "publishes_before_copying": (ONE_SWITCHED, ("NoLostUpdate", "Progress")),
@@ -67,7 +68,7 @@ CAUGHT: dict[str, tuple[Scenario, tuple[str, ...]]] = {
     "attaches_at_closed": (ONE_SWITCHED, ("NoLostUpdate",)),
 }
 
-# Wrong turns of which an observing reader shows the lost update as well.
+# Wrong turns with which an observing reader loses updates as well.
 CAUGHT_BY_OBSERVER = (
     "returns_cleared_buffer",
     "clears_before_invalidating",
@@ -87,7 +88,7 @@ CAUGHT_BY_OBSERVER = (
     "attaches_at_closed",
 )
 
-# Wrong turns that another rule makes good, and that rule.
+# Wrong turns that do no harm alone, each with the rule that prevents it.
 HARMLESS_ALONE: dict[str, str] = {
     "flags_while_odd": "a flagged row that is odd goes to the retry set",
     "skips_first_look": "an event follows its stamp, so a stamp that is right after the copy was right before it",
@@ -123,7 +124,8 @@ MUST_BE_REACHED = (
 
 @pytest.fixture(scope="module", autouse=True)
 def _garbage_collection_pauses() -> Iterator[None]:
-    """Exploring makes no reference cycles but many tuples, which the garbage collector would look through in vain."""
+    """Switch garbage collection off: exploring makes many tuples and no reference cycles, so a search for them is in
+    vain."""
     was_enabled = gc.isenabled()
     gc.disable()
     yield
@@ -133,8 +135,8 @@ def _garbage_collection_pauses() -> Iterator[None]:
 
 @cache
 def explored(scenario: Scenario) -> Exploration:
-    """The true protocol in a scenario; two tests look at it."""
-    return explore(Model(scenario))
+    """The exploration of the true protocol in a scenario, shared by two tests."""
+    return explore(ProtocolModel(scenario))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -161,9 +163,9 @@ def test_exploration_is_not_vacuous() -> None:
     [(wrong_turn, invariant) for wrong_turn, (_, invariants) in CAUGHT.items() for invariant in invariants],
 )
 def test_wrong_turn_is_caught(wrong_turn: str, invariant: str) -> None:
-    """A protocol with one wrong turn breaks the invariant that stands against it."""
+    """A protocol with one wrong turn breaks the invariant that guards against it."""
     scenario, _ = CAUGHT[wrong_turn]
-    violation = explore(Model(scenario, _with(wrong_turn)), [invariant]).violation
+    violation = explore(ProtocolModel(scenario, _with(wrong_turn)), [invariant]).violation
     LOG.info("%s", violation)
     assert violation is not None
     assert violation.invariant == invariant
@@ -173,7 +175,7 @@ def test_wrong_turn_is_caught(wrong_turn: str, invariant: str) -> None:
 def test_wrong_turn_is_caught_with_observing_reader(wrong_turn: str) -> None:
     """A reader that chooses its path by `closed` needs the same rules as one that chooses by the event."""
     scenario = dataclasses.replace(CAUGHT[wrong_turn][0], observes_first=True)
-    violation = explore(Model(scenario, _with(wrong_turn)), ["NoLostUpdate"]).violation
+    violation = explore(ProtocolModel(scenario, _with(wrong_turn)), ["NoLostUpdate"]).violation
     LOG.info("%s", violation)
     assert violation is not None
 
@@ -181,28 +183,29 @@ def test_wrong_turn_is_caught_with_observing_reader(wrong_turn: str) -> None:
 @pytest.mark.parametrize("wrong_turn", HARMLESS_ALONE)
 @pytest.mark.parametrize("scenario", [ONCE_EACH, ONCE_FAILING, ONE_SWITCHED], ids=lambda scenario: scenario.name)
 def test_second_fence_alone_can_miss(wrong_turn: str, scenario: Scenario) -> None:
-    """A rule that another one stands behind can be broken alone without harm."""
-    violation = explore(Model(scenario, _with(wrong_turn))).violation
+    """A rule that another one backs up can be broken alone without harm."""
+    violation = explore(ProtocolModel(scenario, _with(wrong_turn))).violation
     assert violation is None, f"{HARMLESS_ALONE[wrong_turn]}\n{violation}"
 
 
 def test_first_look_stands_behind_the_generation() -> None:
-    """Without the first look an event of another generation makes the reader copy a buffer still being filled."""
+    """The generation check backs up the first look: without both, the reader copies a buffer that is still being
+    filled."""
     protocol = _with("skips_first_look", "ignores_generation")
-    violation = explore(Model(ONE_SWITCHED, protocol), ["NoLostUpdate"]).violation
+    violation = explore(ProtocolModel(ONE_SWITCHED, protocol), ["NoLostUpdate"]).violation
     LOG.info("%s", violation)
     assert violation is not None
 
 
 def test_every_wrong_turn_is_explored() -> None:
-    """No wrong turn is described without being tried, and no invariant stands against nothing."""
+    """No wrong turn is described without being tried, and no invariant is without a wrong turn that breaks it."""
     assert {field.name for field in dataclasses.fields(Protocol)} == CAUGHT.keys() | HARMLESS_ALONE.keys()
     assert {name for _, names in CAUGHT.values() for name in names} == set(INVARIANTS)
 
 
 def test_trace_is_readable_and_shortest() -> None:
-    """A violation names its invariant and lists its steps in order; none of them can be left out."""
-    model = Model(ONCE_LIMITED, _with("forgets_deferred"))
+    """A violation names its invariant and lists its steps in order; no step can be left out."""
+    model = ProtocolModel(ONCE_LIMITED, _with("forgets_deferred"))
     violation = explore(model, ["NoLostUpdate"]).violation
     assert violation is not None
     assert [move.name.partition(": ")[2] for move in violation.trace] == [
@@ -221,7 +224,7 @@ def test_trace_is_readable_and_shortest() -> None:
 @pytest.mark.parametrize("event", [Event(0, 1, 1), Event(0, 0, 1), Event(1, 2, 1)], ids=["done", "older", "generation"])
 def test_event_without_news_is_ignored(event: Event) -> None:
     """An event of a covered cycle or of another generation starts nothing."""
-    model = Model(FAILURES)
+    model = ProtocolModel(FAILURES)
     initial = model.initial()
     segment = initial.segments[0]._replace(closed=1)
     state = initial._replace(segments=(segment,), reader=initial.reader._replace(done=1), events=frozenset({event}))

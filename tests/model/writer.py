@@ -1,8 +1,8 @@
-"""The writer's micro-steps: an update, a close, a deferred announcement, a generation switch.
+"""The writer's micro-steps: an update, a close, a deferred announcement, a switch of generations.
 
 An update and a swap are programs: the names of the steps still to do. Wrong turns mostly reorder a program, so the
-rules for what may start when speak of the steps left: a swap may start once the flag is set, an update once the next
-cycle is open. In the true order the flag is the last step of an update, and the opening the last step of a swap.
+rules for starting one speak of the steps left: a swap may start once the flag is set, an update once the next cycle is
+open. In the true order the flag is the last step of an update, and the opening the last step of a swap.
 """
 
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from .events import under_way
 from .protocol import Protocol
 from .scenario import Scenario
-from .state import Event, Move, Row, Segment, State, Writer, empty_segment, put, put_pair
+from .state import Event, ModelSegment, ModelState, ModelWriter, Move, Row, empty_segment, put, put_pair
 
 ROW_WAITS_FOR = frozenset({"open", "copy", "publish"})
 
 
-def writer_moves(protocol: Protocol, scenario: Scenario, state: State) -> list[Move]:
-    """Every micro-step the writer can take; the reader is asked only by the wrong turn that waits for it."""
+def writer_moves(protocol: Protocol, scenario: Scenario, state: ModelState) -> list[Move]:
+    """Every micro-step that the writer can take. Only the wrong turn that waits for the reader asks for its state."""
     writer = state.writer
     moves: list[Move] = []
     if writer.row:
@@ -35,13 +35,13 @@ def writer_moves(protocol: Protocol, scenario: Scenario, state: State) -> list[M
     return moves
 
 
-def is_finished(state: State) -> bool:
-    """Nothing is left to do for the writer, now and later."""
+def is_finished(state: ModelState) -> bool:
+    """Whether nothing is left to do for the writer, now or later."""
     return is_quiet(state) and not any(state.writer.updates) and not state.writer.switches
 
 
-def is_quiet(state: State) -> bool:
-    """The writer is between two steps of work and owes no announcement."""
+def is_quiet(state: ModelState) -> bool:
+    """Whether the writer is between two pieces of work and owes no announcement."""
     writer = state.writer
     return not (writer.row or writer.swap or writer.deferred or state.segments[-1].flags[writer.open % 2])
 
@@ -61,7 +61,7 @@ def update_program(protocol: Protocol, is_new: bool) -> tuple[str, ...]:
 
 
 def close_program(protocol: Protocol, slots: int) -> tuple[str, ...]:
-    """The steps from a filled buffer to the next open cycle."""
+    """The steps from a full write buffer to the next open cycle."""
     publish = ("stamp", "send", "closed") if protocol.sends_before_closing else ("stamp", "closed", "send")
     clears = tuple(f"clear {symbol}" for symbol in range(slots))
     if protocol.never_invalidates or protocol.returns_cleared_buffer:
@@ -74,7 +74,7 @@ def close_program(protocol: Protocol, slots: int) -> tuple[str, ...]:
 
 
 def _row_step(
-    protocol: Protocol, scenario: Scenario, state: State, symbol: int, steps: tuple[str, ...]
+    protocol: Protocol, scenario: Scenario, state: ModelState, symbol: int, steps: tuple[str, ...]
 ) -> Iterator[Move]:
     step, left = steps[0], steps[1:]
     writer = state.writer._replace(row=left, symbol=symbol if left else 0)
@@ -83,6 +83,11 @@ def _row_step(
     bit = 1 << symbol
     if step == "mark":
         update = row.first + 1 if "first" in left else row.first
+        looked_at = writer.open + protocol.takes_announced_flag
+        if segment.flags[looked_at % 2] & bit:  # the cycle closes after this update, with that flag
+            marked = segment._replace(marks=put(segment.marks, symbol, update))
+            yield Move("writer: flag stands", symbol, _with(state, writer, marked))
+            return
         if scenario.rate_limit:
             later = writer._replace(deferred=writer.deferred | bit)
             yield Move("writer: announcement deferred", symbol, state._replace(writer=later))
@@ -105,7 +110,7 @@ def _row_step(
         yield Move(name, symbol, _with(state, writer, segment._replace(rows=put(segment.rows, symbol, row))))
 
 
-def _begin_swap(protocol: Protocol, state: State) -> Iterator[Move]:
+def _begin_swap(protocol: Protocol, state: ModelState) -> Iterator[Move]:
     writer = state.writer
     segment = state.segments[-1]
     close = close_program(protocol, len(segment.rows))
@@ -130,7 +135,7 @@ def _begin_swap(protocol: Protocol, state: State) -> Iterator[Move]:
         yield from _swap_step(protocol, begun, (*flush, *last))
 
 
-def _swap_step(protocol: Protocol, state: State, steps: tuple[str, ...]) -> Iterator[Move]:
+def _swap_step(protocol: Protocol, state: ModelState, steps: tuple[str, ...]) -> Iterator[Move]:
     step, left = steps[0], steps[1:]
     writer = state.writer._replace(swap=left)
     cycle = writer.open
@@ -177,8 +182,8 @@ def _swap_step(protocol: Protocol, state: State, steps: tuple[str, ...]) -> Iter
         yield Move("writer: next buffer's flag cleared", symbol, _with(state, writer, cleared))
 
 
-def _copied(protocol: Protocol, state: State, writer: Writer) -> State:
-    """The new generation with the rows of the old one; versions begin anew, as the hardest case for a reader."""
+def _copied(protocol: Protocol, state: ModelState, writer: ModelWriter) -> ModelState:
+    """The new generation with the rows of the old one. Versions begin anew, the hardest case for a reader."""
     segments = state.segments[:-1] if protocol.publishes_before_copying else state.segments
     old = segments[-1]
     rows = tuple(Row(2, row.first, row.second) if row.version else row for row in old.rows)
@@ -187,11 +192,11 @@ def _copied(protocol: Protocol, state: State, writer: Writer) -> State:
     return state._replace(segments=(*segments, new), writer=writer._replace(open=1))
 
 
-def _flagged(segment: Segment, cycle: int, symbol: int, update: int) -> Segment:
+def _flagged(segment: ModelSegment, cycle: int, symbol: int, update: int) -> ModelSegment:
     buffer = cycle % 2
     flags = put_pair(segment.flags, buffer, segment.flags[buffer] | 1 << symbol)
     return segment._replace(flags=flags, marks=put(segment.marks, symbol, update))
 
 
-def _with(state: State, writer: Writer, segment: Segment) -> State:
+def _with(state: ModelState, writer: ModelWriter, segment: ModelSegment) -> ModelState:
     return state._replace(writer=writer, segments=(*state.segments[:-1], segment))

@@ -3,19 +3,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.bitset import BitSet
-from common.layout import flag_words
-from tests.support.kernels import plain_kernels
+from tests.support.stand_ins.bit_set import BitSet
+from tests.support.stand_ins.kernels import plain_kernels
+from tickflag.common.segment.layout import flag_words
 
 SIZES = [1, 31, 32, 33, 63, 64, 65, 1234]
 
-# What is done to a bit, or to all of them; bits are taken modulo the size, and the edges of words are likely.
+# What is done to a bit, or to all bits. Bits are taken modulo the size, and the edges of words are likely.
 _BITS = st.integers(0, 2000) | st.sampled_from([0, 30, 31, 32, 33, 62, 63, 64, 65, 1233])
 _STEPS = st.lists(st.tuples(st.sampled_from(["set", "set", "clear", "is_set", "clear_all"]), _BITS), max_size=60)
 
 
 def _follow(size: int, steps: list[tuple[str, int]]) -> None:
-    """Do the steps to a bitset and to a set of ints, and compare after each."""
+    """Apply the steps to a bitset and to a set of ints, and compare after each."""
     words = np.zeros(flag_words(size), np.uint32)
     bits, model = BitSet(size, words), set[int]()
     for step, number in steps:
@@ -42,7 +42,8 @@ def _follow(size: int, steps: list[tuple[str, int]]) -> None:
 @given(steps=_STEPS)
 @settings(deadline=None, max_examples=40)
 def test_a_bitset_is_a_set_of_ints(size: int, steps: list[tuple[str, int]]) -> None:
-    """Whatever is set and cleared, bits, count and indices are those of a set; every bit keeps its place in memory."""
+    """Whatever is set and cleared, bits, count and indices are those of a set; every bit stays where it is in
+    memory."""
     _follow(size, steps)
 
 

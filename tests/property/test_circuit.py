@@ -3,11 +3,11 @@
 import json
 from typing import get_args
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.collector.circuit import Circuit, Kind, Limits
-from tests.support.circuit_model import Input, Picture, picture
+from tests.support.oracles.circuit_model import CircuitInput, CircuitPicture, picture
+from tickflag.services.collector.recovery.circuit import Circuit, Kind, Limits
 
 ticks = st.integers(1, 8)
 limits = st.builds(
@@ -26,15 +26,15 @@ words = st.sampled_from(["ok", "fail", "fail", "fail", "release"])
 
 
 @st.composite
-def timelines(draw: st.DrawFn) -> list[Input]:
+def timelines(draw: st.DrawFn) -> list[CircuitInput]:
     tick, timeline = 0, []
     for gap, word, cycle in draw(st.lists(st.tuples(st.integers(0, 9), words, st.integers(0, 9)), max_size=40)):
         tick += gap
-        timeline.append(Input(tick, word, cycle))
+        timeline.append(CircuitInput(tick, word, cycle))
     return timeline
 
 
-def _tell(circuit: Circuit, given: Input, shift: int = 0) -> None:
+def _tell(circuit: Circuit, given: CircuitInput, shift: int = 0) -> None:
     if given.word == "fail":
         circuit.failed(given.tick + shift, (1, given.cycle))
     elif given.word == "ok":
@@ -43,16 +43,23 @@ def _tell(circuit: Circuit, given: Input, shift: int = 0) -> None:
         circuit.release(given.tick + shift)
 
 
-def _seen(circuit: Circuit) -> Picture:
-    return Picture(circuit.state, circuit.level, circuit.opened, circuit.fresh_starts)
+def _seen(circuit: Circuit) -> CircuitPicture:
+    return CircuitPicture(circuit.state, circuit.level, circuit.opened, circuit.fresh_starts)
 
 
 @settings(deadline=None, max_examples=300)
+@example(
+    "tracking",
+    Limits(1, 1, 1, 1, 1, 1, 1, 1),
+    [CircuitInput(0, "fail", 0), CircuitInput(0, "ok", 0)],
+    2,
+    [False, False],
+)
 @given(kinds, limits, timelines(), st.integers(0, 60), st.lists(st.booleans(), min_size=40, max_size=40))
 def test_a_circuit_is_a_function_of_its_timeline(
-    kind: Kind, limits: Limits, timeline: list[Input], after: int, looks: list[bool]
+    kind: Kind, limits: Limits, timeline: list[CircuitInput], after: int, looks: list[bool]
 ) -> None:
-    """After the last input and any time, whoever looked in between and how often."""
+    """At any time after the last input circuit and model agree, whoever asked in between and how often."""
     circuit = Circuit(kind, limits, 0)
     for given_, look in zip(timeline, looks, strict=False):
         if look:
@@ -66,9 +73,9 @@ def test_a_circuit_is_a_function_of_its_timeline(
 @settings(deadline=None, max_examples=200)
 @given(kinds, limits, timelines(), st.integers(0, 40), st.integers(0, 9), st.integers(-1_000, 1_000))
 def test_a_restored_circuit_has_the_same_future(
-    kind: Kind, limits: Limits, timeline: list[Input], cut: int, late: int, shift: int
+    kind: Kind, limits: Limits, timeline: list[CircuitInput], cut: int, late: int, shift: int
 ) -> None:
-    """Saved as JSON after any input, and restored under another clock."""
+    """A circuit saved as JSON after any input, and restored under another clock, goes on as if nothing had happened."""
     circuit = Circuit(kind, limits, 0)
     for given_ in timeline[:cut]:
         _tell(circuit, given_)
@@ -86,8 +93,8 @@ def test_a_restored_circuit_has_the_same_future(
 
 @settings(deadline=None, max_examples=200)
 @given(kinds, limits, timelines())
-def test_nothing_happens_before_it_is_due(kind: Kind, limits: Limits, timeline: list[Input]) -> None:
-    """`due_ns` is when looking again is worth it: just before it all is as it was, then something moved."""
+def test_nothing_happens_before_it_is_due(kind: Kind, limits: Limits, timeline: list[CircuitInput]) -> None:
+    """Just before `due_ns` nothing has moved; at `due_ns` something does."""
     circuit = Circuit(kind, limits, 0)
     for given_ in timeline:
         _tell(circuit, given_)

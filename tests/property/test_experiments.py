@@ -1,6 +1,6 @@
-"""The sums of an experiment equal those of a plain model that looks at the whole timeline at once.
+"""The sums of an experiment equal those of a plain model that gets the whole timeline at once.
 
-In the model a trader's time is cut into stints, in each of which it is in one arm; what counts is the difference
+The model cuts a trader's time into stints, in each of which the trader is in one arm. What counts is the difference
 between neighbouring heartbeats of one incarnation, once a stint has settled.
 """
 
@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.flags import Arm, Rule
-from services.collector.experiment import SETTLE_NS
-from tests.support.trial import FLAG, Trial
+from tests.support.harnesses.experiments_harness import FLAG, ExperimentsHarness
+from tickflag.common.flags import Arm, Rule
+from tickflag.services.collector.experiments.experiment import SETTLE_NS
 
 TRADERS = ["vwap", "breakout", "macd", "rsi", "t4"]
 AB = (Arm(name="a", share=60.0), Arm(name="off", share=40.0, value=False))
@@ -66,7 +66,7 @@ class Stint:
 
 
 class Model:
-    """All stints of the present experiment, of the traders that are there and of those that are gone."""
+    """All stints of the present experiment, of present traders and of those that have gone."""
 
     def __init__(self) -> None:
         self.rule: Rule | None = None
@@ -137,8 +137,9 @@ steps = st.one_of(
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.tuples(gaps, steps), max_size=60))
 def test_sums_are_those_of_the_timeline(timeline: list[tuple[int, tuple[Any, ...]]]) -> None:
-    """With ramps, forced traders, other arms, restarts of workers and of the collector, and traders that go."""
-    trial, model = Trial(), Model()
+    """The sums agree with ramps, forced traders, other arms, restarts of workers and of the collector, and traders that
+    go."""
+    trial, model = ExperimentsHarness(), Model()
     incarnations, counts = dict.fromkeys(TRADERS, 1), dict.fromkeys(TRADERS, (0, 0))
     current = RULES[0]
     for gap, (what, *words) in timeline:

@@ -1,5 +1,8 @@
-"""Traders over any stream of updates, woken or not, failing or not: in the end each one's matches are those of a full
-evaluation of the last rows, done in plain Python on a plain market. And whoever follows the results knows them.
+"""In the end each trader's matches are those of a full evaluation of the last rows, done in plain Python on a plain
+market.
+
+This holds over any stream of updates, for traders that are woken or not, and fail or not. Whoever follows the results
+knows the matches.
 """
 
 from collections.abc import Callable
@@ -11,21 +14,22 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from common.codec import decode
-from common.errors import PluginError
-from common.layout import STATUS_DELISTED, STATUS_TRADING
-from common.messages import Delta, Heartbeat, Snapshot
-from common.segment import Segment
-from common.traderapi import Market as Shown
-from common.traderapi import Symbol
-from services.collector.view import Position, View
-from services.feed.growth import grown
-from services.trader.plugin import Plugin
-from tests.support.folders import runtime_folder
-from tests.support.market_model import MarketModel
-from tests.support.market_model import Symbol as Plain
-from tests.support.markets import MINUTE, NOON, SECOND, open_market, swap, tick_batch
-from tests.support.seats import Seat, per_symbol, vectorised
+from tests.support.harnesses.runner_harness import RunnerHarness, per_symbol, vectorised
+from tests.support.markets.markets import MINUTE, NOON, open_market, swap, tick_batch
+from tests.support.oracles.market_model import MarketModel, ModelSymbol
+from tests.support.processes.folders import runtime_folder
+from tickflag import Market as Shown
+from tickflag import Symbol
+from tickflag.common.errors import PluginError
+from tickflag.common.segment.layout import STATUS_DELISTED, STATUS_TRADING
+from tickflag.common.segment.segment import Segment
+from tickflag.common.units import NS_PER_S
+from tickflag.common.wire.codec import decode
+from tickflag.common.wire.messages import Delta, Heartbeat, Snapshot
+from tickflag.services.collector.views.view import Position, View
+from tickflag.services.feed.market.growth import grown
+from tickflag.services.feed.market.state import NEXT_DUE
+from tickflag.services.trader.evaluation.plugin.plugin import Plugin
 
 NAMES = ["A0", "A1", "B2", "A3", "B4", "A5"]
 CAPACITY = 4  # so that the market has to grow
@@ -47,7 +51,7 @@ class Flaky:
         return self._rule(argument)
 
 
-# Four traders, each said twice: for the engine, and for a plain market of name -> symbol.
+# Four traders, each written twice: for the engine, and for a plain market of name -> symbol.
 
 
 def _above(market: Shown) -> Any:
@@ -55,11 +59,11 @@ def _above(market: Shown) -> Any:
 
 
 def _note(score: float) -> str:
-    """What the first two traders say of every match. The others say nothing."""
+    """The note that the first two traders put on a match. The others give none."""
     return f"at {score:g}"
 
 
-def _plain_above(symbols: dict[str, Plain]) -> Matches:
+def _plain_above(symbols: dict[str, ModelSymbol]) -> Matches:
     return {name: symbol.last for name, symbol in symbols.items() if symbol.last > 10.0}
 
 
@@ -69,7 +73,7 @@ def _rising(symbol: Symbol) -> Any:
     return (score, _note(score)) if score > 0 else None
 
 
-def _plain_rising(symbols: dict[str, Plain]) -> Matches:
+def _plain_rising(symbols: dict[str, ModelSymbol]) -> Matches:
     found = {}
     for name, symbol in symbols.items():
         closes = [candle.close for candle in symbol.closed.get(0, [])][-2:]
@@ -83,7 +87,7 @@ def _best(market: Shown) -> Any:
     return np.where((last > 0) & (last >= np.partition(last, -2)[-2] if len(last) > 1 else last > 0), last, np.nan)
 
 
-def _plain_best(symbols: dict[str, Plain]) -> Matches:
+def _plain_best(symbols: dict[str, ModelSymbol]) -> Matches:
     prices = sorted((symbol.last for symbol in symbols.values()), reverse=True)
     second = prices[1] if len(prices) > 1 else 0.0
     return {name: symbol.last for name, symbol in symbols.items() if symbol.last >= second}
@@ -94,7 +98,7 @@ def _closed_higher(market: Shown) -> Any:
     return close[:, 1] > close[:, 0], close[:, 1]
 
 
-def _plain_closed_higher(symbols: dict[str, Plain]) -> Matches:
+def _plain_closed_higher(symbols: dict[str, ModelSymbol]) -> Matches:
     found = {}
     for name, symbol in symbols.items():
         closes = [candle.close for candle in symbol.closed.get(0, [])][-2:]
@@ -104,13 +108,13 @@ def _plain_closed_higher(symbols: dict[str, Plain]) -> Matches:
 
 
 CANDLES: dict[str, Any] = {"candles": "1m", "look_back": 2, "columns": ("close",)}
-TRADERS: list[tuple[Callable[[Any], Plugin], Callable[[Any], Any], Callable[[dict[str, Plain]], Matches]]] = [
+TRADERS: list[tuple[Callable[[Any], Plugin], Callable[[Any], Any], Callable[[dict[str, ModelSymbol]], Matches]]] = [
     (lambda rule: vectorised(rule), _above, _plain_above),
     (lambda rule: per_symbol(rule, watch=["A*"], **CANDLES), _rising, _plain_rising),
     (lambda rule: vectorised(rule, scope="market"), _best, _plain_best),
     (lambda rule: vectorised(rule, channel="1m", **CANDLES), _closed_higher, _plain_closed_higher),
 ]
-TALKING = 2  # so many of them give notes
+TALKING = 2  # so many traders give notes
 
 KINDS = (
     ["trade"] * 8
@@ -125,7 +129,7 @@ _acts = st.lists(
         st.sampled_from(NAMES),
         st.integers(0, len(TRADERS) - 1),
         st.sampled_from([1.0, 5.0, 11.0, 12.0, 20.0]),
-        st.sampled_from([0, SECOND, 20 * SECOND, MINUTE, -10 * SECOND]),
+        st.sampled_from([0, NS_PER_S, 20 * NS_PER_S, MINUTE, -10 * NS_PER_S]),
         st.integers(0, 3),
     ),
     min_size=20,  # else most are short
@@ -133,32 +137,32 @@ _acts = st.lists(
 )
 
 
-class Follower:
+class LossyCollector:
     """A collector that misses some of the frames, and asks for a snapshot when it knows that it did."""
 
-    def __init__(self, seat: Seat, losses: list[bool]) -> None:
-        self._seat = seat
+    def __init__(self, harness: RunnerHarness, losses: list[bool]) -> None:
+        self._harness = harness
         self._losses = losses
         self.view = View(Position("test"))
         self._token = 0
         self._asked = 0
         self.history: dict[int, tuple[Matches, dict[str, str]]] = {}
         """Sequence number -> the trader's matches and notes right after that result."""
-        taken = seat.results._send
-        seat.results._send = lambda frame: self._offered(frame, taken)
+        taken = harness.results._send
+        harness.results._send = lambda frame: self._offered(frame, taken)
 
     def check(self) -> None:
         """ViewPrefix: whoever is synced shows the trader's matches of that number."""
-        for view in (self._seat.view, self.view):
+        for view in (self._harness.view, self.view):
             if view.synced:
                 assert (view.matches, view.notes) == self.history[view.seq]
         if not self.view.synced and not self._token:
             self._token = self._asked = self._asked + 1
-            self._seat.results.ask_snapshot(self._token)
+            self._harness.results.ask_snapshot(self._token)
 
     def beat(self) -> None:
         """GapVisible: a heartbeat tells of results that did not come."""
-        seq = self._seat.results.seq
+        seq = self._harness.results.seq
         beat = Heartbeat(trader="test", incarnation=1, seq=seq, cycle=0, time_ms=0, pid=1, state="running")
         self.view.apply_heartbeat(beat)
         self.check()
@@ -167,12 +171,12 @@ class Follower:
         message = decode(frame)
         assert isinstance(message, Snapshot | Delta)
         # The result is numbered and sent when the match set is committed.
-        self.history[message.seq] = self._seat.matches.scores(), dict(self._seat.matches.notes)
+        self.history[message.seq] = self._harness.matches.scores(), dict(self._harness.matches.notes)
         if not taken(frame):
             return False
         if self._losses and self._losses.pop():
             if isinstance(message, Snapshot) and message.token:
-                self._token = 0  # it asks again
+                self._token = 0  # the collector asks again
             return True
         if isinstance(message, Snapshot):
             self.view.apply_snapshot(message, self._token)
@@ -182,8 +186,8 @@ class Follower:
         return True
 
 
-class World:
-    """A market and its plain twin, a seat for each trader."""
+class ScreenedMarket:
+    """A market and its plain twin, a runner harness for each trader."""
 
     def __init__(self, resources: ExitStack, rate_limit_ns: int, chunks: list[int], losses: list[bool]) -> None:
         self.runtime = resources.enter_context(runtime_folder())
@@ -195,11 +199,11 @@ class World:
         self.delisted: set[str] = set()
         self.now_ns, self.event_ns = 1_000, NOON
         self.rules = [Flaky(rule) for _, rule, _ in TRADERS]
-        self.seats = [
-            Seat(self.attached(), make(rule), chunk=chunk, batch_chunk=chunk, batch_symbols=chunk)
+        self.harnesses = [
+            RunnerHarness(self.attached(), make(rule), chunk=chunk, batch_chunk=chunk, batch_symbols=chunk)
             for (make, _, _), rule, chunk in zip(TRADERS, self.rules, chunks, strict=True)
         ]
-        self.followers = [Follower(seat, losses) for seat in self.seats]
+        self.collectors = [LossyCollector(harness, losses) for harness in self.harnesses]
 
     def attached(self) -> Segment:
         return self.resources.enter_context(Segment.attach_current(self.runtime))
@@ -266,98 +270,96 @@ class World:
     # The traders.
 
     def step(self, number: int) -> None:
-        seat = self.seats[number]
-        if not seat.runner.pending(NOON):
+        harness = self.harnesses[number]
+        if not harness.runner.pending(NOON):
             return
         try:
-            seat.step()
+            harness.step()
         except PluginError:
-            seat.runner.fail()
+            harness.runner.fail()
             event("a step failed")
         else:
-            if self.rules[number].fails_at <= 0 and self._attached(seat):
-                assert seat.runner.audit(NOON, lambda: self.now_ns).wrong == []  # no correct trader is ever accused
-        self.followers[number].check()
+            if self.rules[number].fails_at <= 0 and self._attached(harness):
+                assert harness.runner.audit(NOON, lambda: self.now_ns).wrong == []  # no correct trader is ever accused
+        self.collectors[number].check()
         # Where nothing waits to be announced, one step is enough for the whole truth.
-        idle = not (self.market.dirty or self.market.next_due_ns() or seat.runner.pending(NOON))
-        if idle and not seat.matches.stale and self._attached(seat):
+        idle = not (self.market.dirty or self.market.pending[NEXT_DUE] or harness.runner.pending(NOON))
+        if idle and not harness.matches.stale and self._attached(harness):
             self._assert_right(number)
 
     def fail(self, number: int, call: int) -> None:
-        """The rule raises in this step, if it has so many calls."""
-        seat = self.seats[number]
-        notes = dict(seat.matches.notes)
-        before = (seat.matches.scores(), set(seat.matches.stale), seat.runner.done, seat.results.seq)
-        failures = seat.tally.failures
+        """Run a step in which the rule raises, if it has so many calls."""
+        harness = self.harnesses[number]
+        notes = dict(harness.matches.notes)
+        before = (harness.matches.scores(), set(harness.matches.stale), harness.runner.done, harness.results.seq)
+        failures = harness.tally.failures
         self.rules[number].fails_at = call
         self.step(number)
         self.rules[number].fails_at = 0
-        if seat.tally.failures > failures:
-            assert (seat.matches.scores(), seat.matches.stale, seat.runner.done, seat.results.seq) == before
-            assert seat.matches.notes == notes
+        if harness.tally.failures > failures:
+            assert (harness.matches.scores(), harness.matches.stale, harness.runner.done, harness.results.seq) == before
+            assert harness.matches.notes == notes
 
     def locked(self, number: int, name: str) -> None:
-        """A row cannot be read during this step, wherever the feed stands in it."""
+        """Run a step in which a row cannot be read, as the feed stands within it."""
         slot = self.market.symbols._slots.get(name)
         if slot is None:
             return
         versions = self.market.segment.arrays.versions
         versions[slot] += 1
         try:
-            seat = self.seats[number]
-            if seat.runner.pending(NOON):
-                seat.step()
-                self.followers[number].check()
+            harness = self.harnesses[number]
+            if harness.runner.pending(NOON):
+                harness.step()
+                self.collectors[number].check()
         finally:
             versions[slot] -= 1
 
     def refuse(self, number: int) -> None:
-        self.seats[number].refuses = True
+        self.harnesses[number].refuses = True
 
     def take(self, number: int) -> None:
-        self.seats[number].refuses = self.seats[number].results.blocked = False
+        self.harnesses[number].refuses = self.harnesses[number].results.blocked = False
 
     def ask(self, number: int) -> None:
-        self.followers[number].view.desync("an operator asked")
-        self.followers[number].check()
+        self.collectors[number].view.desync("an operator asked")
+        self.collectors[number].check()
 
     def tracking(self, number: int) -> None:
-        runner = self.seats[number].runner
-        runner.tracking = not runner.tracking
+        switches = self.harnesses[number].switches
+        switches.tracking = not switches.tracking
 
     def notice(self, number: int) -> None:
-        """A new generation is found."""
-        seat = self.seats[number]
-        if not self._attached(seat):
-            tracking = seat.runner.tracking
-            seat.move(self.attached())
-            seat.runner.tracking = tracking
+        """Find the new generation."""
+        harness = self.harnesses[number]
+        if not self._attached(harness):
+            harness.move(self.attached())
 
-    def _attached(self, seat: Seat) -> bool:
-        return seat.runner.segment.path.name == self.runtime.read_pointer()
+    def _attached(self, harness: RunnerHarness) -> bool:
+        return harness.runner.segment.path.name == self.runtime.read_pointer()
 
     def settle(self) -> None:
-        """The feed rests, everyone listens again; each trader comes to rest, and is right."""
+        """Rest the feed and lose no more frames; each trader comes to rest, and is right."""
         self.market.announce_pending(self.now_ns)
         self.swap()
-        for number, seat in enumerate(self.seats):
+        for number, harness in enumerate(self.harnesses):
             self.notice(number)
             self.take(number)
             for _ in range(4):
-                self.followers[number].beat()
+                self.collectors[number].beat()
                 self.step(number)
-            assert not seat.runner.pending(NOON)
-            assert not seat.matches.stale
+            assert not harness.runner.pending(NOON)
+            assert not harness.matches.stale
             self._assert_right(number)
-            assert seat.view.matches == seat.matches.scores()
-            assert self.followers[number].view.synced
-            assert self.followers[number].view.matches == seat.matches.scores()
-            assert self.followers[number].view.notes == seat.matches.notes
+            assert harness.view.matches == harness.matches.scores()
+            assert self.collectors[number].view.synced
+            assert self.collectors[number].view.matches == harness.matches.scores()
+            assert self.collectors[number].view.notes == harness.matches.notes
 
     def _assert_right(self, number: int) -> None:
-        found, expected = self.seats[number].matches.scores(), self.expected(number)
+        found, expected = self.harnesses[number].matches.scores(), self.expected(number)
         said = {name: _note(score) for name, score in found.items()} if number < TALKING else {}
-        assert self.seats[number].matches.notes == said
+        assert self.harnesses[number].matches.notes == said
         assert found == pytest.approx(expected, rel=1e-12)
 
 
@@ -371,10 +373,10 @@ class World:
 def test_in_the_end_every_trader_is_right(
     acts: list[Any], chunks: list[int], rate_limit_ns: int, losses: list[bool]
 ) -> None:
-    """Whatever was missed, failed, locked, refused or lost on the way."""
+    """Each trader is right whatever was missed, failed, locked, refused or lost on the way."""
     with ExitStack() as resources:
-        world = World(resources, rate_limit_ns, chunks, losses)
+        screened = ScreenedMarket(resources, rate_limit_ns, chunks, losses)
         for act in acts:
-            world.do(act)
+            screened.do(act)
         losses.clear()
-        world.settle()
+        screened.settle()

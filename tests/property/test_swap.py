@@ -1,7 +1,7 @@
 """The update protocol as a state machine: the real writer and real readers, step by step in any order.
 
-What must stay true is checked at every commit: NoLostUpdate, CursorClosed, Conservation, NoTornRead. At the end every
-reader that is left alone catches up with the market's last rows.
+NoLostUpdate, CursorClosed, Conservation and NoTornRead are checked at every commit. At the end each reader, left alone,
+catches up with the market's last rows.
 """
 
 from contextlib import ExitStack
@@ -13,17 +13,18 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from common import layout
-from common.intake import Intake
-from common.layout import CANDLE_FIELDS, CLOSED, CONTROL_WORDS
-from common.rows import CandleWish, RowReader, Rows
-from common.segment import Segment
-from common.swap import ChannelReader, Route, Take
-from services.feed.growth import grown
-from services.feed.market import Market
-from tests.support.folders import runtime_folder
-from tests.support.market_model import Channel, MarketModel
-from tests.support.markets import MINUTE, NOON, SECOND, swap, tick_batch
+from tests.support.markets.markets import MINUTE, NOON, swap, tick_batch
+from tests.support.oracles.market_model import MarketModel, ModelChannel
+from tests.support.processes.folders import runtime_folder
+from tickflag.common.protocol.fast_path import FastPath
+from tickflag.common.protocol.reader import ChannelReader, Route, Take
+from tickflag.common.protocol.rows import CandleWish, RowReader, Rows
+from tickflag.common.segment import layout
+from tickflag.common.segment.layout import CANDLE_FIELDS, CLOSED, CONTROL_WORDS
+from tickflag.common.segment.segment import Segment
+from tickflag.common.units import NS_PER_S
+from tickflag.services.feed.market.growth import grown
+from tickflag.services.feed.market.market import MarketWriter
 
 INTERVALS_S = (60, 300)
 RATE_LIMIT_NS = 100
@@ -33,10 +34,10 @@ DEPTH = 3
 READERS = 3
 
 _slots = st.integers(0, LARGEST - 1)  # modulo the number of symbols
-_moves = st.sampled_from([0, 0, SECOND, MINUTE, 7 * MINUTE])
+_moves = st.sampled_from([0, 0, NS_PER_S, MINUTE, 7 * MINUTE])
 _trades = st.tuples(st.just("trade"), _slots, _moves)
 _acts = st.lists(_trades | _trades | st.tuples(st.sampled_from(["swap", "swap", "due", "watermark"])), max_size=3)
-_between = st.tuples(_acts, _acts, _acts)  # after the reader looked at `closed`, after its take, after its copy
+_between = st.tuples(_acts, _acts, _acts)  # after the reader loaded `closed`, after its take, after its copy
 _numbers = st.integers(0, READERS - 1)
 _QUIET: tuple[Any, Any, Any] = ((), (), ())
 _traders = st.tuples(
@@ -47,15 +48,15 @@ _traders = st.tuples(
 
 
 @dataclass
-class Reader:
+class CheckedReader:
     """A trader's side: place in a channel, rows, and what came of them."""
 
     segment: Segment
     channel: ChannelReader
     rows: RowReader
-    intake: Intake
+    fast_path: FastPath
     chunk: int
-    announced: Channel
+    announced: ModelChannel
     watched: Any
     fields: tuple[int, bool, bool]  # channel, with candles, mirror
     copies: dict[int, tuple[int, float, list[list[float]] | None]] = field(default_factory=dict)
@@ -63,11 +64,11 @@ class Reader:
     retry: set[int] = field(default_factory=set)
     reached: int = 0
     known: int = 0
-    """Symbols at the last look."""
+    """Symbols when the reader last loaded the count."""
 
 
 class UpdateProtocol(RuleBasedStateMachine):
-    """One feed, three traders. Every trade has another price, so that a price tells which update was seen."""
+    """One feed, three traders. Every trade has another price, so a price tells which update was seen."""
 
     @initialize(symbols=st.integers(1, CAPACITY), traders=st.lists(_traders, min_size=READERS, max_size=READERS))
     def start(self, symbols: int, traders: list[Any]) -> None:
@@ -75,8 +76,8 @@ class UpdateProtocol(RuleBasedStateMachine):
         self.runtime = self.resources.enter_context(runtime_folder())
         segment = Segment.create(self.runtime, layout.plan(CAPACITY, DEPTH, INTERVALS_S))
         segment.publish(self.runtime)
-        self.market = Market(segment, RATE_LIMIT_NS, 0)
-        self.model = MarketModel(tuple(s * SECOND for s in INTERVALS_S), RATE_LIMIT_NS, 0)
+        self.market = MarketWriter(segment, RATE_LIMIT_NS, 0)
+        self.model = MarketModel(tuple(s * NS_PER_S for s in INTERVALS_S), RATE_LIMIT_NS, 0)
         self.now_ns, self.event_ns, self.price = 1_000, NOON, 0.0
         self.prices: dict[tuple[int, int], float] = {}  # (slot, row version) -> last price
         for _ in range(symbols):
@@ -87,7 +88,7 @@ class UpdateProtocol(RuleBasedStateMachine):
 
     @rule()
     def new_symbol(self) -> None:
-        """A symbol gets a slot and holds no data yet; a full table starts a generation of twice the capacity."""
+        """Give a symbol a slot without data. A full table starts a generation of twice the capacity."""
         count = len(self.market.symbols)
         if count == self.market.segment.layout.capacity:
             if count == LARGEST:
@@ -97,13 +98,13 @@ class UpdateProtocol(RuleBasedStateMachine):
 
     @rule(acts=_acts, wait=st.sampled_from([0, 1, 40, 100]))
     def write(self, acts: list[Any], wait: int) -> None:
-        """The feed works for a while, and time goes on."""
+        """Let the feed work for a while, and time pass."""
         self.now_ns += wait
         self._write(acts)
 
     @rule()
     def switch_generation(self) -> None:
-        """Pending announcements go out, then a new segment takes over; the old one's readers have yet to notice."""
+        """Announce all that is pending, then publish a new segment; the readers of the old one have yet to notice."""
         if self.market.segment.layout.capacity == LARGEST:
             return
         self.market.announce_pending(self.now_ns)
@@ -127,7 +128,7 @@ class UpdateProtocol(RuleBasedStateMachine):
                     assert self.market.announce_due(self.now_ns) == self.model.announce_due(self.now_ns)
                 case "watermark":
                     self.market.close_due(self.event_ns, self.now_ns)
-                    self.model.close_due(self.event_ns - self.event_ns % (60 * SECOND), self.now_ns)
+                    self.model.close_due(self.event_ns - self.event_ns % (60 * NS_PER_S), self.now_ns)
                     self._note_prices()
 
     def _trade(self, number: int, move: int) -> None:
@@ -151,24 +152,24 @@ class UpdateProtocol(RuleBasedStateMachine):
 
     @rule(number=_numbers, trader=_traders)
     def restart(self, number: int, trader: Any) -> None:
-        """A trader ends, and another one begins in its place with nothing seen."""
+        """End a trader, and begin another one that has seen nothing."""
         self.readers[number] = self._started(*trader)
 
-    def _started(self, fields: tuple[int, bool, bool], chunk: int, not_watched: set[int]) -> Reader:
+    def _started(self, fields: tuple[int, bool, bool], chunk: int, not_watched: set[int]) -> CheckedReader:
         mask = np.array([slot not in not_watched for slot in range(LARGEST)], np.uint8)
         return self._attached(fields, chunk, mask)
 
-    def _attached(self, fields: tuple[int, bool, bool], chunk: int, watched: Any) -> Reader:
+    def _attached(self, fields: tuple[int, bool, bool], chunk: int, watched: Any) -> CheckedReader:
         channel, candles, mirror = fields
         segment = Segment.attach_current(self.runtime)
         wish = CandleWish(max(channel - 1, 0), DEPTH, tuple(range(len(CANDLE_FIELDS))), False) if candles else None
         reader = ChannelReader(segment, channel, watched[: segment.layout.capacity])
         rows = RowReader(segment, channel, wish, chunk, mirror)
-        return Reader(
+        return CheckedReader(
             segment,
             reader,
             rows,
-            Intake(reader, rows),
+            FastPath(reader, rows),
             chunk,
             self.model.channels[channel],
             watched,
@@ -177,14 +178,14 @@ class UpdateProtocol(RuleBasedStateMachine):
 
     @rule(number=_numbers)
     def notice(self, number: int) -> None:
-        """A reader looks whether there is a new generation, and if so begins again on it: everything is dirty."""
+        """Let a reader find the new generation, if there is one, and begin again on it: everything is dirty."""
         old = self.readers[number]
         if old.segment.path.name != self.runtime.read_pointer():
             self.readers[number] = self._attached(old.fields, old.chunk, old.watched)
 
     @rule(number=_numbers, slot=_slots)
     def change_watch_list(self, number: int, slot: int) -> None:
-        """A symbol enters the watch list and is dirty, or leaves it."""
+        """Put a symbol on the watch list, which makes it dirty, or remove it."""
         reader = self.readers[number]
         reader.watched[slot] ^= 1
         if slot >= len(reader.channel.seen):
@@ -197,7 +198,7 @@ class UpdateProtocol(RuleBasedStateMachine):
 
     @rule(acts=_acts, between=_between)
     def wake_all_in_time(self, acts: list[Any], between: tuple[Any, Any, Any]) -> None:
-        """A cycle is closed and its event reaches every reader at once."""
+        """Close a cycle and wake every reader at once by its event."""
         self._write(acts)
         self._swap()
         for number, reader in enumerate(self.readers):
@@ -205,29 +206,29 @@ class UpdateProtocol(RuleBasedStateMachine):
 
     @rule(number=_numbers, locked=st.none() | _slots, between=_between, fused=st.booleans())
     def wake(self, number: int, locked: int | None, between: tuple[Any, Any, Any], fused: bool) -> None:
-        """A reader wakes at any moment, by its intake or by steps with the writer in between; a row may be locked."""
+        """Wake a reader at any moment, on its fast path or by steps with the writer between. A row may be locked."""
         self._wake(self.readers[number], locked=locked, between=between, fused=fused)
 
     @rule(number=_numbers, between=_between)
     def process_all(self, number: int, between: tuple[Any, Any, Any]) -> None:
-        """A reader processes all symbols for once: a fall-back, or its tracking is off."""
+        """Let a reader process all symbols once, as in a fall-back or with tracking off."""
         self._wake(self.readers[number], everything=True, between=between)
 
     @rule(number=_numbers, everything=st.booleans(), told=st.booleans(), between=_between)
     def fail(self, number: int, everything: bool, told: bool, between: tuple[Any, Any, Any]) -> None:
-        """A cycle is not committed; its reader is told to trust no flags, or dies before that."""
+        """Fail to commit a cycle. The reader is told to trust no flags, or ends before that."""
         self._wake(self.readers[number], everything, "properly" if told else "silently", between=between)
 
     def _wake(
         self,
-        reader: Reader,
+        reader: CheckedReader,
         everything: bool = False,
         fails: str = "no",
         locked: int | None = None,
         between: tuple[Any, Any, Any] = _QUIET,
         fused: bool = True,
     ) -> None:
-        taken = reader.intake.take(reader.known) if fused and not everything and locked is None else None
+        taken = reader.fast_path.take(reader.known) if fused and not everything and locked is None else None
         closed, count = reader.channel.observe()
         reader.known = count
         self._write(between[0])
@@ -248,9 +249,10 @@ class UpdateProtocol(RuleBasedStateMachine):
         self._check(reader, take, closed)
 
     def _process(
-        self, reader: Reader, take: Take, locked: int | None, first: Rows | None
+        self, reader: CheckedReader, take: Take, locked: int | None, first: Rows | None
     ) -> tuple[dict[int, tuple[int, float, Any]], set[int]]:
-        """Copies of the rows taken, chunk by chunk, and the slots that stayed locked. `first` are the first chunk's."""
+        """Copies of the taken rows, chunk by chunk, and the slots that stayed locked. `first` holds the rows of the
+        first chunk."""
         versions = self.market.segment.arrays.versions
         slots = take.slots.copy()
         copies: dict[int, tuple[int, float, Any]] = {}
@@ -269,7 +271,7 @@ class UpdateProtocol(RuleBasedStateMachine):
         assert failed == set(locks.tolist())
         return copies, failed
 
-    def _copied(self, reader: Reader, rows: Rows, i: int, slot: int) -> tuple[int, float, Any]:
+    def _copied(self, reader: CheckedReader, rows: Rows, i: int, slot: int) -> tuple[int, float, Any]:
         at = slot if reader.fields[2] else i
         candles = None
         if rows.candles is not None:
@@ -279,7 +281,7 @@ class UpdateProtocol(RuleBasedStateMachine):
 
     # --- what must stay true
 
-    def _check(self, reader: Reader, take: Take, closed: int) -> None:
+    def _check(self, reader: CheckedReader, take: Take, closed: int) -> None:
         channel, number = reader.channel, reader.fields[0]
         # CursorClosed
         assert reader.reached <= channel.done <= max(closed, reader.reached)
@@ -290,7 +292,7 @@ class UpdateProtocol(RuleBasedStateMachine):
         assert take.flagged == processed + len(reader.retry) + take.already_seen + take.not_watched
         if take.route is Route.FAST:
             assert take.flagged == len(reader.announced.announced[take.target])
-        # NoLostUpdate: whatever was announced is seen, or waits to be read again
+        # NoLostUpdate: every announced update is seen, or waits to be read again
         for cycle, announced in reader.announced.announced.items():
             for slot, version in announced.items():
                 if cycle <= channel.done and reader.watched[slot] and slot not in reader.retry:
@@ -312,7 +314,8 @@ class UpdateProtocol(RuleBasedStateMachine):
             assert reader.channel.done <= closed
 
     def teardown(self) -> None:
-        """Latest-state coverage: once the feed rests, each reader comes to the market's last rows and then to rest."""
+        """Latest-state coverage: once the feed rests, each reader gets the market's last rows and then comes to
+        rest."""
         if not hasattr(self, "resources"):
             return
         with self.resources:
@@ -329,7 +332,7 @@ class UpdateProtocol(RuleBasedStateMachine):
                 self._assert_up_to_date(reader)
             self.market.segment.close()
 
-    def _assert_up_to_date(self, reader: Reader) -> None:
+    def _assert_up_to_date(self, reader: CheckedReader) -> None:
         number = reader.fields[0]
         for slot in self.model.symbols:
             version = self.model.version(number, slot)

@@ -2,16 +2,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from common.bitset import BitSet
-from common.runtime import Runtime
-from services.feed.warmup import warm_up as warm_up_writer
-from services.trader.warmup import warm_up as warm_up_reader
-from tests.support.folders import runtime_folder
+from tests.support.processes.folders import runtime_folder
+from tests.support.stand_ins.bit_set import BitSet
+from tickflag.common.runtime import Runtime
+from tickflag.services.feed.warmup import warm_up as warm_up_writer
+from tickflag.services.trader.warmup import warm_up as warm_up_reader
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled() -> None:
-    """Kernels come from the cache when the racers need them, and are not compiled by each at once."""
+    """Compile the kernels once, so that the racers load them from the cache."""
     warm_up_writer()
     warm_up_reader()
     bits = BitSet(1)

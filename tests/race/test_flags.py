@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from common.bitset import BitSet, clear_bit, set_bit
-from common.jit import kernel
-from common.layout import flag_words
-from common.runtime import Runtime
-from tests.support.markets import open_market
-from tests.support.processes import WITHIN_S, Racers
+from tests.support.markets.markets import open_market
+from tests.support.processes.processes import Racers
+from tests.support.processes.waiting import WITHIN_S, allowed_s
+from tests.support.stand_ins.bit_set import BitSet
+from tickflag.common.jit import kernel
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment.bitset import clear_bit, set_bit
+from tickflag.common.segment.layout import flag_words
 
 
 def test_no_change_of_a_bit_takes_another_with_it(runtime: Runtime) -> None:
-    """However many processes set the same bit, one of them is told that it did; and processes that set and clear
+    """However many processes set the same bit, one of them is told that it did. Processes that set and clear
     neighbouring bits of the same words never undo one another's changes."""
     size, number_of_racers = 200, 3
     path = runtime.folder / "words"
@@ -27,7 +29,7 @@ def test_no_change_of_a_bit_takes_another_with_it(runtime: Runtime) -> None:
     with Racers() as racers:
         for number in range(number_of_racers):
             racers.add(
-                "tests.support.racers:change_bits",
+                "tests.support.processes.racers:change_bits",
                 path=str(path), size=size, number=number, racers=number_of_racers, rounds=1_000,
             )  # fmt: skip
         results = racers.race()
@@ -38,7 +40,7 @@ def test_no_change_of_a_bit_takes_another_with_it(runtime: Runtime) -> None:
 
 @kernel
 def _set_all(words: Any, size: int) -> int:
-    """Gives how many of the first `size` bits it was that set them."""
+    """How many of the first `size` bits this call was the one to set."""
     claimed = 0
     for bit in range(size):
         claimed += set_bit(words, bit)
@@ -47,7 +49,7 @@ def _set_all(words: Any, size: int) -> int:
 
 @kernel
 def _set_and_clear(words: Any, first: int, end: int, step: int, rounds: int) -> int:
-    """Gives how often a bit of our own was not as we left it."""
+    """How often a bit of this thread was not as the thread had left it."""
     wrong = 0
     for _ in range(rounds):
         for bit in range(first, end, step):
@@ -58,7 +60,7 @@ def _set_and_clear(words: Any, first: int, end: int, step: int, rounds: int) -> 
 
 
 def test_threads_are_as_processes() -> None:
-    """Threads of one process, that kernels let run at the same time, are told the truth as well."""
+    """Threads of one process, which run kernels at the same time, are told the truth as well."""
     size, number_of_threads, rounds = 200, 3, 20_000
     bits = BitSet(2 * size)
     _set_all(BitSet(1).words, 1)  # compiled or loaded before the start
@@ -66,7 +68,7 @@ def test_threads_are_as_processes() -> None:
     start = Barrier(number_of_threads)
 
     def change(number: int) -> tuple[int, int]:
-        start.wait(WITHIN_S)
+        start.wait(allowed_s(WITHIN_S))
         wrong = _set_and_clear(bits.words, size + number, 2 * size, number_of_threads, rounds)
         return _set_all(bits.words, size), wrong
 
@@ -78,15 +80,18 @@ def test_threads_are_as_processes() -> None:
 
 
 def test_nothing_announced_is_lost(runtime: Runtime) -> None:
-    """NoLostUpdate, CursorClosed, Conservation: at each commit every update announced up to `done` is seen, `done`
-    only grows, and in the end every reader has seen the last version of every symbol."""
+    """NoLostUpdate, CursorClosed, Conservation.
+
+    At each commit every update announced up to `done` is seen; `done` only grows; in the end every reader has seen the
+    last version of every symbol.
+    """
     slots, rounds, seed = 70, 8_000, 5
     common = {"slots": slots, "rounds": rounds, "seed": seed}
     with open_market(runtime, capacity=slots, symbols=slots) as market, Racers() as racers:
         path = str(market.segment.path)
-        racers.add("tests.support.racers:swap_rounds", segment_path=path, **common)
+        racers.add("tests.support.processes.racers:swap_rounds", segment_path=path, **common)
         for number in range(2):
-            racers.add("tests.support.racers:follow_rounds", segment_path=path, number=number, **common)
+            racers.add("tests.support.processes.racers:follow_rounds", segment_path=path, number=number, **common)
         versions, *readers = racers.race()
     for reader in readers:
         assert reader["seen"] == versions

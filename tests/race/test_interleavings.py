@@ -1,7 +1,7 @@
 """The real writer and a real reader, led step by step: wherever either of them is held up, nothing is lost.
 
-The reader goes some steps into its turn, the writer some into its work, then the reader ends its turn and the writer
-its work. All pairs of places are tried.
+The reader takes some steps of its pass, the writer some of its work; then the reader ends its pass and the writer its
+work. All pairs of steps are tried.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,45 +11,44 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-import common.bitset
-import common.rows
-import common.swap
-import common.symbols
-import services.feed.kernels
-from common.intake import Intake
-from common.rows import RowReader
-from common.runtime import Runtime
-from common.segment import Segment
-from common.swap import ChannelReader, Route
-from common.symbols import SymbolDirectory
-from services.feed.market import Market
-from tests.support.kernels import plain_kernels
-from tests.support.markets import open_market, tick_batch
-from tests.support.turns import Side, led_accesses
+import tickflag.common.protocol.cycles
+import tickflag.common.protocol.rows
+import tickflag.common.segment.bitset
+import tickflag.common.segment.symbols
+from tests.support.markets.markets import open_market, tick_batch
+from tests.support.processes.stepped_threads import SteppedThread, led_accesses
+from tests.support.stand_ins.kernels import plain_kernels
+from tickflag.common.protocol.fast_path import FastPath
+from tickflag.common.protocol.reader import ChannelReader, Route
+from tickflag.common.protocol.rows import RowReader
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment.segment import Segment
+from tickflag.common.segment.symbols import SymbolDirectory
+from tickflag.services.feed.market.market import MarketWriter
 
 CAPACITY = 3
 OLD, OTHER = 0, 1  # slots
-NAMES = ["S0", "S1", "S2"]  # the last one comes later
+NAMES = ["S0", "S1", "S2"]  # S2 is named during a test
 
 
 @dataclass
-class World:
-    """A feed and one trader that has seen every announced update but those of the last cycle."""
+class FeedAndReader:
+    """A feed, and one trader that has seen every announced update but those of the last cycle."""
 
-    market: Market
+    market: MarketWriter
     segment: Segment
-    intake: bool
+    fast_path: bool
     announced: dict[int, list[int]] = field(default_factory=dict)
-    """Cycle -> versions of the rows when it was closed."""
+    """Cycle -> versions of the rows at its close."""
     commits: list[tuple[int, list[int], set[int]]] = field(default_factory=list)
-    """(done, versions seen, slots that were locked and are owed) right after each."""
+    """(done, versions seen, slots that were locked and are owed) right after each commit."""
     routes: set[Route] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.watched = np.ones(CAPACITY, np.uint8)
         self.reader = ChannelReader(self.segment, 0, self.watched)
         self.rows = RowReader(self.segment, 0, None, CAPACITY)
-        self.taker = Intake(self.reader, self.rows)
+        self.taker = FastPath(self.reader, self.rows)
         self.directory = SymbolDirectory(self.segment)
         self.trade(OLD)
         self.trade(OTHER)
@@ -69,9 +68,9 @@ class World:
 
     def turn(self) -> None:
         """One turn of the trader."""
-        taken = self.taker.take(len(self.directory)) if self.intake else None
+        taken = self.taker.take(len(self.directory)) if self.fast_path else None
         if taken is not None:
-            take, rows = taken
+            take, rows, _ = taken
         else:
             closed, count = self.reader.observe()
             take = self.reader.take(closed, self.directory.refresh(count))
@@ -82,7 +81,7 @@ class World:
         self.commits.append((self.reader.done, [int(version) for version in self.reader.seen], owed))
 
     def check(self) -> None:
-        """NoLostUpdate and CursorClosed at each commit; in the end the trader knows and has seen all there is."""
+        """NoLostUpdate and CursorClosed hold at each commit. In the end the trader knows and has seen all there is."""
         while self.reader.pending():
             self.turn()
         reached = 0
@@ -97,48 +96,53 @@ class World:
         assert self.directory.names == NAMES[: len(self.market.symbols)]
 
 
-def laps(world: World) -> None:
-    """Two cycles of other symbols: the buffer that the reader looks at is cleared and filled anew."""
-    world.trade(OTHER)
-    world.swap()
-    world.trade(OTHER)
-    world.swap()
+def laps(feed_and_reader: FeedAndReader) -> None:
+    """Close two cycles of other symbols: the buffer that the reader reads is cleared and filled anew."""
+    feed_and_reader.trade(OTHER)
+    feed_and_reader.swap()
+    feed_and_reader.trade(OTHER)
+    feed_and_reader.swap()
 
 
-def grows(world: World) -> None:
-    """A symbol is named, trades and is announced."""
-    slot = world.market.slot(NAMES[2])
-    world.trade(slot)
-    world.swap()
+def grows(feed_and_reader: FeedAndReader) -> None:
+    """Name a symbol, let it trade and announce it."""
+    slot = feed_and_reader.market.slot(NAMES[2])
+    feed_and_reader.trade(slot)
+    feed_and_reader.swap()
 
 
-def trades_again(world: World) -> None:
-    """The symbol that the reader reads trades once more."""
-    world.trade(OLD)
-    world.swap()
+def trades_again(feed_and_reader: FeedAndReader) -> None:
+    """Let the symbol that the reader reads trade once more."""
+    feed_and_reader.trade(OLD)
+    feed_and_reader.swap()
 
 
 @pytest.fixture(autouse=True)
 def _led() -> Iterator[None]:
-    modules = (common.swap, common.bitset, common.rows, common.symbols, services.feed.kernels)
+    modules = (
+        tickflag.common.protocol.cycles,
+        tickflag.common.segment.bitset,
+        tickflag.common.protocol.rows,
+        tickflag.common.segment.symbols,
+    )
     with plain_kernels(), led_accesses(*modules):
         yield
 
 
 @contextmanager
-def world(runtime: Runtime, intake: bool) -> Iterator[World]:
-    """A world of its own for each pair of places."""
+def feed_and_reader(runtime: Runtime, fast_path: bool) -> Iterator[FeedAndReader]:
+    """A feed and a reader of its own for each pair of steps."""
     with open_market(runtime, capacity=CAPACITY, depth=1, intervals_s=(60,), symbols=2) as market:
         with Segment.attach(market.segment.path) as segment:
-            made = World(market, segment, intake)
+            made = FeedAndReader(market, segment, fast_path)
             yield made
             del made
         market.segment.path.unlink()
 
 
 def steps(act: Callable[[], None]) -> int:
-    """How many steps it takes."""
-    side, count = Side(act), 1
+    """How many steps `act` takes."""
+    side, count = SteppedThread(act), 1
     while side.step():
         count += 1
     side.finish()
@@ -146,18 +150,20 @@ def steps(act: Callable[[], None]) -> int:
 
 
 @pytest.mark.parametrize("work", [laps, grows, trades_again])
-@pytest.mark.parametrize("intake", [False, True], ids=["step by step", "in one kernel"])
-def test_held_up_anywhere_nothing_is_lost(runtime: Runtime, work: Callable[[World], None], intake: bool) -> None:
-    """NoLostUpdate, CursorClosed: for each place in the reader's turn and each in the writer's work."""
-    with world(runtime, intake) as one:
+@pytest.mark.parametrize("fast_path", [False, True], ids=["step by step", "in one kernel"])
+def test_held_up_anywhere_nothing_is_lost(
+    runtime: Runtime, work: Callable[[FeedAndReader], None], fast_path: bool
+) -> None:
+    """NoLostUpdate and CursorClosed hold for each step of the reader's pass and each of the writer's work."""
+    with feed_and_reader(runtime, fast_path) as one:
         reading = steps(one.turn)
-    with world(runtime, intake) as one:
+    with feed_and_reader(runtime, fast_path) as one:
         writing = steps(lambda: work(one))
     routes: set[Route] = set()
     for into_turn in range(reading):
         for into_work in range(writing + 1):
-            with world(runtime, intake) as one:
-                reader, writer = Side(one.turn), Side(lambda one=one: work(one))  # type: ignore[misc] # a lambda's default
+            with feed_and_reader(runtime, fast_path) as one:
+                reader, writer = SteppedThread(one.turn), SteppedThread(lambda one=one: work(one))  # type: ignore[misc] # a lambda's default
                 for _ in range(into_turn):
                     reader.step()
                 for _ in range(into_work):

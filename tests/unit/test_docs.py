@@ -14,22 +14,22 @@ from typing import Any, get_args
 import click
 import pytest
 
-from common.client import Live, save_recording
-from common.flags import BUILT_IN, Flag, Rule
-from common.layout import TICKER, plan
-from common.lifecycle import EXIT_ALREADY_RUNNING, EXIT_FAILED
-from common.messages import Heartbeat, RosterEntry
-from common.runtime import JOURNAL, Runtime
-from common.settings import NOT_SETTINGS
-from common.traderapi import CANDLE_COLUMNS, Candles, Market, Symbol, Trader, hooks, indicators
-from services.cli.group import tickflag
-from services.replay.engine import Summary
-from services.testing.cost import Cost
-from services.testing.market import ManualMarket
-from services.testing.trader import Step
-from tests.support.markdown import anchors, code, code_blocks, links, plain, section, sections
-from tests.support.pages import PAGES, README, ROOT, page, shown
-from tests.support.reference import INSTANCE, ROOT_DEFAULT, all_settings, unit
+from tests.support.documents.markdown import anchors, code, code_blocks, links, plain, section, sections
+from tests.support.documents.pages import PAGES, README, ROOT, page, shown
+from tests.support.documents.reference import INSTANCE, ROOT_DEFAULT, all_settings, unit
+from tickflag import CANDLE_COLUMNS, Candles, Live, Market, Symbol, Trader, save_recording
+from tickflag.common.errors import EXIT_ALREADY_RUNNING, EXIT_FAILED
+from tickflag.common.flags import BUILT_IN, Flag, Rule
+from tickflag.common.runtime import JOURNAL, Runtime
+from tickflag.common.segment.layout import TICKER, plan
+from tickflag.common.settings import NOT_SETTINGS
+from tickflag.common.traderapi import hooks, indicators
+from tickflag.common.wire.messages import Heartbeat, RosterEntry
+from tickflag.services.cli.group import tickflag
+from tickflag.services.replay.replay import Summary
+from tickflag.services.testing.check.cost import TraderCost
+from tickflag.services.testing.market import ManualMarket
+from tickflag.services.testing.trader import Step
 
 FLAG_COLUMNS = ("Flag", "Goes by", "Default", "Meaning")
 
@@ -38,7 +38,7 @@ FLAG_COLUMNS = ("Flag", "Goes by", "Default", "Meaning")
 
 @pytest.mark.parametrize("path", PAGES, ids=shown)
 def test_links_lead_somewhere(path: Path) -> None:
-    """Every link to a page of ours names one that exists, and a title in it."""
+    """Every link to a page of ours names an existing page, and an existing title in it."""
     for target in links(path.read_text()):
         name, _, anchor = target.partition("#")
         linked = (path.parent / name).resolve() if name else path
@@ -47,7 +47,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 def test_every_page_is_linked() -> None:
-    """From the README one comes to every page, by way of the architecture to the decisions."""
+    """Every page can be reached from the README, by way of the architecture page to the decisions."""
     from_pages = [README, ROOT / "docs" / "architecture.md"]
     targets = [(one, target.partition("#")[0]) for one in from_pages for target in links(one.read_text())]
     reached = {(one.parent / target).resolve() for one, target in targets}
@@ -58,7 +58,7 @@ def test_every_page_is_linked() -> None:
 
 
 def test_the_settings_page_lists_every_setting_and_no_other() -> None:
-    """Each key stands in the page once, in the order of the code, with default, limits, meaning and variable."""
+    """Each key is on the page once, in the order of the code, with default, limits, meaning and variable."""
     rows = [row for part in sections(page("settings.md")) for row in part.rows]
     assert [plain(row["Key"]) for row in rows] == [setting.name for setting in all_settings()]
     for row, setting in zip(rows, all_settings(), strict=True):
@@ -70,7 +70,7 @@ def test_the_settings_page_lists_every_setting_and_no_other() -> None:
 
 
 def test_variables_that_are_no_settings_are_named() -> None:
-    """The page names them, too."""
+    """The page names them too."""
     assert all(f"`{name}`" in page("settings.md") for name in NOT_SETTINGS)
 
 
@@ -108,14 +108,14 @@ COMMANDS = dict(_commands(tickflag, "tickflag"))
 
 
 def test_the_commands_page_has_every_command_and_no_other() -> None:
-    """Each command and subcommand has a section named after it."""
+    """Each command and subcommand has a section with its name."""
     titles = [part.title for part in sections(page("commands.md")) if part.title.startswith("tickflag")]
     assert sorted(titles) == sorted(COMMANDS)
 
 
 @pytest.mark.parametrize("path", COMMANDS)
 def test_the_commands_page_has_every_option_and_no_other(path: str) -> None:
-    """A command's section lists its options and names its arguments, or the words they are chosen from."""
+    """A command's section lists its options, and names its arguments or the words to choose from."""
     part = section(page("commands.md"), path)
     documented = {text.split()[0] for row in part.rows if "Option" in row for text in code(row["Option"])}
     expected = {"-h", "--help"} if path == "tickflag" else set()
@@ -152,7 +152,7 @@ COMMAND_LINES = [
 
 @pytest.mark.parametrize("line", COMMAND_LINES)
 def test_command_lines_are_understood(line: str) -> None:
-    """Every command line in the documents names a command, with options and arguments that it takes."""
+    """Every command line in the documents names a command, with options and arguments that it has."""
     words = shlex.split(line.partition("|")[0], comments=True)[1:]
     while words[0] in ("--instance", "--config"):
         del words[:2]
@@ -170,7 +170,7 @@ TRADERS = page("writing-a-trader.md")
 
 
 def test_every_hook_is_documented() -> None:
-    """The table of hooks has each with its arguments, and no other."""
+    """The table of hooks has each hook with its arguments, and no other."""
     specs = [value for value in vars(hooks).values() if hasattr(value, f"{hooks.PROJECT}_spec")]
     rows = [row for row in section(TRADERS, "The contract").rows if "Hook" in row]
     assert [plain(row["Hook"]) for row in rows] == [_signature(hook) for hook in specs]
@@ -186,19 +186,19 @@ def test_every_field_of_the_declaration_is_documented() -> None:
 
 
 def test_every_view_is_documented() -> None:
-    """The tables have what market, symbol and candles show, and nothing else."""
+    """The tables have what market, symbol and candles offer, and nothing else."""
     rows = section(TRADERS, "What a trader sees").rows
     markets = {plain(row["Of `market`"]).partition("(")[0] for row in rows if row.get("Of `market`")}
     assert markets == _public(Market)
     symbols = {plain(row["Of `symbol`"]).partition("(")[0] for row in rows if row.get("Of `symbol`")}
-    assert symbols == _public(Symbol) | set(TICKER.names or ()) - {"status", "spare"}
+    assert symbols == _public(Symbol) | set(TICKER.names or ()) - {"status", "last_ns"}
     columns = [plain(row["Column"]) for row in rows if "Column" in row]
     assert columns == list(CANDLE_COLUMNS)
     assert all(f"`candles.{name}`" in TRADERS for name in _public(Candles) - {*columns, "column", "of"})
 
 
 def test_what_traders_are_tested_with_is_documented() -> None:
-    """The tables have what the fixtures give, the checks, and the parts of the cost."""
+    """The tables have the fixtures, the checks, and the parts of the cost."""
     rows = section(TRADERS, "Test it").rows
     markets = {plain(row["Of `market`"]).partition("(")[0] for row in rows if "Of `market`" in row}
     assert markets == (_public(ManualMarket) | {"segment", "time_ns"}) - {"close"}
@@ -206,15 +206,15 @@ def test_what_traders_are_tested_with_is_documented() -> None:
     assert set(code(step)) == {field.name for field in fields(Step)}
     rows = section(page("commands.md"), "tickflag check").rows
     costs = [plain(row["Part of `cost`"]) for row in rows if "Part of `cost`" in row]
-    assert costs == [field.name for field in fields(Cost)]
+    assert costs == [field.name for field in fields(TraderCost)]
     checks = {plain(row["Check"]) for row in section(TRADERS, "Check it").rows}
-    source = "".join(path.read_text() for path in (ROOT / "services" / "testing").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "services" / "testing").rglob("*.py"))
     found = re.findall(r'Finding\(\s*"(\w+)",\s*"fail"', source)
     assert checks == set(found)
 
 
 def test_every_indicator_is_documented() -> None:
-    """The table has each with its arguments, in the order of the code."""
+    """The table has each indicator with its arguments, in the order of the code."""
     rows = [row for row in section(page("indicators.md"), "Indicators").rows if "Function" in row]
     known = [value for name, value in vars(indicators).items() if inspect.isfunction(value) and name[0] != "_"]
     known = [function for function in known if function.__module__ == indicators.__name__]
@@ -233,13 +233,13 @@ def _signature(function: Any) -> str:
 
 
 def test_every_call_of_a_notebook_is_documented() -> None:
-    """The table has `attach` and all it gives."""
+    """The table has `attach` and all that it gives."""
     rows = [row for row in section(page("notebook.md"), "The running engine").rows if "Call" in row]
     assert {plain(row["Call"]).partition("(")[0] for row in rows} == _public(Live) | {"attach"}
 
 
 def test_the_arguments_of_saving_are_documented() -> None:
-    """The table has each, in the order of the code."""
+    """The table has each argument, in the order of the code."""
     rows = [row for row in section(page("notebook.md"), "Recordings").rows if "Argument" in row]
     assert [name for row in rows for name in code(row["Argument"])] == list(
         inspect.signature(save_recording).parameters
@@ -250,7 +250,7 @@ def test_the_arguments_of_saving_are_documented() -> None:
 
 
 def test_the_feature_flags_are_documented() -> None:
-    """The table has each built-in one as the catalog has it; another one every field of the file."""
+    """One table has the built-in feature flags as in the catalog, another one every field of the file."""
     rows = [row for part in sections(page("feature-flags.md")) for row in part.rows]
     documented = [tuple(plain(row[name]) for name in FLAG_COLUMNS) for row in rows if "Flag" in row]
     assert documented == [

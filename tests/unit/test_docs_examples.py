@@ -1,4 +1,4 @@
-"""What the documents show runs as it stands: traders, a source, a recording; and quoted messages are real ones."""
+"""What the documents show runs as it stands: traders, a source, a recording; and quoted messages exist."""
 
 import ast
 import json
@@ -15,28 +15,29 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from common.errors import PluginError
-from common.log import configure
-from common.settings import load
-from services.cli.group import tickflag
-from services.feed.recordings import open_recording
-from services.feed.sources.base import Source, Venue
-from services.replay.engine import Replay
-from services.testing.check import Check
-from services.trader.plugin import load_plugin
-from tests.support.folders import runtime_folder
-from tests.support.markdown import code, code_blocks, section, sections
-from tests.support.markets import open_market
-from tests.support.pages import DOCS, PAGES, README, ROOT, page, shown
-from tests.support.reference import all_settings
+from tests.support.documents.markdown import code, code_blocks, section, sections
+from tests.support.documents.pages import DOCS, PAGES, README, ROOT, page, shown
+from tests.support.documents.reference import all_settings
+from tests.support.markets.markets import open_market
+from tests.support.processes.folders import runtime_folder
+from tests.support.processes.one_name import path_as_installed
+from tickflag.common.errors import PluginError
+from tickflag.common.log import configure
+from tickflag.common.settings import load
+from tickflag.common.units import NS_PER_S
+from tickflag.services.cli.group import tickflag
+from tickflag.services.feed.recordings import open_recording
+from tickflag.services.feed.sources.source import Source, Venue
+from tickflag.services.replay.replay import Replay
+from tickflag.services.testing.check.check import Check
+from tickflag.services.trader.evaluation.plugin.plugin import load_plugin
 
-SECOND = 1_000_000_000
-NOON = 1_700_049_600 * SECOND
+NOON = 1_700_049_600 * NS_PER_S
 
 
 @pytest.fixture(autouse=True)
 def defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings are the defaults, whatever is set where the tests run."""
+    """Default settings, whatever is set where the tests run."""
     for setting in all_settings():
         monkeypatch.delenv(setting.variable, raising=False)
     folder = tmp_path / "none"
@@ -46,13 +47,14 @@ def defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two and a half hours of four symbols: a trade each 15 s, prices in rising waves, one about one."""
+    """Two and a half hours of four symbols: a trade every 15 s, with prices in rising waves, those of one symbol about
+    one."""
     path = tmp_path_factory.mktemp("recording") / "waves.jsonl"
     with path.open("w") as file:
         for step in range(600):
             for number, symbol in enumerate(("BTCUSDT", "ETHUSDT", "SOLUSDT", "DUSTUSDT")):
                 wave = 1.0 + 0.1 * abs((step + 40 * number) % 200 - 100) / 100.0 + step / 5_000
-                time_ns = NOON + step * 15 * SECOND + number
+                time_ns = NOON + step * 15 * NS_PER_S + number
                 price = wave * (0.9 if symbol == "DUSTUSDT" else 100.0)
                 message = {"e": "trade", "s": symbol, "p": str(price), "q": "1", "T": time_ns // 1_000_000}
                 file.write(json.dumps({"recv_ns": time_ns, "msg": message}) + "\n")
@@ -60,7 +62,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _replayed(text: str, folder: Path, recording: Path) -> tuple[list[str], int]:
-    """What went wrong with a trader, and how many signals it gave."""
+    """The faults of the trader, and its number of signals."""
     file = folder / "example.py"
     file.write_text(text)
     faults: list[str] = []
@@ -98,7 +100,7 @@ def test_the_way_from_a_name_to_a_replay(
 ) -> None:
     """The trader page's commands for a new trader work as they stand, one after another."""
     (lines,) = [block for block in code_blocks(page("writing-a-trader.md"), "sh") if "new-trader" in block]
-    shutil.copy(recording, tmp_path / "recording.parquet")  # what a file is, its content tells
+    shutil.copy(recording, tmp_path / "recording.parquet")  # the content of a file tells its kind
     monkeypatch.chdir(tmp_path)
     for line in lines.splitlines():
         program, *arguments = shlex.split(line)
@@ -109,7 +111,7 @@ def test_the_way_from_a_name_to_a_replay(
 
 
 def test_the_example_test_passes(tmp_path: Path) -> None:
-    """The trader page's test passes, of the trader on that page that it is for, which is found to be sound."""
+    """The trader page's test passes with the trader on that page that it tests, and that trader is sound."""
     (test,) = [block for block in code_blocks(page("writing-a-trader.md"), "python") if "def test_" in block]
     (trader,) = [block for block in _traders(DOCS / "writing-a-trader.md") if 'name="near-high"' in block]
     (tmp_path / "near_high.py").write_text(trader)
@@ -130,7 +132,7 @@ def test_example_traders_are_sound(text: str, tmp_path: Path) -> None:
 
 
 def test_the_first_trader_takes_at_most_twenty_lines() -> None:
-    """The README's trader is short."""
+    """The trader in the README is short."""
     (first,) = _traders(README)
     assert len(first.splitlines()) <= 20
 
@@ -154,18 +156,18 @@ def test_the_example_frame_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_example_source_ticks() -> None:
-    """The architecture's source opens, is due at once, and gives a tick that the market takes."""
+    """The architecture page's source opens, is due at once, and gives a tick that the market accepts."""
     (program,) = [block for block in code_blocks(page("architecture.md"), "python") if "(Source)" in block]
     names: dict[str, Any] = {}
     exec(compile(program, "metronome.py", "exec"), names)
     source = names["Metronome"](load())
     assert isinstance(source, Source)
     with runtime_folder() as runtime, open_market(runtime) as market:
-        assert list(source.open(Venue(market.slot, (60, 300), SECOND, NOON, configure("test")))) == []
-        assert source.next_ns() == SECOND
-        (batch,) = source.drain(SECOND, NOON)
-        market.apply(batch, SECOND)
-        assert list(source.drain(SECOND, NOON)) == []
+        assert list(source.open(Venue(market.slot, (60, 300), NS_PER_S, NOON, configure("test")))) == []
+        assert source.next_ns() == NS_PER_S
+        (batch,) = source.drain(NS_PER_S, NOON)
+        market.apply(batch, NS_PER_S)
+        assert list(source.drain(NS_PER_S, NOON)) == []
         assert "METRONOME" in market.symbols
         assert market.segment.counters()["updates"] == 1
 
@@ -179,7 +181,7 @@ def test_programs_compile(path: Path) -> None:
 
 # --- quoted messages
 
-_HEAD = "import numpy as np\nfrom common.traderapi import *\n"
+_HEAD = "import numpy as np\nfrom tickflag import *\n"
 _TRADER = "@hookimpl\ndef trader(): return Trader(name='x'{})\n"
 _EVALUATE = "@hookimpl\ndef evaluate(market): return {}\n"
 _ONE_BY_ONE = "@hookimpl\ndef evaluate_symbol(symbol): return None\n"
@@ -190,18 +192,17 @@ def _file(answer: str = "market.last < 0", declared: str = "") -> str:
 
 
 def _error(title: str) -> list[str]:
-    """The messages of a table of the trader page."""
+    """The messages in a table of the trader page."""
     return [text for row in section(page("writing-a-trader.md"), title).rows for text in code(row["What it says"])]
 
 
 MISTAKES = {
     "does not import: ...": "import nowhere_to_be_found",
+    "line ...: `from common.traderapi import ...` is now `from tickflag import ...`": "from common.traderapi import *",
     "no hook `trader`: add a function `trader` marked with @hookimpl": _file().replace("@hookimpl", "", 1),
     "needs one of the hooks `evaluate` and `evaluate_symbol`": _HEAD + _TRADER.format(""),
-    "unknown hook '...'": _file() + "@hookimpl\ndef evaluat(market): return None\n",
-    "Argument(s) {'...'} are declared in the hookimpl but can not be found in the hookspec": _file().replace(
-        "(market)", "(markets)"
-    ),
+    "'...' is no hook": _file() + "@hookimpl\ndef evaluat(market): return None\n",
+    "has no argument '...'": _file().replace("(market)", "(markets)"),
     "hook `...` takes `settings`, but there is no hook `settings`": _file().replace("(market)", "(market, settings)"),
     "hook `trader`: `...`: there is no such field": _file(declared=", lookback=3"),
     "`candles` and `look_back` go together": _file(declared=", look_back=3"),
@@ -216,11 +217,27 @@ MISTAKES = {
     "'...' is no name for a number": _file(declared=", state={'a b': 0}"),
     "version ... is not known here: this tickflag has version ...": _file(declared=", api=2"),
     "gave a ...; wanted a bool or float array, (mask, scores) or (mask, scores, notes)": _file("'all'"),
-    "gave a ... as notes; wanted a dict of place and text": _file("(market.last > 0, market.last, 'high')"),
+    "gave a ... whose index is neither symbols nor 0 to ... in order: keep the symbols as its index": _file(
+        "market.to_pandas().reset_index()['last'][::-1]"
+    ),
+    "gave a ... with the label ..., not one of ...": _file("market.to_pandas().rename({'BTCUSDT': 'X'})['last'][::-1]"),
+    "gave a ... with several entries for ...": _file(
+        "market.to_pandas()['last'].iloc[[*range(len(market)), 0]]",
+    ),
+    "gave a ... with the columns ...; wanted one column beside the symbols": _file("market.to_pandas() > 0"),
+    "gave a polars Series, which does not say whose its entries are: ...": _file("market.to_polars()['last'] > 0"),
+    "gave a polars DataFrame without the column ...": _file("market.to_polars()[['last']]"),
+    "gave notes by place beside a frame in an order of its own; wanted a dict of symbol and text": _file(
+        "(market.to_pandas()['last'][::-1] > 0, market.last, {0: 'first'})", ", scope='market'"
+    ),
+    "gave a ... as notes; wanted a dict of symbol or place and text": _file("(market.last > 0, market.last, 'high')"),
     "no state: declare it in the Trader, ...": _file("market.state.n"),
     "state '...' is not declared: add it to ...": _file("market.state.m", ", state={'n': 0}"),
     "state '...' is ... as declared, and was set to ...": _file(
         "setattr(market.state, 'n', market.last)", ", state={'n': 0}"
+    ),
+    "state '...' was set to a ..., of which numpy takes the entries by position and drops the rest: ...": _file(
+        "setattr(market.state, 'n', market.to_pandas()['last'])", ", state={'n': 0.0}"
     ),
     "'...' is not declared: add it to ...": _file("market.reference('A')"),
     "feature flag '...' is not declared in the Trader: ...": _file("market.last < market.on('use_ema')"),
@@ -236,17 +253,20 @@ MISTAKES = {
     "candles have no ...": _file("market.candles.lo", ", candles='1m', look_back=3"),
     "assignment destination is read-only": _file("market.last.__setitem__(0, 1.0)"),
 }
-"""Message of the common errors -> a trader that makes it. The one that is missing needs two files."""
+"""Message of the common errors -> a trader that causes it. The missing one needs two files."""
 
 
 def test_every_mistake_is_a_common_error() -> None:
-    """The mistakes above are those of the page."""
+    """The mistakes above are those on the page."""
     assert MISTAKES.keys() == set(_error("Common errors")) - {"the name '...' is already that of ..."}
 
 
 @pytest.mark.parametrize("message", MISTAKES)
-def test_common_errors_are_quoted_as_they_appear(message: str, tmp_path: Path, recording: Path) -> None:
-    """Who makes the mistake reads the message that the page explains."""
+def test_common_errors_are_quoted_as_they_appear(
+    message: str, tmp_path: Path, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever makes the mistake reads the message that the page explains."""
+    monkeypatch.setattr(sys, "path", path_as_installed())
     faults, _ = _replayed(MISTAKES[message], tmp_path, recording)
     assert faults
     assert re.search(".*".join(re.escape(part) for part in message.split("...")), faults[0], re.DOTALL), faults[0]
@@ -254,14 +274,14 @@ def test_common_errors_are_quoted_as_they_appear(message: str, tmp_path: Path, r
 
 @cache
 def _said() -> str:
-    """All texts of the engine."""
+    """All texts in the engine's code."""
     files = [path for folder in ("common", "services") for path in (ROOT / folder).rglob("*.py")]
     nodes = (node for path in files for node in ast.walk(ast.parse(path.read_text())))
     return "\n".join(filter(None, map(_text, nodes)))
 
 
 def _text(node: ast.AST) -> str:
-    """What a node of a program says, with a mark where a value is filled in; nothing for what is no text."""
+    """The text of a node of a program, with a mark for each inserted value; empty for what is no text."""
     match node:
         case ast.JoinedStr(values=parts):
             return "".join(_text(part) or "\0" for part in parts)
@@ -271,7 +291,7 @@ def _text(node: ast.AST) -> str:
 
 
 def _quotes() -> Iterator[str]:
-    """First cell of every row."""
+    """The first cell of every row."""
     for part in sections(page("troubleshooting.md")):
         for row in part.rows:
             yield from code(next(iter(row.values())))
@@ -280,7 +300,7 @@ def _quotes() -> Iterator[str]:
 
 @pytest.mark.parametrize("message", sorted(set(_quotes())))
 def test_quoted_messages_exist(message: str) -> None:
-    """What the troubleshooting page quotes is said somewhere in the code; `...` stands for any value."""
+    """The code says somewhere what the troubleshooting page quotes; `...` stands for any value."""
     for part in message.split("..."):
         words = part.strip(" :;,.'`()")
         assert len(words) < 4 or words in _said(), words

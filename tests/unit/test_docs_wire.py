@@ -1,4 +1,4 @@
-"""The pages on wire and segment have every message, socket, request, region and field as the code has it."""
+"""The pages on wire and segment agree with the code: messages, sockets, requests, regions and fields."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +8,18 @@ import numpy as np
 import pytest
 import zmq
 
-from common import layout, sockets
-from common.blocks import RecoveryBlock
-from common.clock import SystemClock
-from common.layout import DEBUG_ENTRY, HEADER, OPEN_CANDLE, TICKER
-from common.log import Logger
-from common.messages import (
+from tests.support.documents.markdown import Row, code, plain, section, sections
+from tests.support.documents.pages import page
+from tests.support.documents.reference import wire_rows
+from tests.support.stand_ins.recorded_log import RecordedLog
+from tickflag.common.clock import SystemClock
+from tickflag.common.log import Logger
+from tickflag.common.segment import layout
+from tickflag.common.segment.layout import DEBUG_ENTRY, HEADER, OPEN_CANDLE, TICKER
+from tickflag.common.settings import load
+from tickflag.common.units import NS_PER_MS, NS_PER_S, NS_PER_US
+from tickflag.common.wire import sockets
+from tickflag.common.wire.messages import (
     AnyMessage,
     Delta,
     Heartbeat,
@@ -25,26 +31,15 @@ from common.messages import (
     Signal,
     Snapshot,
 )
-from services.collector.commands import Commands
-from services.collector.control import ControlState
-from services.collector.experimentdesk import ExperimentDesk
-from services.collector.flagdesk import FlagDesk
-from services.collector.flagstore import FlagStore
-from services.collector.journal import Journal
-from services.collector.records import Records
-from services.collector.recoverydesk import RecoveryDesk
-from services.collector.views import Views
-from tests.support.markdown import Row, code, plain, section, sections
-from tests.support.pages import page
-from tests.support.recorded_log import RecordedLog
-from tests.support.reference import wire_rows
+from tickflag.services.collector.core import CollectorCore
+from tickflag.services.collector.journal.journal import Journal
 
 WIRE, SEGMENT = page("wire.md"), page("segment-layout.md")
 
 RECORDS: tuple[type[Record], ...] = (*get_args(AnyMessage), RosterEntry, Signal, Notice)
 RESULTS = (Snapshot, Delta, Heartbeat)
 HEAD = len({*Progress.model_fields, "kind"})
-"""Places that all three results share."""
+"""Number of fields that all three results share."""
 
 
 def _title(record: type[Record]) -> str:
@@ -61,7 +56,7 @@ def _without_meaning(rows: list[Row]) -> list[Row]:
 
 @pytest.mark.parametrize("record", RECORDS, ids=_title)
 def test_messages_are_documented(record: type[Record]) -> None:
-    """Each message's fields stand in the page in their order on the wire, with type, unit and default."""
+    """The page has each message's fields in their order on the wire, with type, unit and default."""
     first = HEAD if record in RESULTS else 0
     assert _without_meaning(section(WIRE, _title(record)).rows) == wire_rows(record, first)
 
@@ -76,7 +71,7 @@ def test_the_head_of_results_is_documented(record: type[Record]) -> None:
 
 
 def test_no_other_message_is_documented() -> None:
-    """Every section with a table of fields is a message's."""
+    """Every section with a table of fields belongs to a message."""
     titles = {part.title for part in sections(WIRE) if any("Place" in row for row in part.rows)}
     assert titles == {"snapshot, delta, heartbeat", *(_title(record) for record in RECORDS)}
 
@@ -91,7 +86,7 @@ def test_sockets_are_documented() -> None:
         for row in section(WIRE, "Sockets").rows
         if "File" in row
     }
-    roles = [value for value in vars(sockets).values() if isinstance(value, sockets.Role)]
+    roles = [value for value in vars(sockets).values() if isinstance(value, sockets.SocketRole)]
     assert documented == {
         (
             role.endpoint,
@@ -105,7 +100,7 @@ def test_sockets_are_documented() -> None:
 
 
 def test_sockets_to_other_machines_are_documented() -> None:
-    """The table has both ends of each, with the longest frame."""
+    """The table has both ends of each socket, with the longest frame."""
     documented = {
         (
             plain(row["Setting"]),
@@ -133,18 +128,11 @@ def test_sockets_to_other_machines_are_documented() -> None:
 
 
 def test_requests_to_the_collector_are_documented(tmp_path: Path) -> None:
-    """The tables have every request; the collector names them when it is asked for another one."""
-    control, clock = ControlState(), SystemClock()
-    views = Views(control, 1)
+    """The tables have every request. For an unknown one, the collector lists them."""
+    settings = load(collector={"journal": str(tmp_path / "journal.sqlite")})
     with Journal(":memory:") as journal:
-        log = cast(Logger, RecordedLog())
-        flags = FlagDesk(FlagStore(tmp_path / "flags.json"), views, control, clock, log, {})
-        limits, records = RecoveryBlock(), Records(journal)  # type: ignore[call-arg] # Field's first argument is the default
-        recovery = RecoveryDesk(limits, records, control, clock, log, lambda _trader, _reason: ())
-        experiments = ExperimentDesk(records, clock, log)
-        others = {**flags.commands, **recovery.commands, **experiments.commands}
-        commands = Commands(views, journal, control, clock, dict, others)
-        answer = commands.answer(Request(id=1, what="?")).error
+        core = CollectorCore(settings, journal, SystemClock(), cast(Logger, RecordedLog()), dict)
+        answer = core.commands.answer(Request(id=1, what="?")).error
     names = [code(row["Request"])[0] for row in section(WIRE, "Requests to the collector").rows]
     assert answer.endswith(f"use one of {', '.join(names)}")
 
@@ -171,7 +159,7 @@ def test_regions_are_documented() -> None:
     [("Header", HEADER), ("Ticker row", TICKER), ("Forming candle", OPEN_CANDLE), ("Debug entry", DEBUG_ENTRY)],
 )
 def test_records_are_documented(title: str, dtype: np.dtype[Any]) -> None:
-    """Each field stands in the page with its offset and type, in its order."""
+    """The page has each field with its offset and type, in order."""
     documented = [(plain(row["Field"]), row["Offset"], plain(row["Type"])) for row in _rows(title, "Field")]
     assert documented == list(_fields(dtype))
 
@@ -184,6 +172,22 @@ def _fields(dtype: np.dtype[Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def test_counters_are_documented() -> None:
-    """Each counter stands in the page with its word."""
+    """The page has each counter with its word."""
     documented = {plain(row["Counter"]): int(row["Word"]) for row in _rows("Living words", "Counter")}
     assert documented == layout.COUNTER
+
+
+def test_histograms_are_documented() -> None:
+    """The page has each histogram with its first word and its bounds."""
+    rows = _rows("Living words", "Histogram")
+    assert {plain(row["Histogram"]): int(row["Word"]) for row in rows} == layout.HISTOGRAM
+    for row in rows:
+        assert tuple(_bounds_ns(row["Bounds"])) == layout.HISTOGRAMS[plain(row["Histogram"])]
+
+
+def _bounds_ns(text: str) -> Iterator[int]:
+    """The times of a list as `5, 10 µs; 1 s`."""
+    for part in text.split("; "):
+        numbers, unit = part.rsplit(" ", 1)
+        for number in numbers.split(", "):
+            yield int(number) * {"µs": NS_PER_US, "ms": NS_PER_MS, "s": NS_PER_S}[unit]

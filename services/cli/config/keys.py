@@ -1,15 +1,15 @@
-"""`tickflag keys`: the keys by which an engine and operators on other machines know one another."""
+"""`tickflag keys`: the keys by which an engine and the operators on other machines know one another."""
 
 import re
 from pathlib import Path
 
 import click
 
-from common import keys as files
-from common import settings as configuration
-from common.allowlist import AllowList
-from common.errors import TickflagError
-from services.cli.output import json_option, show_json, show_table
+from tickflag.common import settings as configuration
+from tickflag.common.errors import TickflagError
+from tickflag.common.wire import keys as files
+from tickflag.common.wire.allowlist import AllowList
+from tickflag.services.cli.output import json_option, show_json, show_table
 
 SERVER = "server"
 
@@ -108,7 +108,7 @@ def _checked(name: str) -> str:
 
 
 def _made(folder: Path) -> Path:
-    """The folder; one that was not there is for its owner only."""
+    """The folder; makes it, for its owner only, if it is missing."""
     try:
         with files.owner_only():
             folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`tickflag show-config`: the resolved settings, with where each comes from."""
+"""`tickflag show-config`: the resolved settings, each with its origin."""
 
 import json
 import re
@@ -6,20 +6,15 @@ from typing import Any
 
 import click
 
-from common import settings as configuration
-from services.cli.output import json_option, show_json
-
-MASK = "**********"
-_SECRET = re.compile(
-    r"pass(word|wd|phrase)|secret|token|credential|(api|access|private|secret)[-_ ]?key|auth(?!ors?$)", re.I
-)
+from tickflag.common.diagnosis.resolved_settings import resolved_settings
+from tickflag.services.cli.output import json_option, show_json
 
 
 @click.command()
 @json_option
 def show_config(as_json: bool) -> None:
     """Show every setting with its value, and where one that is not the default is set."""
-    entries = resolved()
+    entries = resolved_settings()
     if as_json:
         show_json({".".join(key): {"value": value, "set_by": origin or "default"} for key, value, origin in entries})
         return
@@ -27,44 +22,24 @@ def show_config(as_json: bool) -> None:
         click.echo(text)
 
 
-def resolved() -> list[tuple[tuple[str, ...], Any, str]]:
-    """(key, value, where it was set or nothing) of each. Values are plain, secrets are masked."""
-    entries = []
-    for name, content in configuration.load().model_dump(mode="json").items():
-        for key, value in _leaves((name,), content):
-            entries.append((key, MASK if value and _secret(key) else value, configuration.origin(key)))
-    return entries
-
-
 def as_toml(entries: list[tuple[tuple[str, ...], Any, str]]) -> list[str]:
-    """Lines that a configuration file may hold, the origins as comments."""
+    """The entries as lines of a configuration file, the origins as comments."""
     lines = []
     block: tuple[str, ...] = ()
     for key, value, origin in entries:
-        if value == {}:  # a table of names with none in it
+        if value == {}:  # a table of names that has no entry
             block = key
             lines += ["", f"[{'.'.join(map(_bare, block))}]"]
             continue
         if key[:-1] != block:
             block = key[:-1]
             lines += ["", f"[{'.'.join(map(_bare, block))}]"]
-        # JSON's texts, numbers, booleans and lists of them are TOML's too.
+        # Texts, numbers, booleans and lists of them are written in TOML as in JSON.
         text = f"{_bare(key[-1])} = {json.dumps(value, ensure_ascii=False)}"
         lines.append(f"{text:<40}  # {origin}" if origin else text)
     return lines
 
 
 def _bare(name: str) -> str:
-    """A part of a TOML key, in quotes where it needs them."""
+    """A part of a TOML key, in quotes where TOML needs them."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
-
-
-def _secret(key: tuple[str, ...]) -> bool:
-    """A trader's own setting whose name says that it is not for everybody."""
-    return key[0] == "traders" and any(_SECRET.search(part) for part in key[3:])
-
-
-def _leaves(key: tuple[str, ...], value: Any) -> list[tuple[tuple[str, ...], Any]]:
-    if isinstance(value, dict) and value:
-        return [leaf for name, inner in value.items() for leaf in _leaves((*key, name), inner)]
-    return [(key, value)]

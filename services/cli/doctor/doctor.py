@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli.group import EXIT_FAILED
-from services.cli.output import amount, json_option, show_json
+from tickflag.common.errors import EXIT_FAILED
+from tickflag.services.cli.output import byte_size, json_option, show_json
 
 if TYPE_CHECKING:
-    from services.cli.checks import Finding
+    from tickflag.common.diagnosis.diagnosis import Diagnosis
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -26,59 +26,59 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 @json_option
 def doctor(bundle: str | None, as_json: bool) -> None:
     """Check this machine and the running engine; say what to do. Exit code 1 where a check fails."""
-    from services.cli.checks import run_checks
+    from tickflag.services.cli.doctor.checks import run_checks
 
     if bundle is not None:
         _bundle(bundle, as_json)
         return
-    findings = run_checks()
-    failed = any(finding.level == "fail" for finding in findings)
+    diagnoses = run_checks()
+    failed = any(diagnosis.level == "fail" for diagnosis in diagnoses)
     if as_json:
-        show_json({"ok": not failed, "checks": [finding._asdict() for finding in findings]})
+        show_json({"ok": not failed, "checks": [diagnosis._asdict() for diagnosis in diagnoses]})
     else:
-        _show(findings)
+        _show(diagnoses)
     if failed:
         click.get_current_context().exit(EXIT_FAILED)
 
 
-def _show(findings: "list[Finding]") -> None:
-    for finding in findings:
-        level = click.style(f"{finding.level:<5}", fg=_STYLES[finding.level])
-        click.echo(f"{level}{finding.check:<14}{finding.found}" + (f": {finding.do}" if finding.do else ""))
+def _show(diagnoses: "list[Diagnosis]") -> None:
+    for diagnosis in diagnoses:
+        level = click.style(f"{diagnosis.level:<5}", fg=_STYLES[diagnosis.level])
+        click.echo(f"{level}{diagnosis.check:<14}{diagnosis.found}" + (f": {diagnosis.do}" if diagnosis.do else ""))
 
 
 def _bundle(file: str, as_json: bool) -> None:
-    """Findings and everything else into the file; an existing one stays as it is."""
-    from services.cli.bundle import create
-    from services.cli.evidence import gather
+    """Write the bundle, diagnoses included; an existing file is not touched."""
+    from tickflag.services.cli.doctor.bundle import create
+    from tickflag.services.cli.doctor.evidence import gather
 
-    path = Path(file or _name())
+    path = Path(file or _file_name())
     with create(path) as bundle:
-        findings = gather(bundle)
+        diagnoses = gather(bundle)
     size = path.stat().st_size
     if as_json:
-        checks = [finding._asdict() for finding in findings]
-        ok = all(finding.level != "fail" for finding in findings)
+        checks = [diagnosis._asdict() for diagnosis in diagnoses]
+        ok = all(diagnosis.level != "fail" for diagnosis in diagnoses)
         written = {"file": str(path), "bytes": size, "files": bundle.files, "absent": bundle.absent}
         show_json({"ok": ok, "checks": checks, "bundle": written})
         return
-    _show(findings)
+    _show(diagnoses)
     away = f", and why {len(bundle.absent)} more are absent" if bundle.absent else ""
     click.echo(
-        f"{path} ({amount(size)}) holds findings, versions, settings, answers of the services, logs of the traders and "
-        f"lists of files, {len(bundle.files)} files in all{away}; it tells trader names, settings and signals to "
+        f"{path} ({byte_size(size)}) holds findings, versions, settings, answers of the services, logs of the traders "
+        f"and lists of files, {len(bundle.files)} files in all{away}; it tells trader names, settings and signals to "
         "whoever gets it"
     )
 
 
-def _name() -> str:
-    """With the instance and the UTC time, in the current folder."""
-    from common.errors import TickflagError
-    from common.settings import load
+def _file_name() -> str:
+    """The name of a bundle in the current folder, with the instance and the UTC time."""
+    from tickflag.common.errors import TickflagError
+    from tickflag.common.settings import load
 
     try:
         settings = load()
-        instance = settings.runtime_folder().folder.name  # which refuses names that are none
+        instance = settings.runtime_folder().folder.name  # `runtime_folder` refuses a wrong name
     except TickflagError:
         instance = "unknown"
     return f"tickflag-{instance}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.tar.gz"

@@ -1,4 +1,4 @@
-"""Evidence: what an investigation of an engine begins with, gathered into a bundle. Changes nothing.
+"""Evidence: gathers into a bundle what an investigation of an engine begins with. Changes nothing.
 
 settings.toml doctor.json versions.json files.txt    this machine
 collector/ supervisor/ feed/                         what the services answer
@@ -20,26 +20,42 @@ from typing import Any, NamedTuple
 
 import zmq
 
-from common.errors import TickflagError
-from common.follower import newest
-from common.requests import Ask, Client, Service, Unreachable
-from common.runtime import Runtime
-from common.segment import Segment
-from common.settings import Settings, load
-from services.cli.bundle import Bundle, as_json
-from services.cli.checks import PACKAGES, Finding, run_checks
-from services.cli.output import finite
-from services.cli.show_config import as_toml, resolved
+from tickflag.common.client.journal_pages import newest
+from tickflag.common.diagnosis.diagnosis import Diagnosis
+from tickflag.common.diagnosis.resolved_settings import resolved_settings
+from tickflag.common.diagnosis.segment_facts import segment_summary
+from tickflag.common.errors import TickflagError
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment.segment import Segment
+from tickflag.common.settings import Settings, load
+from tickflag.common.wire.requests import Ask, Client, Service, Unreachable
+from tickflag.services.cli.config.show_config import as_toml
+from tickflag.services.cli.doctor.bundle import Bundle, as_json
+from tickflag.services.cli.doctor.checks import run_checks
+from tickflag.services.cli.doctor.machine_checks import PACKAGES
+from tickflag.services.cli.output import finite
 
 SIGNALS = 1_000
 LOG_BYTES = 256_000
-FILES = 10_000  # listed of a folder
-# Beside those that the engine always needs.
-OPTIONAL_PACKAGES = ("llvmlite", "pydantic_core", "pyarrow", "watchfiles", "openfeature", "pandas", "polars", "talib")
+FILES = 10_000  # the most files that are listed of a folder
+# Packages that only parts of the engine need.
+OPTIONAL_PACKAGES = (
+    "llvmlite",
+    "pydantic_core",
+    "pyarrow",
+    "watchfiles",
+    "openfeature",
+    "pandas",
+    "polars",
+    "talib",
+    "starlette",
+    "uvicorn",
+    "websockets",
+)
 
 
 class Question(NamedTuple):
-    """A file, and the request whose answer it holds."""
+    """A file of the bundle, and the request whose answer it holds."""
 
     file: str
     ask: Callable[[Ask], str]
@@ -66,34 +82,44 @@ QUESTIONS: dict[Service, tuple[Question, ...]] = {
 FOLDERS: dict[Service, str] = {"collector": "collector", "trader": "supervisor", "feed": "feed"}
 
 
-def gather(bundle: Bundle) -> list[Finding]:
-    """Put all of it into the bundle, and of what is away the reason; gives what the checks found."""
-    findings: list[Finding] = []
+def gather(bundle: Bundle) -> list[Diagnosis]:
+    """Put all evidence into the bundle, and a reason for each missing file; gives the diagnoses."""
+    diagnoses: list[Diagnosis] = []
+    bundle.secrets += _secrets()
 
     def checked() -> str:
-        findings.extend(run_checks())
-        return as_json([finding._asdict() for finding in findings])
+        diagnoses.extend(run_checks())
+        return as_json([diagnosis._asdict() for diagnosis in diagnoses])
 
-    bundle.put("doctor.json", checked)
-    bundle.put("versions.json", lambda: as_json(versions()))
-    bundle.put("settings.toml", lambda: "\n".join(as_toml(resolved())) + "\n")
+    bundle.try_add("doctor.json", checked)
+    bundle.try_add("versions.json", lambda: as_json(versions()))
+    bundle.try_add("settings.toml", lambda: "\n".join(as_toml(resolved_settings())) + "\n")
     try:
         settings = load()
         runtime = settings.runtime_folder()
     except TickflagError as error:
         bundle.absent["everything of the instance"] = str(error)
-        return findings
-    bundle.put("files.txt", lambda: "\n".join(listing(settings, runtime)) + "\n")
-    bundle.put("segment.json", lambda: as_json(_segment(runtime)))
+        return diagnoses
+    bundle.try_add("files.txt", lambda: "\n".join(listing(settings, runtime)) + "\n")
+    bundle.try_add("segment.json", lambda: as_json(_segment(runtime)))
     for service, questions in QUESTIONS.items():
         _answers(bundle, runtime, service, questions)
     for path in sorted(runtime.logs.glob("*.log")):
-        bundle.put(f"logs/{path.name}", lambda path=path: _end(path))  # type: ignore[misc] # bound as a default
-    return findings
+        bundle.try_add(f"logs/{path.name}", lambda path=path: _end(path))  # type: ignore[misc] # bound as a default
+    return diagnoses
+
+
+def _secrets() -> list[str]:
+    """The dashboard's token, where there is one that can be read."""
+    try:
+        token = load().token_path().read_text(encoding="ascii", errors="replace").strip()
+    except (TickflagError, OSError):
+        return []
+    return [token] if token else []
 
 
 def versions() -> dict[str, Any]:
-    """Of tickflag, Python, the libraries and the system."""
+    """The versions of tickflag, Python, the libraries and the system."""
     distributions = packages_distributions()
     found = {name: distributions.get(name, [name])[0] for name in (*PACKAGES, *OPTIONAL_PACKAGES)}
     return {
@@ -111,7 +137,7 @@ def versions() -> dict[str, Any]:
 
 
 def listing(settings: Settings, runtime: Runtime) -> Iterator[str]:
-    """A line for each file of the runtime folder and of the state folder, and for the journal's where it lies
+    """A line for each file of the runtime folder and of the state folder, and for the journal's files where they lie
     elsewhere: mode, bytes, UTC time of the last change, path."""
     state, journal = settings.state_folder(), settings.journal_path()
     for folder in dict.fromkeys((runtime.folder, state)):
@@ -124,7 +150,7 @@ def listing(settings: Settings, runtime: Runtime) -> Iterator[str]:
 
 
 def _answers(bundle: Bundle, runtime: Runtime, service: Service, questions: tuple[Question, ...]) -> None:
-    """Until the service does not answer: then it is not asked again."""
+    """Put the service's answers into the bundle. A service that leaves a question unanswered is not asked again."""
     folder = FOLDERS[service]
     silent: list[Unreachable] = []
 
@@ -139,18 +165,17 @@ def _answers(bundle: Bundle, runtime: Runtime, service: Service, questions: tupl
 
     with Client(runtime, service) as client:
         for question in questions:
-            bundle.put(f"{folder}/{question.file}", lambda asked=question: answer(client, asked))  # type: ignore[misc] # as above
+            bundle.try_add(f"{folder}/{question.file}", lambda asked=question: answer(client, asked))  # type: ignore[misc] # as above
 
 
 def _segment(runtime: Runtime) -> dict[str, Any]:
-    """What the header of each file says, and the counters of the current one."""
-    from services.cli.dump import figures
-    from services.cli.segment import describe
+    """The header of each segment file, and the counters of the current one."""
+    from tickflag.services.cli.engine.segment import describe
 
     document: dict[str, Any] = {"files": [describe(runtime, path) for path in runtime.segments()]}
     try:
         with Segment.attach_current(runtime) as segment:
-            return document | figures(segment)
+            return document | segment_summary(segment)
     except TickflagError as error:
         return document | {"error": str(error)}
 
@@ -164,7 +189,7 @@ def _end(path: Path) -> bytes:
 def _line(path: Path) -> str:
     try:
         facts = path.lstat()
-    except OSError as error:  # it has just gone
+    except OSError as error:  # the file was removed meanwhile
         return f"{error.strerror}  {path}"
     changed = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(facts.st_mtime))
     return f"{stat.filemode(facts.st_mode)}  {facts.st_size:>14,}  {changed}  {path}"

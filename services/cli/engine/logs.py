@@ -1,4 +1,4 @@
-"""`tickflag logs`: what a trader wrote, its own prints and its faults."""
+"""`tickflag logs`: what a trader wrote: its own output and its faults."""
 
 import contextlib
 import time
@@ -8,12 +8,12 @@ from typing import BinaryIO
 
 import click
 
-from common.errors import TickflagError
-from common.requests import Client
-from common.runtime import Runtime
-from services.cli.connection import local_settings
+from tickflag.common.errors import TickflagError
+from tickflag.common.runtime import Runtime
+from tickflag.common.wire.requests import Client
+from tickflag.services.cli.connection import local_settings
 
-LOOK_S = 0.2
+CHECK_S = 0.2
 
 
 @click.command()
@@ -27,13 +27,13 @@ def logs(trader: str, follow: bool, lines: int) -> None:
         for line in deque(file, maxlen=lines):
             _show(line)
         while follow:
-            time.sleep(LOOK_S)
+            time.sleep(CHECK_S)
             for line in fresh_lines(file):
                 _show(line)
 
 
 def find_log(runtime: Runtime, trader: str) -> Path:
-    """The trader's log file. Raises TickflagError naming the traders there are."""
+    """The trader's log file. Raises TickflagError with the traders that have one, where this trader has none."""
     files = {path.stem: path for path in sorted(runtime.logs.glob("*.log"))}
     stems = _stems(runtime)
     stem = stems.get(trader, trader)
@@ -46,14 +46,14 @@ def find_log(runtime: Runtime, trader: str) -> Path:
 
 
 def fresh_lines(file: BinaryIO) -> list[bytes]:
-    """What was written since the last read. A file that was cut is read from its beginning."""
+    """The lines written since the last read. After the file was cut, reading starts at its beginning."""
     if Path(file.name).stat().st_size < file.tell():
         file.seek(0)
     return file.readlines()
 
 
 def _stems(runtime: Runtime) -> dict[str, str]:
-    """Trader -> stem of its file, as far as the collector knows; without one, a file's stem will do."""
+    """Trader -> stem of its log file, as the collector tells it; empty where no collector answers."""
     try:
         with Client(runtime, "collector", timeout_s=2.0) as collector:
             return {one["name"]: one["log"] for one in collector.ask("traders") if one["log"]}

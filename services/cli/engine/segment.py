@@ -1,19 +1,18 @@
 """`tickflag segment`: the segment files of the instance, and what an operator may do to them."""
 
 import contextlib
-import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from common.layout import HEADER
-from common.requests import Client, not_running
-from common.runtime import Runtime
-from common.segment import AttachError, Segment
-from services.cli import remains
-from services.cli.connection import local_settings
-from services.cli.output import amount, json_option, show_json, show_table
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment.layout import HEADER
+from tickflag.common.segment.segment import AttachError, Segment
+from tickflag.common.wire.requests import Client, not_running
+from tickflag.services.cli.connection import local_settings
+from tickflag.services.cli.engine.stale_files import remove_stale
+from tickflag.services.cli.output import byte_size, date_and_time, json_option, show_json, show_table
 
 
 @click.group()
@@ -40,10 +39,10 @@ def ls(as_json: bool) -> None:
                     file["file"],
                     file["state"],
                     "yes" if file["current"] else "no",
-                    amount(file["bytes"]),
+                    byte_size(file["bytes"]),
                     f"{file['capacity']:,}",
                     file["owner_pid"],
-                    datetime.datetime.fromtimestamp(file["created_ms"] / 1000).strftime("%Y-%m-%d %H:%M:%S"),
+                    date_and_time(file["created_ms"]),
                 )
                 for file in files
             ],
@@ -59,16 +58,16 @@ def ls(as_json: bool) -> None:
 @json_option
 def dump(symbols: tuple[str, ...], everything: bool, debug: bool, as_json: bool) -> None:
     """Show the current segment: header, counters, channels and the rows of SYMBOLS."""
-    from services.cli.dump import dumped, show
+    from tickflag.services.cli.engine.segment_dump import segment_document, show_segment
 
     runtime = local_settings().runtime_folder()
     if runtime.read_pointer() is None:
         raise not_running(runtime, "feed")
-    document = dumped(runtime, symbols, everything, debug)
+    document = segment_document(runtime, symbols, everything, debug)
     if as_json:
         show_json(document)
     else:
-        show(document)
+        show_segment(document)
 
 
 @segment.command()
@@ -76,7 +75,7 @@ def dump(symbols: tuple[str, ...], everything: bool, debug: bool, as_json: bool)
 def clean(as_json: bool) -> None:
     """Remove what a crash left: segments, pointer and sockets. Exit code 75 while a feed runs."""
     runtime = local_settings().runtime_folder()
-    removed = remains.remove(runtime)
+    removed = remove_stale(runtime)
     if as_json:
         show_json(removed)
         return
@@ -104,7 +103,7 @@ def debug(state: str) -> None:
 
 
 def describe(runtime: Runtime, path: Path) -> dict[str, Any]:
-    """What the header of a segment file says, and whether it can be attached. Raises FileNotFoundError."""
+    """What the header of a segment file says, and whether the file can be attached. Raises FileNotFoundError."""
     import numpy as np
 
     with path.open("rb") as file:

@@ -4,17 +4,27 @@ from typing import Any
 
 import click
 
-from common import settings as configuration
-from common.requests import Client, Unreachable
-from common.runtime import Role, Runtime
-from common.settings import Settings
-from services.cli import feed
-from services.cli.connection import collector as connected
-from services.cli.group import EXIT_FAILED
-from services.cli.output import amount, duration, json_option, one_line, saved_by_tracking, share, show_json, show_table
-from services.cli.traders import why
+from tickflag.common import settings as configuration
+from tickflag.common.diagnosis.engine import why
+from tickflag.common.diagnosis.feed_state import feed_state
+from tickflag.common.errors import EXIT_FAILED
+from tickflag.common.runtime import Role, Runtime
+from tickflag.common.settings import Settings
+from tickflag.common.units import MS_PER_S
+from tickflag.common.wire.requests import Client, Unreachable
+from tickflag.services.cli.connection import SUPERVISOR_S, collector_client
+from tickflag.services.cli.left_out import LEFT_OUT, left_out_line
+from tickflag.services.cli.output import (
+    byte_size,
+    duration,
+    json_option,
+    one_line,
+    saved_by_tracking,
+    share,
+    show_json,
+    show_table,
+)
 
-SUPERVISOR_S = 1.0
 WHY_CHARACTERS = 150
 _PORTS = (("commands", "remote_commands"), ("signals", "remote_signals"))
 SUMMED = ("processed", "skipped", "bytes_sent", "bytes_full")
@@ -30,10 +40,13 @@ def status(as_json: bool) -> None:
         return
     runtime = settings.runtime_folder()
     supervisor = Role.holder(runtime, "trader")
+    feed = feed_state(settings, runtime)
+    if any(feed.get(name) for name in LEFT_OUT):
+        feed["left_out"] = _left_out(runtime)
     document: dict[str, Any] = {
         "instance": settings.instance,
         "folder": str(runtime.folder),
-        "feed": feed.facts(settings, runtime),
+        "feed": feed,
         "collector": {"state": "stopped"},
         "supervisor": {"state": "stopped"} if supervisor is None else _supervisor(runtime, supervisor),
         "traders": [],
@@ -64,8 +77,8 @@ def status(as_json: bool) -> None:
 
 
 def _show_remote(settings: Settings, as_json: bool) -> None:
-    """What the collector on another machine knows. Raises Unreachable where none answers."""
-    with connected(settings) as client:
+    """Show what the collector on another machine knows. Raises Unreachable where it does not answer."""
+    with collector_client(settings) as client:
         answer = client.ask("status")
     document: dict[str, Any] = {
         "instance": answer["collector"]["instance"],
@@ -83,17 +96,26 @@ def _show_remote(settings: Settings, as_json: bool) -> None:
         _show(document)
 
 
+def _left_out(runtime: Runtime) -> dict[str, dict[str, int]]:
+    """Kind -> the symbols of which the feed left out most; empty where the feed does not answer."""
+    try:
+        with Client(runtime, "feed", timeout_s=SUPERVISOR_S) as client:
+            return dict(client.ask("status")["left_out"])
+    except Unreachable:
+        return {}
+
+
 def _supervisor(runtime: Runtime, pid: int) -> dict[str, Any]:
-    """As it says itself; without `safe` where it does not answer."""
+    """What the supervisor says of itself; without `safe` where the supervisor does not answer."""
     try:
         with Client(runtime, "trader", timeout_s=SUPERVISOR_S) as client:
             return {"state": "running", **client.ask("supervisor")}
-    except Unreachable:  # at the first start it compiles kernels before it listens
+    except Unreachable:  # at its first start the supervisor compiles kernels before it listens
         return {"state": "running", "pid": pid}
 
 
 def overall(traders: list[dict[str, Any]]) -> dict[str, Any]:
-    """All traders together. Efficiency is the share of the evaluations that were not needed."""
+    """The sums over all traders. Efficiency is the share of the evaluations that were not needed."""
     total = {name: sum(trader[name] for trader in traders) for name in SUMMED}
     work = total["processed"] + total["skipped"]
     return {
@@ -104,7 +126,7 @@ def overall(traders: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _saved(counts: dict[str, Any]) -> int:
-    """Result bytes. None where snapshots came that no cycle of its own had: they count as sent only."""
+    """Result bytes that tracking saved; 0 where snapshots outside of cycles, which count as sent only, cost more."""
     return max(0, int(counts["bytes_full"] - counts["bytes_sent"]))
 
 
@@ -119,7 +141,11 @@ def _show(document: dict[str, Any]) -> None:
             f"           {found['symbols']:,} of {found['capacity']:,} symbols, {found['updates']:,} updates, "
             f"{found['swaps']:,} swaps, heartbeat {duration(found['heartbeat_age_ms'])} ago"
         )
-        click.echo(f"           generation {found['generation']}, {amount(found['bytes'])}")
+        click.echo(f"           generation {found['generation']}, {byte_size(found['bytes'])}")
+        for name in LEFT_OUT:
+            if found[name]:
+                symbols = found.get("left_out", {}).get(name, {})
+                click.echo(f"           {left_out_line(name, found[name], symbols)}")
     click.echo(f"collector  {_state(collector)}{_uptime(collector)}")
     if collector.get("metrics"):
         click.echo(f"           metrics at {collector['metrics']}")
@@ -130,7 +156,8 @@ def _show(document: dict[str, Any]) -> None:
     if total["processed"] + total["skipped"]:
         click.echo(
             f"saved      {share(total['skipped'], total['processed'] + total['skipped'])} of the evaluations, "
-            f"{share(total['bytes_saved'], total['bytes_full'])} of the result bytes ({amount(total['bytes_saved'])})"
+            f"{share(total['bytes_saved'], total['bytes_full'])} of the result bytes "
+            f"({byte_size(total['bytes_saved'])})"
         )
     if document["saving"] is not None:
         click.echo(f"           processor time saved by tracking {saved_by_tracking(document['saving'])}")
@@ -154,7 +181,7 @@ def _state(part: dict[str, Any]) -> str:
 
 
 def _remote(collector: dict[str, Any]) -> str:
-    """Where it is open to other machines, and for whom."""
+    """The addresses at which the collector is open to other machines, and the keys that may connect."""
     ports = [f"{what} {collector[key]}" for what, key in _PORTS if collector[key]]
     return f"{', '.join(ports)}, for {', '.join(collector['remote_keys']) or 'nobody: `tickflag keys allow FILE`'}"
 
@@ -162,7 +189,7 @@ def _remote(collector: dict[str, Any]) -> str:
 def _uptime(collector: dict[str, Any]) -> str:
     if "uptime_s" not in collector:
         return ""
-    return f", up {duration(collector['uptime_s'] * 1000)}, {collector['last_seq']:,} signals"
+    return f", up {duration(collector['uptime_s'] * MS_PER_S)}, {collector['last_seq']:,} signals"
 
 
 def _row(trader: dict[str, Any]) -> tuple[Any, ...]:

@@ -2,8 +2,8 @@
 
 import click
 
-from common.requests import Client
-from services.cli.connection import local_settings
+from tickflag.common.wire.requests import Client
+from tickflag.services.cli.connection import local_settings
 
 
 @click.group()

@@ -1,22 +1,31 @@
 """`tickflag experiment`: the arms of a feature flag side by side, as the collector measured them."""
 
-import getpass
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import click
 
-from common import settings as configuration
-from services.cli.connection import collector
-from services.cli.output import amount, duration, json_option, number, saved_by_tracking, show_json, show_table
+from tickflag.common import settings as configuration
+from tickflag.common.units import MS_PER_S, NS_PER_MS, NS_PER_US
+from tickflag.services.cli.connection import collector_client
+from tickflag.services.cli.operator import operator
+from tickflag.services.cli.output import (
+    byte_size,
+    date_and_time,
+    duration,
+    json_option,
+    number,
+    saved_by_tracking,
+    show_json,
+    show_table,
+)
 
-# Metric -> what it is called, and how a value is shown.
+# Metric -> its shown name, and how to show a value.
 METRICS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "cpu_ns": ("processor time of a cycle", lambda value: f"{value / 1e3:,.1f} us"),
+    "cpu_ns": ("processor time of a cycle", lambda value: f"{value / NS_PER_US:,.1f} us"),
     "processed": ("symbols of a cycle", number),
-    "latency_ns": ("tick to result", lambda value: f"{value / 1e6:,.2f} ms"),
-    "bytes": ("result bytes of a cycle", amount),
+    "latency_ns": ("tick to result", lambda value: f"{value / NS_PER_MS:,.2f} ms"),
+    "bytes": ("result bytes of a cycle", byte_size),
     "failures": ("failed cycles", lambda value: f"{100 * value:.3g} %"),
 }
 
@@ -48,7 +57,7 @@ def report(flag: str | None, as_json: bool) -> None:
 @json_option
 def reset(flag: str, as_json: bool) -> None:
     """Begin the measurement of FLAG anew; what was measured is gone."""
-    found = _ask("experiments.reset", flag=flag, who=getpass.getuser())
+    found = _ask("experiments.reset", flag=flag, who=operator())
     if as_json:
         show_json(found)
     else:
@@ -56,13 +65,13 @@ def reset(flag: str, as_json: bool) -> None:
 
 
 def _ask(what: str, **arguments: Any) -> Any:
-    with collector(configuration.load()) as client:
+    with collector_client(configuration.load()) as client:
         return client.ask(what, **arguments)
 
 
 def _show(one: dict[str, Any]) -> None:
     state = f"at {one['percentage']:g} %" if one["running"] else "ended"
-    click.echo(f"{one['flag']}: {state}, measured since {_date(one['since_ms'])}")
+    click.echo(f"{one['flag']}: {state}, measured since {date_and_time(one['since_ms'])}")
     show_table(
         ("arm", "flag", ">share", ">traders now", ">traders", ">cycles", ">failed", ">results", ">watched"),
         [
@@ -75,7 +84,7 @@ def _show(one: dict[str, Any]) -> None:
                 f"{arm['cycles']:,}",
                 f"{arm['failures']:,}",
                 f"{arm['results']:,}",
-                duration(arm["seconds"] * 1_000),
+                duration(arm["seconds"] * MS_PER_S),
             )
             for arm in one["arms"]
         ],
@@ -87,7 +96,7 @@ def _show(one: dict[str, Any]) -> None:
             ("", *(f">{name}" for name in names), ">ratio", "95 % interval"),
             [_row(metric) for metric in comparison["metrics"]],
         )
-    words = _split(one)
+    words = _sample_ratio(one)
     click.echo(f"\n{words}\n" if words else "")
 
 
@@ -98,8 +107,8 @@ def _row(metric: dict[str, Any]) -> tuple[str, ...]:
     return (name, *values, "-" if metric["ratio"] is None else f"{metric['ratio']:.3g}", interval)
 
 
-def _split(one: dict[str, Any]) -> str:
-    """Whether as many traders are in each arm as should be; nothing of an experiment that ended."""
+def _sample_ratio(one: dict[str, Any]) -> str:
+    """Whether each arm has as many traders as it should; empty for an experiment that has ended."""
     found = one["sample_ratio"]
     if found is None:
         return ""
@@ -116,13 +125,9 @@ def _show_tracking(tracking: dict[str, Any]) -> None:
         click.echo("processor time saved by tracking: no cycle was audited yet")
         return
     click.echo(f"processor time saved by tracking {saved_by_tracking(tracking['overall'])}")
-    click.echo(f"measured since {_date(tracking['since_ms'])}")
+    click.echo(f"measured since {date_and_time(tracking['since_ms'])}")
     if tracking["traders"]:
         show_table(
             ("trader", "saved by tracking"),
             [(trader["trader"], saved_by_tracking(trader)) for trader in tracking["traders"]],
         )
-
-
-def _date(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1_000).strftime("%Y-%m-%d %H:%M:%S")

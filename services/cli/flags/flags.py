@@ -1,18 +1,16 @@
 """`tickflag flags`: feature flags, as the collector keeps them."""
 
-import getpass
-import json
 import re
-from datetime import datetime
 from typing import Any
 
 import click
 
-from common import settings as configuration
-from services.cli.connection import collector
-from services.cli.output import json_option, one_line, show_json, show_table
-
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+from tickflag.common import settings as configuration
+from tickflag.common.flags import in_words
+from tickflag.common.units import S_PER_UNIT
+from tickflag.services.cli.connection import collector_client
+from tickflag.services.cli.operator import operator
+from tickflag.services.cli.output import date_and_time, json_option, one_line, show_json, show_table
 
 
 @click.group()
@@ -35,7 +33,7 @@ def list_(as_json: bool) -> None:
                 flag["flag"],
                 _count(flag),
                 "-" if flag["percentage"] is None else f"{flag['percentage']:g}",
-                _word(flag["default"]),
+                _on_off(flag["default"]),
                 len(flag["force"]) + len(flag["owners"]) or "-",
                 _state(flag),
                 one_line(flag["meaning"]),
@@ -76,6 +74,18 @@ def force(flag: str, value: str, trader: str | None, owner: str | None, symbol: 
     if len(given) != 1:
         raise click.UsageError("give one of --trader, --owner and --symbol")
     _change("force", as_json, flag=flag, value=None if value == "clear" else value == "on", **given)
+    ((kind, name),) = given.items()
+    if not as_json:
+        click.echo(f"{kind} {name}: {'no longer forced' if value == 'clear' else f'forced {value}'}")
+    if trader is not None and value != "clear":
+        with collector_client(configuration.load()) as client:
+            known = [one["name"] for one in client.ask("traders")]
+        if trader not in known:
+            click.echo(
+                f"tickflag: no trader {trader!r} has reported: it counts once one does; known are "
+                f"{', '.join(known) or 'none so far'}",
+                err=True,
+            )
 
 
 @flags.command()
@@ -144,7 +154,7 @@ def explain(flag: str, name: str, owner: str | None, as_json: bool) -> None:
         return
     place = "" if found["bucket"] is None else f", bucket {found['bucket']:,} of 100,000 at {found['percentage']:g} %"
     arm = f", arm {found['arm']}" if found["arm"] not in (None, "on") else ""
-    click.echo(f"{flag} is {_word(found['value'])} for {name}: {found['why']}{place}{arm}")
+    click.echo(f"{flag} is {_on_off(found['value'])} for {name}: {found['why']}{place}{arm}")
     if not found["known"]:
         click.echo(f"no trader {name!r} has reported", err=True)
 
@@ -167,13 +177,13 @@ def history(flag: str | None, limit: int | None, as_json: bool) -> None:
         ("time", ">revision", "who", "flag", "field", "from", "to"),
         [
             (
-                datetime.fromtimestamp(one["time_ms"] / 1_000).strftime("%Y-%m-%d %H:%M:%S"),
+                date_and_time(one["time_ms"]),
                 one["revision"],
                 one["who"],
                 one["flag"],
                 one["field"],
-                _plain(one["before"]),
-                _plain(one["after"]),
+                one_line(in_words(one["field"], one["before"])) or "-",
+                one_line(in_words(one["field"], one["after"])) or "-",
             )
             for one in found
         ],
@@ -181,12 +191,12 @@ def history(flag: str | None, limit: int | None, as_json: bool) -> None:
 
 
 def _ask(what: str, **arguments: Any) -> Any:
-    with collector(configuration.load()) as client:
+    with collector_client(configuration.load()) as client:
         return client.ask(f"flags.{what}", **arguments)
 
 
 def _change(what: str, as_json: bool, **arguments: Any) -> None:
-    found = _ask(what, who=getpass.getuser(), **arguments)
+    found = _ask(what, who=operator(), **arguments)
     if as_json:
         show_json(found)
         return
@@ -196,7 +206,7 @@ def _change(what: str, as_json: bool, **arguments: Any) -> None:
         return
     percentage = "" if flag["percentage"] is None else f", {flag['percentage']:g} %"
     state = _state(flag)
-    click.echo(f"{flag['flag']}: default {_word(flag['default'])}{percentage}{f', {state}' if state else ''}")
+    click.echo(f"{flag['flag']}: default {_on_off(flag['default'])}{percentage}{f', {state}' if state else ''}")
 
 
 def _value(text: str) -> bool | float:
@@ -209,7 +219,7 @@ def _value(text: str) -> bool | float:
 
 
 def _arm(text: str) -> dict[str, Any]:
-    """`a=50`, or `control=50:off`."""
+    """The arm that `a=50` or `control=50:off` describes."""
     found = re.fullmatch(r"([^=]+)=([0-9.]+)(:off)?", text)
     if found is None:
         raise click.BadParameter(f"{text!r} is not as `a=50` or `control=50:off`", param_hint="--arm")
@@ -217,19 +227,19 @@ def _arm(text: str) -> dict[str, Any]:
 
 
 def _step(text: str) -> list[Any]:
-    """`5:1h`, or `100:0:approve`."""
+    """The step that `5:1h` or `100:0:approve` describes."""
     found = re.fullmatch(r"(\d+\.?\d*)%?:(\d+\.?\d*)([smhd]?)(:approve)?", text)
     if found is None:
         raise click.BadParameter(f"{text!r} is not as `5:1h` or `100:0:approve`", param_hint="STEPS")
-    return [float(found[1]), float(found[2]) * _UNITS[found[3]], found[4] is not None]
+    return [float(found[1]), float(found[2]) * S_PER_UNIT[found[3] or "s"], found[4] is not None]
 
 
 def _state(flag: dict[str, Any]) -> str:
-    """What is to be known beside default and percentage."""
+    """What overrides default and percentage: the kill switch, a setting or a ramp; empty where nothing does."""
     if flag["killed"]:
         return "killed"
     if flag["setting"] is not None:
-        return f"{_word(flag['setting'])} by the setting"
+        return f"{_on_off(flag['setting'])} by the setting"
     ramp = flag["ramp"]
     return f"ramp {ramp['step']}/{len(ramp['steps'])} {ramp['state']}" if ramp else ""
 
@@ -238,11 +248,5 @@ def _count(flag: dict[str, Any]) -> str:
     return f"{sum(flag['traders'].values())} of {len(flag['traders'])}" if flag["by"] == "trader" else "by symbol"
 
 
-def _word(value: bool) -> str:
+def _on_off(value: bool) -> str:
     return "on" if value else "off"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return _word(value)
-    return "-" if value is None else value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""What a replay shows: signals as they come, then tables, or the same as lines of JSON."""
+"""Shows a replay: signals as they come, then tables; or the same as lines of JSON."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from common.messages import Signal
-from services.cli.group import EXIT_FAILED
-from services.cli.output import duration, finite, one_line, share, show_table
+from tickflag.common.errors import EXIT_FAILED
+from tickflag.common.streams import visible
+from tickflag.common.units import NS_PER_MS
+from tickflag.common.wire.messages import Signal
+from tickflag.services.cli.left_out import left_out_line
+from tickflag.services.cli.output import counted, duration, finite, one_line, share, show_table
 
 if TYPE_CHECKING:
-    from services.replay.against import Comparison
-    from services.replay.seats import Failure
-    from services.replay.sweep import Combination
+    from tickflag.services.replay.hindrances import Hindrance
+    from tickflag.services.replay.lockstep import TraderFailure
+    from tickflag.services.replay.sweep import Combination
+    from tickflag.services.replay.tracking_diff import TrackingComparison
 
+SHOWN = 5  # symbols in a line
 FIELDS = ("seq", "trader", "symbol", "event", "score", "time_ms", "cycle")
 
 
@@ -30,45 +35,60 @@ def write_json(signal: Signal, out: TextIO) -> None:
 
 
 def write_text(signal: Signal, out: TextIO) -> None:
-    from services.replay.period import utc
+    from tickflag.services.replay.period import utc
 
-    moment = utc(signal.time_ms * 1_000_000)[:-4]  # to the second
+    moment = utc(signal.time_ms * NS_PER_MS)
     note = f"  {one_line(signal.note)}" if signal.note else ""
-    click.echo(f"{moment}  {signal.trader:<16} {signal.event:<8} {signal.symbol:<28} {signal.score:.6g}{note}", out)
+    click.echo(
+        f"{moment}  {signal.trader:<16} {signal.event:<8} {visible(signal.symbol):<28} {signal.score:.6g}{note}", out
+    )
 
 
-def show_summary(summary: Mapping[str, Any], failures: "Mapping[str, Failure]", as_json: bool) -> None:
-    """What a replay came to; exit code 1 where a trader failed or did not run."""
+def show_summary(summary: Mapping[str, Any], failures: "Mapping[str, TraderFailure]", as_json: bool) -> None:
+    """Show the summary of a replay; exit code 1 where a trader failed or did not run."""
     if as_json:
         show_json_result("summary", summary)
     else:
         _show_tables(summary)
         _show_failures((f"trader {name!r}", failure) for name, failure in failures.items())
-        _show_refused(summary["refused"])
+        ran = summary["evaluations"]
+        _show_reasons({name: why for name, why in summary["refused"].items() if name not in ran}, _fruitless(summary))
+        show_left_out(summary["left_out"])
     if failures or summary["refused"]:
         click.get_current_context().exit(EXIT_FAILED)
 
 
+def _fruitless(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Each trader that ran, did not fail and found nothing -> what kept it, or else how often it was evaluated."""
+    kept = {**summary["refused"], **summary["hindered"]}
+    return {
+        name: kept.get(name, f"evaluated {count:,} time{'' if count == 1 else 's'}, matched nothing")
+        for name, count in summary["evaluations"].items()
+        if name in kept or not (name in summary["failed"] or summary["traders"][name]["entered"])
+    }
+
+
 def _show_tables(summary: Mapping[str, Any]) -> None:
-    """Each trader's matches, what its signals were worth, and what it all cost."""
-    if any(digest["entered"] for digest in summary["traders"].values()):  # signals stand above
+    """Show each trader's matches, what its signals were worth, and the cost of the replay."""
+    if any(digest["entered"] for digest in summary["traders"].values()):  # the signals were shown above
         click.echo("")
     for trader, matches in summary["matches"].items():
-        shown = ", ".join(f"{symbol} {score:.4g}" for symbol, score in list(matches.items())[:8])
+        shown = ", ".join(f"{visible(symbol)} {score:.4g}" for symbol, score in list(matches.items())[:8])
         click.echo(f"{trader:<16} {len(matches):>5} matches  {shown}{' ...' if len(matches) > 8 else ''}")
     if summary["matches"]:
         click.echo("")
     show_studies(("trader",), [((trader,), digest) for trader, digest in summary["traders"].items()])
     click.echo("")
     click.echo(
-        f"{summary['ticks']:,} updates of {summary['symbols']:,} symbols in {summary['cycles']:,} cycles; "
+        f"{counted(summary['ticks'], 'update')} of {counted(summary['symbols'], 'symbol')} in "
+        f"{counted(summary['cycles'], 'cycle')}; "
         f"{summary['processed']:,} evaluations, {summary['efficiency']:.1%} not needed; results "
         f"{summary['bytes_sent']:,} bytes, full ones would be {summary['bytes_full']:,}"
     )
 
 
 def show_studies(keys: tuple[str, ...], studies: Iterable[tuple[tuple[Any, ...], Mapping[str, Any]]]) -> None:
-    """Two tables: the signals, and the returns at each horizon. `keys` name the columns that tell the studies apart."""
+    """Show two tables: the signals, and the returns at each horizon. `keys` name the columns that identify a study."""
     signals, returns = [], []
     for key, digest in studies:
         held = digest["held_ms"]
@@ -90,22 +110,30 @@ def show_studies(keys: tuple[str, ...], studies: Iterable[tuple[tuple[Any, ...],
     show_table((*keys, "after", ">entries", ">mean", ">median", ">baseline", ">hit rate", ">beyond"), returns)
 
 
-def show_comparison(comparison: "Comparison", refused: Mapping[str, str], as_json: bool) -> None:
-    """That both sides were the same; or which traders failed or did not run, the first difference if any, and exit
-    code 1."""
-    from services.replay.period import utc
+def show_comparison(
+    comparison: "TrackingComparison",
+    refused: Mapping[str, str],
+    hindrances: "Mapping[str, Hindrance]",
+    as_json: bool,
+) -> None:
+    """Show that both sides were the same; or, with exit code 1, which traders failed or did not run, and the first
+    difference."""
+    from tickflag.services.replay.period import utc
 
     found, failures = comparison.difference, comparison.failures
     if not as_json:
         _show_failures((f"trader {name!r}", failure) for name, failure in failures.items())
-        _show_refused(refused)
+        _show_reasons(refused, {name: one.why for name, one in hindrances.items()})
+    refused = {**refused, **{name: one.why for name, one in hindrances.items() if one.unfit}}
     if as_json:
         counts = {"signals": comparison.signals, "cycles": comparison.cycles}
         difference = None if found is None else asdict(found)
         failed = {name: failure.cycles for name, failure in failures.items()}
         faults = {"failed": failed, "refused": refused}
         identical = found is None and not any(faults.values())
-        show_json_result("against", {"identical": identical, **counts, "difference": difference, **faults})
+        hindered = {name: one.why for name, one in hindrances.items() if not one.unfit}
+        content = {"identical": identical, **counts, "difference": difference, **faults, "hindered": hindered}
+        show_json_result("against", content)
     elif found is None:
         verdict = "identical"
         if failures or refused:
@@ -116,7 +144,7 @@ def show_comparison(comparison: "Comparison", refused: Mapping[str, str], as_jso
         flagged, full = (nothing if value is None else value for value in (found.flagged, found.full))
         click.echo(
             f"different: trader {found.trader!r}, symbol {found.symbol!r}, cycle {found.cycle:,}, "
-            f"{utc(found.time_ms * 1_000_000)}: {found.what} {flagged} with tracking, {full} without"
+            f"{utc(found.time_ms * NS_PER_MS)}: {found.what} {flagged} with tracking, {full} without"
         )
     if found is not None or failures or refused:
         click.get_current_context().exit(EXIT_FAILED)
@@ -124,17 +152,23 @@ def show_comparison(comparison: "Comparison", refused: Mapping[str, str], as_jso
 
 def show_sweep(
     digests: "Iterable[tuple[Combination, Mapping[str, Any]]]",
-    failures: "Sequence[tuple[Combination, Failure]]",
+    failures: "Sequence[tuple[Combination, TraderFailure]]",
+    hindrances: "Sequence[tuple[Combination, Hindrance]]",
     refused: int,
     as_json: bool,
 ) -> None:
-    """A row for each combination, in a table for each trader; exit code 1 where one failed, or `refused` to run."""
+    """Show a row for each combination, in a table for each trader; exit code 1 where one failed or did not run.
+
+    `refused` is how many did not run; `hindrances` are of those that could find nothing.
+    """
     failed = {str(combination): failure.cycles for combination, failure in failures}
+    hindered = {str(combination): hindrance.why for combination, hindrance in hindrances}
     grids: dict[str, list[tuple[Combination, Mapping[str, Any]]]] = {}
     for combination, digest in digests:
         if as_json:
             own = {"trader": combination.trader, "settings": combination.settings}
-            show_json_result("combination", {**own, **digest, "failed": failed.get(str(combination), 0)})
+            faults = {"failed": failed.get(str(combination), 0), "hindered": hindered.get(str(combination))}
+            show_json_result("combination", {**own, **digest, **faults})
         else:
             grids.setdefault(combination.trader, []).append((combination, digest))
     for trader, rows in grids.items():
@@ -146,7 +180,8 @@ def show_sweep(
         click.echo("")
     if not as_json:
         _show_failures((str(combination), failure) for combination, failure in failures)
-    if failures or refused:
+        _show_reasons({}, hindered)
+    if failures or refused or any(hindrance.unfit for _, hindrance in hindrances):
         click.get_current_context().exit(EXIT_FAILED)
 
 
@@ -158,22 +193,32 @@ def _sweep_row(combination: "Combination", digest: Mapping[str, Any]) -> list[An
     return row
 
 
-def _show_failures(failures: "Iterable[tuple[str, Failure]]") -> None:
-    """A line each."""
+def _show_failures(failures: "Iterable[tuple[str, TraderFailure]]") -> None:
+    """Show a line for each failure."""
     for name, failure in failures:
         cycles = f"{failure.cycles:,} cycle{'' if failure.cycles == 1 else 's'}"
         fault = one_line(failure.first.removeprefix(f"{name}: "))
         click.echo(f"{name} failed in {cycles}, first: {fault}")
 
 
-def _show_refused(refused: Mapping[str, str]) -> None:
-    """One line. The reasons stand on standard error, before anything was played."""
-    if refused:
-        click.echo(f"did not run: {', '.join(refused)}")
+def _show_reasons(refused: Mapping[str, str], fruitless: Mapping[str, str]) -> None:
+    """Show a line for each trader that did not run, and for each that ran and found nothing, with the reason."""
+    for name, reason in refused.items():
+        click.echo(f"{name}: did not run: {one_line(reason.removeprefix(f'{name}: '))}")
+    for name, reason in fruitless.items():
+        click.echo(f"{name}: {one_line(reason)}")
+
+
+def show_left_out(kinds: Mapping[str, Mapping[str, int]]) -> None:
+    """Show a line for each kind of updates that were left out, with the symbols that have most."""
+    for kind, symbols in kinds.items():
+        count = sum(symbols.values())
+        if count:
+            click.echo(left_out_line(kind, count, symbols))
 
 
 def show_json_result(key: str, content: Any) -> None:
-    """One line `{key: content}`; what JSON cannot say is null."""
+    """Show one line `{key: content}`; what JSON cannot say becomes null."""
     click.echo(json.dumps({key: finite(content)}))
 
 

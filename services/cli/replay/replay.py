@@ -2,21 +2,23 @@
 
 import contextlib
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from common import settings as configuration
-from common.errors import TickflagError
+from tickflag.common import settings as configuration
+from tickflag.common.errors import TickflagError
 
 if TYPE_CHECKING:
-    from services.replay.study import Horizon
-    from services.replay.sweep import Combination
+    from tickflag.services.replay.study.study import Horizon
+    from tickflag.services.replay.sweep import Combination
+    from tickflag.services.replay.traders import OwnSetting
 
 
 def _time(_ctx: click.Context, _option: click.Parameter, value: str | None) -> int | None:
-    from services.replay.period import parse_utc
+    from tickflag.services.replay.period import parse_utc
 
     try:
         return None if value is None else parse_utc(value)
@@ -26,7 +28,7 @@ def _time(_ctx: click.Context, _option: click.Parameter, value: str | None) -> i
 
 def _history(_ctx: click.Context, _option: click.Parameter, value: str) -> int | None:
     """None for `all`."""
-    from services.replay.study import parse_horizons
+    from tickflag.services.replay.study.study import parse_horizons
 
     if value == "all":
         return None
@@ -50,20 +52,30 @@ def _pace(_ctx: click.Context, _option: click.Parameter, value: str) -> float:
     return pace
 
 
-def _horizons(_ctx: click.Context, _option: click.Parameter, value: str) -> "list[Horizon]":
-    from services.replay.study import parse_horizons
+def _horizons(_ctx: click.Context, _option: click.Parameter, value: str | None) -> "list[Horizon] | None":
+    """None where not given."""
+    from tickflag.services.replay.study.study import parse_horizons
 
     try:
-        return parse_horizons(value)
+        return None if value is None else parse_horizons(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
 
 def _axes(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> "list[Combination]":
-    from services.replay.sweep import combinations, parse_axis
+    from tickflag.services.replay.sweep import combinations, parse_axis
 
     try:
         return combinations(parse_axis(value) for value in values)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _settings(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> "list[OwnSetting]":
+    from tickflag.services.replay.traders import parse_setting
+
+    try:
+        return [parse_setting(value) for value in values]
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -86,6 +98,10 @@ def _flags(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...
     type=click.Path(path_type=Path),
     help="Folder of trader files, or one file; may be repeated. Else what the engine would run.",
 )
+@click.option(
+    "--settings", "own", multiple=True, callback=_settings, metavar="[TRADER.]KEY=VALUE",
+    help="One of a trader's own settings, as period=20, of several traders rsi.period=20; may be repeated.",
+)  # fmt: skip
 @click.option("--only", multiple=True, metavar="NAME", help="Only this trader; may be repeated.")
 @click.option(
     "--from", "from_ns", callback=_time, metavar="TIME", help="Start at this UTC time; rows before it are history."
@@ -110,9 +126,7 @@ def _flags(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...
     "--horizons",
     callback=_horizons,
     metavar="LIST",
-    default="1m,5m,15m,1h",
-    show_default=True,
-    help="How long after entering the return is taken.",
+    help="How long after entering the return is taken; else 1m,5m,15m,1h, or as many candles where these are longer.",
 )
 @click.option("--against", type=click.Choice(["full"]), help="Compare every cycle with tracking off; show no signals.")
 @click.option(
@@ -133,6 +147,7 @@ def _flags(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...
 def replay(
     recordings: tuple[Path, ...],
     traders: tuple[Path, ...],
+    own: "list[OwnSetting]",
     only: tuple[str, ...],
     from_ns: int | None,
     to_ns: int | None,
@@ -140,7 +155,7 @@ def replay(
     speed: float,
     full: bool,
     flags: dict[str, bool],
-    horizons: "list[Horizon]",
+    horizons: "list[Horizon] | None",
     against: str | None,
     sweeps: "list[Combination]",
     report: Path | None,
@@ -156,10 +171,12 @@ def replay(
     _refuse("--sweep", sweeps, {"--only": only, "--report": report, "--chart": chart})
     if history_ns is not None and from_ns is None:
         raise click.UsageError("--history goes together with --from")
-    from services.cli.replay_modes import Job, compare, complain, play, sweep
-    from services.feed.recordings import RecordingError, open_recording
-    from services.replay.period import EVER, Period
-    from services.replay.traders import configured, placed
+    from tickflag.services.cli.replay.modes import Job, compare, complain, play, sweep
+    from tickflag.services.feed.recordings import RecordingError, open_recording
+    from tickflag.services.replay.period import EVER, Period
+    from tickflag.services.replay.study.resolution import Resolution
+    from tickflag.services.replay.study.study import default_horizons
+    from tickflag.services.replay.traders import configured, placed
 
     overrides: dict[str, Any] = {"trader": {"tracking": False}} if full else {}
     settings = configuration.load(**overrides)
@@ -170,7 +187,8 @@ def replay(
         cast = placed(traders) if traders else configured(settings)
         try:
             opened = [open_recording(path, lambda fault: complain(f"row refused: {fault}")) for path in recordings]
-            job = Job(settings, flags, opened, cast, period, speed, horizons, as_json, out)
+            chosen = horizons or default_horizons(Resolution(opened))
+            job = Job(settings, flags, opened, cast, own, period, speed, chosen, as_json, out)
             if against:
                 show = compare(job, only)
             elif sweeps:
@@ -179,6 +197,8 @@ def replay(
                 show = play(job, only, report, chart)
         except RecordingError as error:
             raise TickflagError(str(error)) from None
+    for line in chain.from_iterable(recording.verdict() for recording in opened):
+        complain(line)
     show()
 
 

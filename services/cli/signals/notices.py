@@ -2,23 +2,19 @@
 
 import contextlib
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
 
 import click
 
-from common import settings as configuration
-from common.messages import Notices
-from common.requests import Ask
-from common.settings import Settings
-from services.cli.connection import collector
-from services.cli.following import following
-from services.cli.output import one_line, show_json_line
+from tickflag.common import settings as configuration
+from tickflag.common.client.follower.events import NewNotices, Place
+from tickflag.common.client.journal_pages import Row, journalled
+from tickflag.common.settings import Settings
+from tickflag.common.wire.requests import Ask
+from tickflag.services.cli.connection import collector_client
+from tickflag.services.cli.output import date_and_time, one_line, show_json_line
+from tickflag.services.cli.signals.following import check_published, followed
 
 NEWEST = 20
-PAGE = 1_000
-
-Notice = dict[str, Any]
 
 
 @click.command()
@@ -28,47 +24,40 @@ Notice = dict[str, Any]
 def notices(since: int | None, follow: bool, as_json: bool) -> None:
     """Show notices: circuits that opened and closed, feature flags that were changed. The newest 20 without --since."""
     settings = configuration.load()
-    with collector(settings) as client, contextlib.suppress(KeyboardInterrupt):
-        found = _followed(settings, client.ask, since) if follow else _listed(client.ask, since)
+    with collector_client(settings) as client, contextlib.suppress(KeyboardInterrupt):
+        if follow:
+            found = _follow(settings, client.ask, since)
+        else:
+            found = journalled(client.ask, "notices", _newest(client.ask) if since is None else since)
+        notice = None
         for notice in found:
             _show(notice, as_json)
+        if notice is None and not follow and not as_json:
+            click.echo(f"tickflag: no notices{' yet' if since is None else f' above {since}'}", err=True)
 
 
-def _listed(ask: Ask, since: int | None) -> Iterator[Notice]:
-    """All beyond `since`."""
-    if since is None:
-        since = max(0, ask("notices", limit=1)["last_seq"] - NEWEST)
-    while True:
-        page = ask("notices", since=since, limit=PAGE)
-        yield from page["notices"]
-        if not page["notices"] or page["notices"][-1]["seq"] >= page["last_seq"]:
-            return
-        since = page["notices"][-1]["seq"]
+def _newest(ask: Ask) -> int:
+    """The number after which the newest notices begin."""
+    return max(0, int(ask("notices", limit=1)["last_seq"]) - NEWEST)
 
 
-def _followed(settings: Settings, ask: Ask, since: int | None) -> Iterator[Notice]:
-    """Without end. Each once: where one is missing on the way, the journal has it."""
-    with following(settings, ask) as messages:
-        last = ask("notices", limit=1)["last_seq"] if since is None else since
-        for notice in _listed(ask, last):
-            last = notice["seq"]
-            yield notice
-        for message in messages:
-            if not isinstance(message, Notices) or message.last_seq <= last:
-                continue
-            fresh = [notice.model_dump() for notice in message.notices if notice.seq > last]
-            if not fresh or fresh[0]["seq"] != last + 1:
-                fresh = list(_listed(ask, last))
-            for notice in fresh:
-                last = notice["seq"]
-                yield notice
+def _follow(settings: Settings, ask: Ask, since: int | None) -> Iterator[Row]:
+    """The notices after the number `since`, or from now on, until nobody reads our output any more."""
+    collector = ask("status")["collector"]
+    check_published(settings, collector)
+    page = ask("notices", limit=1)
+    first, last = page["first_seq"], page["last_seq"]
+    begin = last if since is None else min(max(since, first - 1), last)
+    for event in followed(settings, Place(collector.get("journal_id", ""), collector["last_seq"], begin)):
+        if isinstance(event, NewNotices):
+            yield from (notice.model_dump() for notice in event.notices)
 
 
-def _show(notice: Notice, as_json: bool) -> None:
+def _show(notice: Row, as_json: bool) -> None:
     if as_json:
         show_json_line(notice)
         return
-    when = datetime.fromtimestamp(notice["time_ms"] / 1000).strftime("%Y-%m-%d %H:%M:%S")
+    when = date_and_time(notice["time_ms"])
     change = f"{notice['before']} -> {notice['after']}" if notice["before"] else notice["after"]
     reason = f"  ({one_line(notice['reason'])})" if notice["reason"] else ""
     about = f"{notice['trader'] or '-':<20} {notice['what']}: {one_line(change)}{reason}"

@@ -6,15 +6,16 @@ from collections.abc import Generator, Iterator
 
 import click
 
-from common import settings as configuration
-from common.errors import TickflagError
-from common.follower import Follower, Signal, newest
-from common.messages import Signals
-from common.requests import Ask
-from common.settings import Settings
-from services.cli.connection import collector
-from services.cli.following import following
-from services.cli.output import clock, number, one_line, show_json_line
+from tickflag.common import settings as configuration
+from tickflag.common.client.follower.events import NewSignals, Place
+from tickflag.common.client.journal_pages import Row, journalled, newest
+from tickflag.common.settings import Settings
+from tickflag.common.streams import visible
+from tickflag.common.wire.requests import Ask
+from tickflag.services.cli.connection import collector_client
+from tickflag.services.cli.known_traders import check_trader
+from tickflag.services.cli.output import number, one_line, show_json_line, time_of_day
+from tickflag.services.cli.signals.following import check_published, followed
 
 DEFAULT_LIMIT = 20
 _STYLES = {"entered": "green", "left": "red", "score": "cyan"}
@@ -33,65 +34,59 @@ def signals(since: int | None, follow: bool, limit: int | None, trader: str | No
     """
     settings = configuration.load()
     with (
-        collector(settings) as client,
-        contextlib.closing(_chosen(settings, client.ask, since, follow, limit, trader)) as chosen,
+        collector_client(settings) as client,
+        contextlib.closing(_selected(settings, client.ask, since, follow, limit, trader)) as chosen,
         contextlib.suppress(KeyboardInterrupt),
-    ):  # Ctrl-C is how a follower is meant to end
+    ):  # Ctrl-C is the usual way to end following
+        signal = None
         for signal in chosen:
             _show(signal, as_json)
+        if signal is None and not follow and not as_json:
+            click.echo(f"tickflag: no signals{' yet' if since is None else f' above {since}'}", err=True)
 
 
-def _chosen(
+def _selected(
     settings: Settings, ask: Ask, since: int | None, follow: bool, limit: int | None, trader: str | None
-) -> Generator[Signal, None, None]:
+) -> Generator[Row, None, None]:
     if trader is not None:
-        _check_trader(ask, trader)
+        check_trader(ask, trader)
 
-    def wanted(signal: Signal) -> bool:
+    def wanted(signal: Row) -> bool:
         return trader is None or signal["trader"] == trader
 
     if follow:
         found = _follow(settings, ask, since)
     elif since is not None:
-        found = Follower(ask, since, _notice).replay()
+        found = journalled(ask, "signals", since)
     else:
         found = iter(newest(ask, limit or DEFAULT_LIMIT, wanted))
     yield from itertools.islice(filter(wanted, found), limit)
 
 
-def _follow(settings: Settings, ask: Ask, since: int | None) -> Iterator[Signal]:
-    """Without end, or until nobody reads our output any more. Raises TickflagError where we are not let in."""
-    with following(settings, ask) as messages:
-        start = ask("status")["collector"]["last_seq"] if since is None else since
-        follower = Follower(ask, start, _notice)
-        yield from follower.replay()
-        for message in messages:
-            if isinstance(message, Signals):
-                yield from follower.take(message)
+def _follow(settings: Settings, ask: Ask, since: int | None) -> Iterator[Row]:
+    """The signals after the number `since`, or from now on, until nobody reads our output any more.
+
+    Raises TickflagError where there is no such number, or the other machine refuses us.
+    """
+    collector = ask("status")["collector"]
+    check_published(settings, collector)
+    if since is None:
+        since = collector["last_seq"]
+    page = ask("signals", since=since, limit=1)
+    place = Place(page.get("journal_id", ""), since, ask("notices", limit=1)["last_seq"])
+    for event in followed(settings, place):
+        if isinstance(event, NewSignals):
+            yield from (signal.model_dump() for signal in event.signals)
 
 
-def _check_trader(ask: Ask, trader: str) -> None:
-    known = [one["name"] for one in ask("traders")]
-    if not known:
-        raise TickflagError(
-            f"no trader {trader!r}: none is known yet: the engine is still starting, or runs no traders "
-            "(see `tickflag status`)"
-        )
-    if trader not in known:
-        raise TickflagError(f"no trader {trader!r}: known are {', '.join(known)}")
-
-
-def _notice(text: str) -> None:
-    click.echo(f"tickflag: {text}", err=True)
-
-
-def _show(signal: Signal, as_json: bool) -> None:
+def _show(signal: Row, as_json: bool) -> None:
     if as_json:
         show_json_line(signal)
         return
     event = click.style(f"{signal['event']:<7}", fg=_STYLES.get(signal["event"]))
     note = f"  {one_line(signal['note'])}" if signal["note"] else ""
+    symbol = visible(signal["symbol"])
     click.echo(
-        f"{clock(signal['time_ms'])}  {signal['seq']:>8}  {signal['trader']:<20} {event}  {signal['symbol']:<16} "
+        f"{time_of_day(signal['time_ms'])}  {signal['seq']:>8}  {signal['trader']:<20} {event}  {symbol:<16} "
         f"{number(signal['score'])}{note}"
     )

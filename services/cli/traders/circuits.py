@@ -1,13 +1,14 @@
-"""`tickflag circuits` and `tickflag errors`: what recovery holds against the traders."""
+"""`tickflag circuits` and `tickflag errors`: the circuits and errors of the traders."""
 
-from datetime import datetime
 from typing import Any
 
 import click
 
-from common import settings as configuration
-from services.cli.connection import collector
-from services.cli.output import duration, json_option, one_line, show_json, show_table
+from tickflag.common import settings as configuration
+from tickflag.common.units import MS_PER_S
+from tickflag.services.cli.connection import collector_client
+from tickflag.services.cli.known_traders import check_trader
+from tickflag.services.cli.output import date_and_time, duration, json_option, one_line, show_json, show_table
 
 
 @click.command()
@@ -15,8 +16,10 @@ from services.cli.output import duration, json_option, one_line, show_json, show
 @json_option
 def circuits(trader: str, as_json: bool) -> None:
     """Show the circuits of the traders that ever failed, or of TRADER."""
-    with collector(configuration.load()) as client:
+    with collector_client(configuration.load()) as client:
         found: list[dict[str, Any]] = client.ask("circuits", trader=trader)
+        if trader and not found:
+            check_trader(client.ask, trader)
     if as_json:
         show_json(found)
     elif not found:
@@ -29,11 +32,11 @@ def circuits(trader: str, as_json: bool) -> None:
                     one["trader"],
                     one["circuit"],
                     one["state"],
-                    duration(one["for_s"] * 1_000),
+                    duration(one["for_s"] * MS_PER_S),
                     f"{one['errors']} of {one['of']}" if one["state"] == "closed" else "-",
                     f"{one['clean_cycles']:,}",
                     f"{one['opened']:,}",
-                    "-" if one["due_in_s"] is None else duration(max(0.0, one["due_in_s"]) * 1_000),
+                    "-" if one["due_in_s"] is None else duration(max(0.0, one["due_in_s"]) * MS_PER_S),
                 )
                 for one in found
             ],
@@ -46,24 +49,23 @@ def circuits(trader: str, as_json: bool) -> None:
 @json_option
 def errors(trader: str, stack: bool, as_json: bool) -> None:
     """Show the errors of all traders, or of TRADER: each once, the one that came last first."""
-    with collector(configuration.load()) as client:
+    with collector_client(configuration.load()) as client:
         found: dict[str, Any] = client.ask("errors", trader=trader)
+        if trader and not found["errors"]:
+            check_trader(client.ask, trader)
     if as_json:
         show_json(found)
         return
     if not found["errors"]:
         click.echo("no errors")
     for error in found["errors"]:
+        last, first = date_and_time(error["last_ms"]), date_and_time(error["first_ms"])
         click.echo(
-            f"{_when(error['last_ms'])}  {error['trader']:<20} {error['kind']:<10} {error['count']:>6,} x since "
-            f"{_when(error['first_ms'])}  {one_line(error['text'])}"
+            f"{last}  {error['trader']:<20} {error['kind']:<10} {error['count']:>6,} x since "
+            f"{first}  {one_line(error['text'])}"
         )
         if stack and error["stack"]:
             for line in error["stack"].splitlines():
                 click.echo(f"    {one_line(line)}")
     if found["forgotten"]:
         click.echo(f"{found['forgotten']:,} older errors made room")
-
-
-def _when(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000).strftime("%Y-%m-%d %H:%M:%S")

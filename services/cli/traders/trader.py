@@ -1,18 +1,18 @@
-"""`tickflag trader`: what operators do with one trader. Each command waits for its effect and says what happened."""
+"""`tickflag trader`: commands of operators on one trader. Each waits for its effect and says what happened."""
 
-import getpass
 import time
 from typing import Any
 
 import click
 
-from common import settings as configuration
-from common.errors import TickflagError
-from common.requests import Client
-from services.cli.connection import collector, local_settings
+from tickflag.common import settings as configuration
+from tickflag.common.errors import TickflagError
+from tickflag.common.wire.requests import Client
+from tickflag.services.cli.connection import collector_client, local_settings
+from tickflag.services.cli.operator import operator
 
-WAIT_S = 60.0  # a trader may take long to load
-_LOOK_S = 0.05
+WAIT_S = 60.0  # loading a trader may take long
+_POLL_S = 0.05
 
 
 @click.group()
@@ -24,69 +24,69 @@ def trader() -> None:
 @click.argument("name")
 def start(name: str) -> None:
     """Run NAME again after `stop`, or at once instead of after a wait."""
-    _run("start", name)
+    _order_to_run("start", name)
 
 
 @trader.command()
 @click.argument("name")
 def stop(name: str) -> None:
     """Stop NAME until it is started, or the engine is. Its matches are stale meanwhile."""
-    _end("stop", name, "stopped")
+    _order_to_end("stop", name, "stopped")
 
 
 @trader.command()
 @click.argument("name")
 def restart(name: str) -> None:
     """Load NAME anew, with its code and settings as they are now. The old process runs until the new one can."""
-    _run("restart", name)
+    _order_to_run("restart", name)
 
 
 @trader.command()
 @click.argument("name")
 def enable(name: str) -> None:
     """Run NAME, now and after every start of the engine."""
-    _run("enable", name)
+    _order_to_run("enable", name)
 
 
 @trader.command()
 @click.argument("name")
 def disable(name: str) -> None:
     """Do not run NAME until it is enabled, not after a start of the engine either. Its matches leave."""
-    _end("disable", name, "disabled")
+    _order_to_end("disable", name, "disabled")
 
 
 @trader.command()
 @click.argument("name")
 def release(name: str) -> None:
     """Trust NAME again: end its quarantine, and hold no error against it."""
-    with collector(configuration.load()) as client:
-        client.ask("release", trader=name, who=getpass.getuser())
+    with collector_client(configuration.load()) as client:
+        client.ask("release", trader=name, who=operator())
     click.echo(f"{name} is released: both circuits are closed")
 
 
-def _run(what: str, name: str) -> None:
-    found = _ordered(what, name)
+def _order_to_run(what: str, name: str) -> None:
+    found = _order(what, name)
     if found["state"] != "running" or found["reason"]:
         raise TickflagError(f"trader {found['name']!r} is {found['state']}: {found['reason']}")
     version = f", version {found['trader_version']}" if found["trader_version"] else ""
     click.echo(f"{found['name']} runs (pid {found['pid']}{version})")
 
 
-def _end(what: str, name: str, state: str) -> None:
-    found = _ordered(what, name)
+def _order_to_end(what: str, name: str, state: str) -> None:
+    found = _order(what, name)
     if found["state"] != state:
         raise TickflagError(f"trader {found['name']!r} is {found['state']}: {found['reason']}")
     click.echo(f"{found['name']} is {state}")
 
 
-def _ordered(what: str, name: str) -> dict[str, Any]:
-    """The trader once what was asked for has come about."""
+def _order(what: str, name: str) -> dict[str, Any]:
+    """Send the command, wait until it has come about, and give what the supervisor says of the trader."""
     with Client(local_settings().runtime_folder(), "trader") as supervisor:
         found: dict[str, Any] = supervisor.ask(what, trader=name)
         deadline = time.monotonic() + WAIT_S
         while found["busy"]:
             if time.monotonic() > deadline:
                 raise TickflagError(f"trader {found['name']!r} is not ready after {WAIT_S:g} s: see `tickflag traders`")
-            time.sleep(_LOOK_S)
-            found = supervisor.ask("trader", trader=found["label"])  # its name may be another now
+            time.sleep(_POLL_S)
+            found = supervisor.ask("trader", trader=found["label"])  # the label: the name may have changed
         return found

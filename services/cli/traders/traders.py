@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from common import settings as configuration
-from common.requests import Client, Unreachable
-from common.runtime import Role, Runtime
-from services.cli.connection import collector
-from services.cli.output import json_option, number, one_line, share, show_json, show_table
-
-SUPERVISOR_S = 1.0
+from tickflag.common import settings as configuration
+from tickflag.common.diagnosis.engine import why
+from tickflag.common.runtime import Role, Runtime
+from tickflag.common.units import NS_PER_S
+from tickflag.common.wire.requests import Client, Unreachable
+from tickflag.services.cli.connection import SUPERVISOR_S, collector_client
+from tickflag.services.cli.output import json_option, number, one_line, share, show_json, show_table
 
 
 @click.command()
@@ -19,7 +19,7 @@ SUPERVISOR_S = 1.0
 def traders(as_json: bool) -> None:
     """List the traders: source, version, state, restarts, efficiency, processor time, why one does not run."""
     settings = configuration.load()
-    with collector(settings) as client:
+    with collector_client(settings) as client:
         found: list[dict[str, Any]] = client.ask("traders")
     if as_json:
         show_json(found)
@@ -38,7 +38,7 @@ def traders(as_json: bool) -> None:
                 f"{trader['matches']:,}",
                 trader["restarts"],
                 share(trader["skipped"], trader["skipped"] + trader["processed"]),
-                f"{trader['cpu_ns'] / 1e9:.2f} s",
+                f"{trader['cpu_ns'] / NS_PER_S:.2f} s",
                 trader["pid"] or "-",
                 why(trader),
             )
@@ -53,7 +53,7 @@ def _why_none(runtime: Runtime) -> str:
     try:
         with Client(runtime, "trader", SUPERVISOR_S) as supervisor:
             return ": safe mode loads none" if supervisor.ask("supervisor")["safe"] else " yet"
-    except Unreachable:  # at the first start it compiles kernels before it listens
+    except Unreachable:  # at its first start the supervisor compiles kernels before it listens
         return " yet"
 
 
@@ -62,7 +62,7 @@ def _why_none(runtime: Runtime) -> str:
 @json_option
 def matches(trader: str, as_json: bool) -> None:
     """List the symbols that match TRADER's rule now, the highest score first."""
-    with collector(configuration.load()) as client:
+    with collector_client(configuration.load()) as client:
         found: dict[str, Any] = client.ask("matches", trader=trader)
     if as_json:
         show_json(found)
@@ -80,13 +80,3 @@ def matches(trader: str, as_json: bool) -> None:
         )
     state = "" if found["synced"] else ", a snapshot is on its way"
     click.echo(f"{len(ranked):,} matches of {found['trader']} at cycle {found['cycle']:,}{state}")
-
-
-def why(trader: dict[str, Any]) -> str:
-    """Why it fails, and why it, or a new version of it, does not run, or what it does that it should not; which of its
-    circuits is not closed; and what it failed of within the last minute, where it runs again."""
-    open_ones = [f"{kind} circuit {state}" for kind, state in trader["circuits"].items() if state != "closed"]
-    found = [trader["error"] if trader["state"] == "failing" else "", trader["reason"], *open_ones]
-    if trader["state"] == "running" and trader["fault"]:
-        found.append(f"failed a moment ago: {trader['fault']}")
-    return "; ".join(filter(None, found)) or (trader["error"] if trader["state"] != "running" else "")

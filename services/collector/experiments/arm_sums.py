@@ -1,16 +1,15 @@
-"""ArmSums: what the traders in one arm of an experiment cost, kept by trader."""
+"""ArmSums: what the traders in one arm of an experiment cost, by trader."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
-from common.messages import Count, Heartbeat, Name
-from services.collector.ratio import Moments, Total
-
-LARGEST = (1 << 63) - 1  # what a message can hold
+from tickflag.common.units import LARGEST_INT64, NS_PER_S
+from tickflag.common.wire.messages import Count, Heartbeat, Name
+from tickflag.services.collector.experiments.ratio import Moments, Total
 
 
 class Metric(NamedTuple):
-    """A sum of `Sums` over another one."""
+    """The ratio of two sums, such as processor time for each cycle. `of` and `each` are attributes of `Sums`."""
 
     name: str
     of: str
@@ -26,8 +25,8 @@ METRICS = (
 )
 
 
-class Reading(NamedTuple):
-    """The counts of a heartbeat, which run since the start of its incarnation, and when it came."""
+class CountReading(NamedTuple):
+    """The counts of a heartbeat, which run since the start of the incarnation, and when the heartbeat came."""
 
     incarnation: int
     at_ns: int
@@ -52,29 +51,29 @@ class Reading(NamedTuple):
 
 @dataclass(slots=True)
 class Sums:
-    """Of one trader in one arm, or of several."""
+    """What one trader did in one arm, or several traders together."""
 
     cycles: Count = 0
-    """Clean ones."""
+    """Cycles that did not fail."""
     cpu_ns: Count = 0
     processed: Count = 0
     bytes: Count = 0
-    """Of results, as sent."""
+    """Bytes of all results, as they were sent."""
     failures: Count = 0
     latency_ns: Count = 0
-    """From a result's oldest update to its arrival, of all results together."""
+    """The sum over all results of the time from the oldest update to the arrival."""
     results: Count = 0
-    """Those of which the latency is known."""
+    """How many results have a known latency."""
     seconds: Total = 0.0
-    """That were watched."""
+    """For how long the trader was measured."""
 
     @property
     def passes(self) -> int:
-        """Cycles, and those that failed."""
+        """All cycles, failed ones too."""
         return self.cycles + self.failures
 
-    def add(self, before: Reading, after: Reading) -> bool:
-        """What came between two heartbeats of an incarnation; False, and nothing is added, where a count fell."""
+    def add(self, before: CountReading, after: CountReading) -> bool:
+        """Add the difference of two heartbeats of one incarnation. Where a count fell, adds nothing and gives False."""
         steps = [new - old for old, new in zip(before[2:], after[2:], strict=True)]
         if min(steps) < 0:
             return False
@@ -84,38 +83,41 @@ class Sums:
         self.processed += processed
         self.bytes += size
         self.failures += failures
-        self.seconds += (after.at_ns - before.at_ns) / 1e9
+        self.seconds += (after.at_ns - before.at_ns) / NS_PER_S
         return True
 
-    def arrived(self, latency_ns: int) -> None:
-        """A result of which the latency is known."""
+    def add_latency(self, latency_ns: int) -> None:
+        """Add a result with a known latency."""
         self.latency_ns += latency_ns
         self.results += 1
 
     def join(self, other: "Sums") -> None:
-        """All that is in another one, up to the largest number that a message can hold."""
+        """Add the other sums, up to the largest number that a message can hold."""
         for name in ("cycles", "cpu_ns", "processed", "bytes", "failures", "latency_ns", "results"):
-            setattr(self, name, min(getattr(self, name) + getattr(other, name), LARGEST))
+            setattr(self, name, min(getattr(self, name) + getattr(other, name), LARGEST_INT64))
         self.seconds += other.seconds
 
 
 @dataclass(slots=True)
 class ArmSums:
-    """Traders that are gone are kept as moments, which is all that an interval needs of them, so that the memory is
-    that of the present traders. One that comes back counts as another trader."""
+    """The sums of present traders by name; of the traders that are gone, only totals and moments.
+
+    An interval needs no more than the moments, so memory grows with the present traders only. A trader that comes back
+    counts as another trader.
+    """
 
     traders: dict[Name, Sums] = field(default_factory=dict)
     gone: Sums = field(default_factory=Sums)
-    """All that are gone, together."""
+    """The sums of the traders that are gone, together."""
     moments: dict[str, Moments] = field(default_factory=dict)
-    """Metric -> those that are gone."""
+    """Metric -> moments of the traders that are gone."""
 
     def of(self, trader: str) -> Sums:
-        """Its sums, to be added to."""
+        """The sums of a trader, to be added to."""
         return self.traders.setdefault(trader, Sums())
 
     def retire(self, trader: str) -> bool:
-        """A trader is gone; False where it was not in the arm."""
+        """Retire a trader that is gone for good; False where the trader was not in the arm."""
         sums = self.traders.pop(trader, None)
         if sums is None:
             return False
@@ -125,7 +127,7 @@ class ArmSums:
         return True
 
     def measured(self, metric: Metric) -> Moments:
-        """Of all traders for which the metric is known."""
+        """The moments of a metric over all traders for which it is known."""
         moments = Moments()
         moments.join(self.moments.get(metric.name, Moments()))
         for sums in self.traders.values():
@@ -133,15 +135,15 @@ class ArmSums:
         return moments
 
     def total(self) -> Sums:
-        """All traders together."""
+        """The sums of all traders together."""
         total = Sums()
         total.join(self.gone)
         for sums in self.traders.values():
             total.join(sums)
         return total
 
-    def shown(self) -> dict[str, Any]:
-        """Traders with data, their totals, and what a metric is on average."""
+    def summary(self) -> dict[str, Any]:
+        """The number of traders with data, their totals, and the mean of each metric."""
         total = self.total()
         measured = {metric.name: self.measured(metric) for metric in METRICS}
         return {

@@ -1,4 +1,4 @@
-"""Distributions: the few numbers of two well-known ones that experiments need. Pure functions."""
+"""The few numbers of Student's t and the chi-square distribution that experiments need. Pure functions."""
 
 from math import erfc, exp, lgamma, log, sqrt
 
@@ -10,7 +10,7 @@ _STUDENT = (
 
 
 def student_95(degrees: int) -> float:
-    """How many standard errors, to both sides, hold 95 % of Student's t distribution; from one degree of freedom on.
+    """How many standard errors on either side hold 95 % of Student's t distribution. `degrees` is at least 1.
 
     Sources: Abramowitz and Stegun, Handbook of Mathematical Functions, table 26.10, and beyond it the expansion 26.7.5,
     which is exact to five digits there.

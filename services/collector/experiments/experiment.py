@@ -1,27 +1,29 @@
 """Experiment: the arms of one feature flag side by side, each trader in one of them.
 
-A rule with a percentage divides the traders into arms: `on` and `off`, or those that it names; with a single name, the
-traders outside it are the other arm. Forced traders were not chosen by chance and are in none.
+A rule with a percentage divides the traders into arms: `on` and `off`, or those that the rule names. Where the
+rule names a single arm, the traders outside that arm form another one. Forced traders were not chosen by chance, so
+they are in no arm.
 """
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from common.flags import Rule
-from common.flags.buckets import BUCKETS, points
-from common.messages import Count, Name
-from services.collector.armsums import METRICS, ArmSums, Metric, Reading
-from services.collector.ratio import Moments, compared, split
+from tickflag.common.flags import Rule
+from tickflag.common.flags.buckets import BUCKETS, points
+from tickflag.common.units import NS_PER_S
+from tickflag.common.wire.messages import Count, Name
+from tickflag.services.collector.experiments.arm_sums import METRICS, ArmSums, CountReading, Metric
+from tickflag.services.collector.experiments.ratio import Moments, compared, split
 
-SETTLE_NS = 2_000_000_000
-"""After a trader changed its arm nothing is counted for so long, as its worker has yet to learn of it."""
+SETTLE_NS = 2 * NS_PER_S
+"""For this long after a trader changed its arm nothing is counted, as its worker may not know of the change yet."""
 
 UNLIKELY = 0.001
-"""Arms with a less likely number of traders are not compared in good faith."""
+"""Where the numbers of traders in the arms are less probable than this, no comparison of the arms is trusted."""
 
 
 class Variant(NamedTuple):
-    """An arm, and the buckets that it has at present."""
+    """An arm, and how many buckets it has at present."""
 
     name: str
     buckets: int
@@ -29,7 +31,7 @@ class Variant(NamedTuple):
 
 
 class ArmKey(NamedTuple):
-    """An arm as the rule names it; another one makes another experiment."""
+    """An arm as the rule names it. Rules with other arms make another experiment."""
 
     name: Name
     points: Count
@@ -37,7 +39,7 @@ class ArmKey(NamedTuple):
 
 
 def variants(rule: Rule) -> tuple[Variant, ...]:
-    """The arms that a rule divides traders into, none where it puts them all into the same."""
+    """The arms that a rule divides the traders into; none where all traders are in the same arm."""
     if rule.killed or rule.percentage is None:
         return ()
     found = [Variant(arm.name, end - start, arm.value) for arm, start, end in rule.ranges()]
@@ -47,98 +49,99 @@ def variants(rule: Rule) -> tuple[Variant, ...]:
 
 
 def arm_keys(rule: Rule) -> tuple[ArmKey, ...]:
-    """By which an experiment is told; not by its percentage, which may grow."""
+    """The key of the experiment on a rule. The percentage is no part of it, as it may grow during the experiment."""
     return tuple(ArmKey(arm.name, points(arm.share), arm.value) for arm in rule.arms)
 
 
 @dataclass(slots=True)
-class Kept:
-    """What is left of an experiment when the process ends."""
+class ExperimentState:
+    """The part of an experiment that outlives the process."""
 
     keys: tuple[ArmKey, ...]
     since_ms: Count
-    """UTC of its begin."""
+    """When the experiment began, in UTC."""
     arms: dict[Name, ArmSums] = field(default_factory=dict)
 
 
-class Seat:
-    """Where a trader is, and its last heartbeat there."""
+class ArmMember:
+    """A trader's arm, and its last heartbeat in this arm."""
 
     __slots__ = ("arm", "from_ns", "last", "owner")
 
     def __init__(self, owner: str, arm: str | None, from_ns: int) -> None:
         self.owner, self.arm, self.from_ns = owner, arm, from_ns
-        self.last: Reading | None = None
-        """The base of the next difference; None where there is none yet."""
+        self.last: CountReading | None = None
+        """The reading from which the next difference is taken; None before the first."""
 
 
 class Experiment:
     """Pure; one thread. Times are monotonic ns.
 
-    It runs while it has a rule. Between two heartbeats of an incarnation is what the trader did in the arm it was in
-    all the time; what is between others, or around a change of arm, is not counted.
+    An experiment runs while it has a rule. The difference between two heartbeats of one incarnation counts for the arm
+    that the trader was in for all of the time between them. Any other difference, such as one over a change of arm, is
+    not counted.
     """
 
-    def __init__(self, flag: str, kept: Kept) -> None:
+    def __init__(self, flag: str, state: ExperimentState) -> None:
         self.flag = flag
-        self.kept = kept
+        self.state = state
         self.rule: Rule | None = None
         self._variants: tuple[Variant, ...] = ()
-        self._seats: dict[str, Seat] = {}
-        self._from_ns = 0  # of traders that are heard of first
+        self._members: dict[str, ArmMember] = {}
+        self._from_ns = 0  # when counting begins for traders that report for the first time
 
     def follow(self, rule: Rule, now_ns: int) -> None:
-        """Begin, or go on with another percentage or other forced traders."""
+        """Begin with a rule, or go on with one that has another percentage or other forced traders."""
         if rule == self.rule:
             return
         self._from_ns = now_ns + SETTLE_NS
         self.rule, self._variants = rule, variants(rule)
         for variant in self._variants:
-            self.kept.arms.setdefault(variant.name, ArmSums())
-        for trader, seat in self._seats.items():
-            self._move(trader, seat, now_ns)
+            self.state.arms.setdefault(variant.name, ArmSums())
+        for trader, member in self._members.items():
+            self._move(trader, member, now_ns)
 
     def end(self) -> None:
-        """All traders are in the same arm; the sums stay."""
+        """End the experiment, as all traders are in the same arm from now on. The sums stay."""
         self.rule, self._variants = None, ()
-        self._seats.clear()
+        self._members.clear()
 
-    def beat(self, trader: str, owner: str, reading: Reading) -> bool:
-        """A heartbeat came; True where it added to the sums."""
-        seat = self._seats.get(trader)
-        if seat is None:
-            seat = self._seats[trader] = Seat(owner, self._arm(trader, owner), self._from_ns)
-        elif seat.owner != owner:
-            seat.owner = owner
-            self._move(trader, seat, reading.at_ns)
-        if seat.arm is None or reading.at_ns < seat.from_ns:
+    def apply_reading(self, trader: str, owner: str, reading: CountReading) -> bool:
+        """Count a heartbeat; True where it added to the sums."""
+        member = self._members.get(trader)
+        if member is None:
+            member = self._members[trader] = ArmMember(owner, self._arm(trader, owner), self._from_ns)
+        elif member.owner != owner:
+            member.owner = owner
+            self._move(trader, member, reading.at_ns)
+        if member.arm is None or reading.at_ns < member.from_ns:
             return False
-        last, seat.last = seat.last, reading
+        last, member.last = member.last, reading
         if last is None or last.incarnation != reading.incarnation:
             return False
-        return self.kept.arms[seat.arm].of(trader).add(last, reading)
+        return self.state.arms[member.arm].of(trader).add(last, reading)
 
-    def arrived(self, trader: str, incarnation: int, latency_ns: int) -> bool:
-        """A result came; True where it counts."""
-        seat = self._seats.get(trader)
-        if seat is None or seat.arm is None or seat.last is None or seat.last.incarnation != incarnation:
+    def add_latency(self, trader: str, incarnation: int, latency_ns: int) -> bool:
+        """Count the latency of a result; True where it added to the sums."""
+        member = self._members.get(trader)
+        if member is None or member.arm is None or member.last is None or member.last.incarnation != incarnation:
             return False
-        self.kept.arms[seat.arm].of(trader).arrived(latency_ns)
+        self.state.arms[member.arm].of(trader).add_latency(latency_ns)
         return True
 
     def retire(self, trader: str) -> bool:
-        """A trader is gone; True where it had sums."""
-        self._seats.pop(trader, None)
-        return sum(arm.retire(trader) for arm in self.kept.arms.values()) > 0
+        """Retire a trader that is gone for good; True where the trader had sums."""
+        self._members.pop(trader, None)
+        return sum(arm.retire(trader) for arm in self.state.arms.values()) > 0
 
     def reset(self, time_ms: int) -> None:
         """Begin the sums anew, at `time_ms` UTC."""
-        self.kept.since_ms = time_ms
-        self.kept.arms = {variant.name: ArmSums() for variant in self._variants}
+        self.state.since_ms = time_ms
+        self.state.arms = {variant.name: ArmSums() for variant in self._variants}
 
-    def shown(self) -> dict[str, Any]:
-        """Plain values."""
-        arms = self.kept.arms
+    def summary(self) -> dict[str, Any]:
+        """Arms, comparisons and the test of the sample ratio, as values that JSON can hold."""
+        arms = self.state.arms
         whole = sum(variant.buckets for variant in self._variants)
         shares = {variant.name: 100 * variant.buckets / whole for variant in self._variants}
         present = self._present()
@@ -146,10 +149,10 @@ class Experiment:
             "flag": self.flag,
             "running": self.rule is not None,
             "percentage": None if self.rule is None else self.rule.percentage,
-            "since_ms": self.kept.since_ms,
+            "since_ms": self.state.since_ms,
             "arms": [
                 {"arm": name, "value": self._value(name), "share": shares.get(name), "present": present.get(name, 0)}
-                | sums.shown()
+                | sums.summary()
                 for name, sums in arms.items()
             ],
             "comparisons": [
@@ -166,28 +169,28 @@ class Experiment:
         decision = self.rule.decide(self.flag, trader, owner)
         if decision.reason != "percentage":
             return None
-        # Outside a single arm is the other one, outside several is nowhere.
+        # A trader outside a single arm is in the other arm; a trader outside several arms is in none.
         return decision.arm or (self._variants[1].name if len(self.rule.arms) < 2 else None)
 
-    def _move(self, trader: str, seat: Seat, now_ns: int) -> None:
-        arm = self._arm(trader, seat.owner)
-        if arm != seat.arm:
-            seat.arm, seat.last, seat.from_ns = arm, None, now_ns + SETTLE_NS
+    def _move(self, trader: str, member: ArmMember, now_ns: int) -> None:
+        arm = self._arm(trader, member.owner)
+        if arm != member.arm:
+            member.arm, member.last, member.from_ns = arm, None, now_ns + SETTLE_NS
 
     def _value(self, arm: str) -> bool:
-        return {key.name: key.value for key in self.kept.keys or (ArmKey("on", BUCKETS, True),)}.get(arm, False)
+        return {key.name: key.value for key in self.state.keys or (ArmKey("on", BUCKETS, True),)}.get(arm, False)
 
     def _baseline(self) -> str | None:
-        """What the others are measured against: the first arm in which the flag is off, else the last."""
-        names = list(self.kept.arms)
+        """The arm with which the others are compared: the first in which the flag is off, else the last."""
+        names = list(self.state.arms)
         return next((name for name in names if not self._value(name)), names[-1] if names else None)
 
     def _present(self) -> dict[str, int]:
-        """Arm -> traders that are in it now and have been heard of there."""
+        """Arm -> how many traders are in it now and have reported from it."""
         counts = dict.fromkeys((variant.name for variant in self._variants), 0)
-        for trader, seat in self._seats.items():
-            if seat.arm is not None and trader in self.kept.arms[seat.arm].traders:
-                counts[seat.arm] += 1
+        for trader, member in self._members.items():
+            if member.arm is not None and trader in self.state.arms[member.arm].traders:
+                counts[member.arm] += 1
         return counts
 
     def _split(self, present: dict[str, int]) -> dict[str, Any]:
@@ -207,7 +210,7 @@ def _comparison(name: str, against: str | None, arms: dict[str, ArmSums], metric
 
 
 def _why(measured: dict[str, Moments]) -> str:
-    """There is no interval; the worst reason first."""
+    """Why there is no interval; of several reasons the worst."""
     reasons = [f"no data in arm {arm}" for arm, moments in measured.items() if not moments.n]
     reasons += [f"none in arm {arm}" for arm, moments in measured.items() if not moments.x]
     reasons += [f"only one trader in arm {arm}" for arm, moments in measured.items() if moments.n < 2]

@@ -1,11 +1,11 @@
-"""Ratio: how two sums of the same units compare, and two such ratios, with 95 % intervals. Pure.
+"""Ratios of two sums over the same units, and comparisons of two such ratios, with 95 % intervals. Pure.
 
-A unit is what chance chose: a trader in an arm, a cycle that was audited. Its numbers enter as a whole, so what is
-alike within a unit does not count twice.
+A unit is what chance chose: a trader in an arm, or a cycle that was audited. The numbers of a unit enter as one value,
+so numbers that are alike within a unit make no interval narrower.
 
 The variance of a ratio of sums is that of the delta method, from the residuals x - r y. Source: Cochran, Sampling
 Techniques, 3rd edition, section 2.11; Deng, Knoblich and Lu, Applying the Delta Method in Metric Analytics, KDD 2018.
-It is taken of the logarithm, so that an interval never goes below 0 and A against B is the inverse of B against A.
+The interval is taken of the logarithm, so that it never goes below 0, and A against B is the inverse of B against A.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,20 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from common.messages import Count
-from services.collector.distributions import chi_square_p, student_95
+from tickflag.common.wire.messages import Count
+from tickflag.services.collector.experiments.distributions import chi_square_p, student_95
 
 FEWEST_EXPECTED = 5.0
-"""Units, in each arm. Source: Cochran, Some Methods for Strengthening the Common Chi-square Tests, Biometrics 1954."""
+"""The test holds only where at least this many units are expected in each arm.
+
+Source: Cochran, Some Methods for Strengthening the Common Chi-square Tests, Biometrics 1954."""
 
 Total = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(slots=True)
 class Moments:
-    """Sums over units with a numerator x and a denominator y: all that a ratio and its interval depend on."""
+    """Sums over units with a numerator x and a denominator y. A ratio and its interval depend on nothing else."""
 
     n: Count = 0
     x: Total = 0.0
@@ -35,7 +37,7 @@ class Moments:
     xy: Total = 0.0
 
     def add(self, x: float, y: float) -> None:
-        """One more unit."""
+        """Add a unit."""
         self.n += 1
         self.x += x
         self.y += y
@@ -44,7 +46,7 @@ class Moments:
         self.xy += x * y
 
     def join(self, other: "Moments") -> None:
-        """All units of another one."""
+        """Add all units of the other moments."""
         self.n += other.n
         self.x += other.x
         self.y += other.y
@@ -54,11 +56,11 @@ class Moments:
 
     @property
     def ratio(self) -> float | None:
-        """Of the sums; None where there is nothing to divide by."""
+        """The sum of x over the sum of y; None where y is 0."""
         return self.x / self.y if self.y else None
 
     def log_variance(self) -> float | None:
-        """Of the logarithm of the ratio; None where the units do not tell: fewer than two, or a sum of 0."""
+        """The variance of the ratio's logarithm; None where it cannot be told: fewer than two units, or a sum of 0."""
         if self.n < 2 or not self.x or not self.y:
             return None
         ratio = self.x / self.y
@@ -67,7 +69,7 @@ class Moments:
 
 
 class Estimate(NamedTuple):
-    """A ratio with its 95 % interval; None for what the units do not tell."""
+    """A ratio with its 95 % interval; None for a number that the units do not determine."""
 
     ratio: float | None
     low: float | None = None
@@ -75,7 +77,7 @@ class Estimate(NamedTuple):
 
 
 class Split(NamedTuple):
-    """How units spread over arms, against how they should."""
+    """The outcome of a test whether the units are spread over the arms as they should be."""
 
     chi_square: float
     degrees: int
@@ -83,7 +85,7 @@ class Split(NamedTuple):
 
 
 def estimated(moments: Moments) -> Estimate:
-    """One ratio."""
+    """The estimate of one ratio."""
     ratio, variance = moments.ratio, moments.log_variance()
     if ratio is None or variance is None:
         return Estimate(ratio)
@@ -91,7 +93,7 @@ def estimated(moments: Moments) -> Estimate:
 
 
 def compared(one: Moments, other: Moments) -> Estimate:
-    """The ratio of `one` to that of `other`, whose units are others.
+    """The ratio of `one`, divided by the ratio of `other`. The two have no unit in common.
 
     The degrees of freedom are Satterthwaite's, rounded down. Source: Satterthwaite, An Approximate Distribution of
     Estimates of Variance Components, Biometrics Bulletin 1946.
@@ -109,7 +111,7 @@ def compared(one: Moments, other: Moments) -> Estimate:
 
 
 def split(counts: list[int], shares: list[int]) -> Split | None:
-    """Whether the counts of units are as the shares say; None where fewer than five are expected somewhere.
+    """The test whether the counts of units fit the shares; None where fewer than five are expected in an arm.
 
     Source: Pearson's chi-square test, as Fabijan and others use it in Diagnosing Sample Ratio Mismatch in Online
     Controlled Experiments, KDD 2019.

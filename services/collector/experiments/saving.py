@@ -1,36 +1,36 @@
-"""Saving: what tracking saves, measured all the time: an audited cycle is evaluated both ways by the same worker.
+"""Saving: the share of processor time that tracking saves, measured continuously by audits.
 
-Each audit tells what its cycle took and what evaluating all symbols took in the same cycle. The saving is 1 - the sum
-of the first / the sum of the second. Audited cycles are drawn at random from a trader's cycles, so these sums stand for
-all of them. A cycle that did not happen, as nothing had changed, is not audited and counts on neither side.
+In an audited cycle, a worker evaluates the changed symbols and then all symbols. The audit tells the processor time of
+both. The saving is 1 - the sum of the first / the sum of the second. Audited cycles are drawn at random from a trader's
+cycles, so these sums stand for all of them. Where nothing changed there is no cycle, no audit, and nothing to count.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.messages import Count, Name
-from services.collector.ratio import Moments, estimated
+from tickflag.common.wire.messages import Count, Name
+from tickflag.services.collector.experiments.ratio import Moments, estimated
 
 
 @dataclass(slots=True)
 class Saving:
-    """A unit is an audited cycle: x what it took, y what all symbols took."""
+    """A unit is an audited cycle: x is the time of the changed symbols, y that of all symbols."""
 
     since_ms: Count = 0
-    """UTC of the begin."""
+    """When the measurement began, in UTC."""
     traders: dict[Name, Moments] = field(default_factory=dict)
     gone: Moments = field(default_factory=Moments)
-    """Of the traders that are gone, together."""
+    """Moments of the traders that are gone, together."""
 
     def audited(self, trader: str, part_ns: int, full_ns: int) -> bool:
-        """A cycle was audited; False where its cost is not known."""
+        """Count an audited cycle; False where the cost of the cycle is not known."""
         if not full_ns:
             return False
         self.traders.setdefault(trader, Moments()).add(part_ns, full_ns)
         return True
 
     def retire(self, trader: str) -> bool:
-        """A trader is gone; False where it had no audits."""
+        """Retire a trader that is gone for good; False where the trader had no audits."""
         moments = self.traders.pop(trader, None)
         if moments is None:
             return False
@@ -38,20 +38,20 @@ class Saving:
         return True
 
     def overall(self) -> dict[str, Any] | None:
-        """Of all traders together, plain values; None before the first audit."""
+        """The saving of all traders together; None before the first audit."""
         total = Moments()
         total.join(self.gone)
         for moments in self.traders.values():
             total.join(moments)
-        return _shown(total) if total.n else None
+        return _summary(total) if total.n else None
 
     def by_trader(self) -> list[dict[str, Any]]:
-        """Of each that is there, sorted by name."""
-        return [{"trader": trader} | _shown(moments) for trader, moments in sorted(self.traders.items())]
+        """The saving of each present trader, sorted by name."""
+        return [{"trader": trader} | _summary(moments) for trader, moments in sorted(self.traders.items())]
 
 
-def _shown(moments: Moments) -> dict[str, Any]:
-    """Shares of the processor time that evaluating all symbols takes; `low` and `high` hold 95 %."""
+def _summary(moments: Moments) -> dict[str, Any]:
+    """The saving as a share of the time of all symbols, with its 95 % interval from `low` to `high`."""
     ratio, low, high = estimated(moments)
     return {
         "saving": None if ratio is None else 1 - ratio,

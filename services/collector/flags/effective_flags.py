@@ -1,26 +1,35 @@
-"""EffectiveFlags: which feature flags there are, and the rule of each that counts now.
+"""EffectiveFlags: which feature flags there are, and the rule of each that applies now.
 
-setting `flags` > a provider in the file's place > what is stored, as far as its ramp is > what traders declare
+The setting `flags` comes first, then a provider in the file's place, then what is stored, at the present step of its
+ramp, then what traders declare. Only a kill switch overrides the setting.
 """
 
 from collections.abc import Mapping
 
-from common.clock import Clock
-from common.errors import TickflagError
-from common.flags import Flag, Rule
-from common.settings import origin
-from services.collector.flagsource import FlagSource
-from services.collector.flagstore import FlagStore
-from services.collector.views import Views
+from tickflag.common.clock import Clock
+from tickflag.common.errors import TickflagError
+from tickflag.common.flags import Flag, Rule
+from tickflag.common.settings import origin
+from tickflag.common.units import NS_PER_MS
+from tickflag.services.collector.flags.flag_store import FlagStore
+from tickflag.services.collector.flags.provider_client import ProviderClient
+from tickflag.services.collector.views.views import Views
 
 
 class EffectiveFlags:
-    """Reads, and changes nothing. One thread. Raises TickflagError where `at_start`, the setting, names no flag."""
+    """Changes nothing. One thread."""
 
     def __init__(
-        self, store: FlagStore, views: Views, clock: Clock, at_start: Mapping[str, bool], source: FlagSource | None
+        self,
+        store: FlagStore,
+        views: Views,
+        clock: Clock,
+        at_start: Mapping[str, bool],
+        provider: ProviderClient | None,
     ) -> None:
-        self._store, self._views, self._clock, self._at_start, self._source = store, views, clock, at_start, source
+        """`at_start` is the setting `flags`. Raises TickflagError where it names an unknown feature flag."""
+        self._store, self._views, self._clock = store, views, clock
+        self._at_start, self._provider = at_start, provider
         for name in at_start:
             if name not in store.document.names():
                 known = ", ".join(store.document.names())
@@ -30,26 +39,30 @@ class EffectiveFlags:
                 )
 
     def names(self) -> list[str]:
-        """The built-in ones first, those that traders declare last."""
+        """All feature flags: first the built-in ones, then the stored ones, then those that only traders declare."""
         return [*self._store.document.names(), *sorted(self.declared())]
 
     def rules(self) -> dict[str, Rule]:
-        """Of all but those that only traders declare: they know the default themselves."""
+        """Feature flag -> its rule.
+
+        One that only traders declare is left out, unless the provider has a rule for it: a trader knows its default.
+        """
         names = self._store.document.names()
-        if self._source is not None and self._source.rules is not None:
-            names += [name for name in self._source.rules if name in self.declared()]
+        if self._provider is not None and self._provider.rules is not None:
+            names += [name for name in self._provider.rules if name in self.declared()]
         return {name: self.rule(name) for name in names}
 
     def declared(self) -> dict[str, bool]:
-        """Flags of traders that nobody set yet, with their defaults; of two, that of the first by name counts."""
+        """The feature flags that traders declare and nobody has set yet, with their defaults. Of two traders that
+        declare the same one, the first by name decides."""
         found: dict[str, bool] = {}
-        for _, known in sorted(self._views.known.items(), reverse=True):
-            if known.heartbeat is not None:
-                found |= known.heartbeat.flags
+        for _, record in sorted(self._views.records.items(), reverse=True):
+            if record.heartbeat is not None:
+                found |= record.heartbeat.flags
         return {name: default for name, default in found.items() if name not in self._store.document.names()}
 
     def flag(self, name: str) -> Flag:
-        """One that is set, built in, or declared by a trader. Raises TickflagError naming those there are."""
+        """A feature flag that is stored, built in, or declared by a trader. Raises TickflagError, listing all."""
         declared = self.declared()
         if name in declared:
             return Flag(default=declared[name])
@@ -59,18 +72,22 @@ class EffectiveFlags:
         return self._store.document.flag(name)
 
     def rule(self, name: str) -> Rule:
-        """That of one flag. Raises as `flag`."""
-        rule = self.flag(name).rule_at(self._clock.wall_ns() // 1_000_000)
-        if self._source is not None and self._source.rules is not None:
-            rule = self._source.rules.get(name, rule)
+        """The rule of one feature flag that applies now. Raises TickflagError as `flag` does."""
+        rule = self.flag(name).rule_at(self._clock.wall_ns() // NS_PER_MS)
+        if self._provider is not None and self._provider.rules is not None:
+            rule = self._provider.rules.get(name, rule)
         return Rule(default=self._at_start[name], killed=rule.killed) if name in self._at_start else rule
 
+    def setting(self, name: str) -> bool | None:
+        """The value that the setting `flags` gives a feature flag; None where it gives none."""
+        return self._at_start.get(name)
+
     def declarers(self, name: str) -> list[str]:
-        """The traders that declare a flag as their own."""
-        known = sorted(self._views.known.items())
-        return [trader for trader, one in known if one.heartbeat is not None and name in one.heartbeat.flags]
+        """The traders that declare a feature flag as their own, sorted."""
+        records = sorted(self._views.records.items())
+        return [trader for trader, one in records if one.heartbeat is not None and name in one.heartbeat.flags]
 
     def owners(self) -> dict[str, str]:
-        """Every trader that reported, with its owner."""
-        known = self._views.known.items()
-        return {name: one.heartbeat.owner if one.heartbeat else "" for name, one in known}
+        """Every trader that has reported, with its owner."""
+        records = self._views.records.items()
+        return {name: one.heartbeat.owner if one.heartbeat else "" for name, one in records}

@@ -1,7 +1,8 @@
 """FlagStore: the document of feature flags in a file, with a copy of the last good one beside it.
 
-A change is written to a new file, synced, and put in place of the old one: whatever happens, one of the two is there,
-whole. The file may be edited by hand as well. One that cannot be understood is not taken: what counted goes on.
+A change is written to a new file, which is synced and then takes the place of the old one: whatever happens, one of the
+two is there as a whole. The file may be edited by hand as well. Where the file is not valid, the feature flags stay as
+they are.
 """
 
 import json
@@ -9,17 +10,17 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from common.errors import TickflagError
-from common.flags import Document, Flag
+from tickflag.common.errors import TickflagError
+from tickflag.common.flags import Flag, FlagDocument
 
 BY_HAND = "file"
-"""Who made the changes that are found in the file."""
+"""The name that changes made in the file have in the history."""
 
 _Mark = tuple[int, int, int]
 
 
 class FlagStore:
-    """One process, one thread. Creating one reads the file; what is damaged is told by `trouble`, never raised."""
+    """One process, one thread. Reads the file at once. Damage is never raised: `trouble` tells of it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -27,18 +28,19 @@ class FlagStore:
         self._mark = _mark(path)
         self._damaged = False  # the file, as it is now
         self.trouble = ""
-        """Why the files are not as they should be; empty where all is well."""
+        """What is wrong with the files; empty where all is well."""
         self.document = self._load()
 
     def put(self, flags: Mapping[str, Flag], who: str, time_ms: int) -> None:
-        """Make these all the flags, and write it down. Raises TickflagError, and then the flags are as before."""
+        """Write these feature flags in place of all. Raises TickflagError where that fails; then they stay as they
+        were."""
         document = self.document.with_flags(flags, who, time_ms)
         if document is self.document:
             return
         content = document.model_dump_json(indent=2).encode() + b"\n"
         try:
             if self._damaged and self._path.exists():
-                os.replace(self._path, self._path.with_suffix(".damaged.json"))  # its author may want it back
+                os.replace(self._path, self._path.with_suffix(".damaged.json"))  # whoever wrote it may want it back
             _write(self._path, content)
         except OSError as error:
             raise TickflagError(f"{self._path}: the feature flags cannot be saved: {error.strerror}") from None
@@ -50,7 +52,7 @@ class FlagStore:
             self.trouble = f"{self._good_path} cannot be written: {error.strerror}"
 
     def refresh(self, time_ms: int) -> bool:
-        """Take in what was written to the file by hand since; True where flags or `trouble` changed."""
+        """Read the file again where somebody wrote to it; True where the document or `trouble` changed."""
         mark = _mark(self._path)
         if mark == self._mark:
             return False
@@ -65,12 +67,12 @@ class FlagStore:
             self.trouble = f"{self._path} is not taken, and the flags are as before: {_words(error)}"
         return before != (self.document, self.trouble)
 
-    def _load(self) -> Document:
+    def _load(self) -> FlagDocument:
         try:
             return _read(self._path)
         except FileNotFoundError:
             if not self._good_path.exists():
-                return Document()
+                return FlagDocument()
             self.trouble = f"{self._path} is missing"
         except (OSError, TickflagError) as error:
             self._damaged = True
@@ -79,22 +81,22 @@ class FlagStore:
             document = _read(self._good_path)
             self.trouble += f"; the flags are those of {self._good_path.name}, revision {document.revision}"
         except (OSError, TickflagError):
-            document = Document()
+            document = FlagDocument()
             self.trouble += "; there is no good copy, so all flags have their defaults"
         return document
 
 
-def _read(path: Path) -> Document:
+def _read(path: Path) -> FlagDocument:
     content = path.read_bytes()
     try:
         plain = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise TickflagError(f"no JSON: {error}") from None
-    return Document.parsed(plain)
+    return FlagDocument.parsed(plain)
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, also when the power fails."""
+    """Write the file as a whole or not at all, also where the power fails."""
     fresh = path.with_suffix(".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
@@ -114,7 +116,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _mark(path: Path) -> _Mark | None:
-    """By which a changed file is told."""
+    """A mark that tells a changed file from an unchanged one; None where there is no file."""
     try:
         found = path.stat()
     except OSError:

@@ -1,63 +1,66 @@
-"""FlagSource: feature flags from an OpenFeature provider in place of the file. Needs the extra `flags`.
+"""ProviderClient: feature flags from an OpenFeature provider, in place of the file. Needs the extra `flags`.
 
-    collector:   wanted (flags, traders) ---->  thread: asks the provider for each of them
-                 rules <------- the newest whole answer, or why there is none
+    collector:   query (flags, traders) ---->  thread: asks the provider for each flag and trader
+                 rules <---- the newest whole answer, or why there is none
 
-The provider may talk to a server, so it is asked in a thread of its own, and the collector never waits for it.
+The provider may talk to a server. So a separate thread asks the provider, and the collector never waits.
 """
 
 import importlib
+import os
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from common.errors import TickflagError
-from common.flags import Rule, by_symbol
+from tickflag.common.errors import TickflagError
+from tickflag.common.flags import Rule, by_symbol
 
 DOMAIN = "tickflag-collector"
 
 
-class Wanted(NamedTuple):
-    """What the provider is to be asked: flags with their defaults, traders with their owners."""
+class ProviderQuery(NamedTuple):
+    """What the provider is to be asked: feature flags with their defaults, for traders with their owners."""
 
     flags: Mapping[str, bool]
     traders: Mapping[str, str]
 
 
-class FlagSource:
-    """`setting` names a callable as `package.module:name`, which gives the provider. Raises TickflagError where there
-    is none, or OpenFeature is not installed."""
+class ProviderClient:
+    """Only the collector's thread calls the methods."""
 
     def __init__(self, setting: str) -> None:
+        """`setting` names a callable that gives the provider, as `package.module:name`. Raises TickflagError where
+        there is no such callable, or OpenFeature is not installed."""
         self._make = _factory(setting)
-        self._ready = threading.Condition()  # guards the following
-        self._wanted: Wanted | None = None
+        self._ready = threading.Condition()  # guards the fields that follow
+        self._query: ProviderQuery | None = None
         self._rules: dict[str, Rule] | None = None
         self._trouble = "it has not answered yet"
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="flag-provider", daemon=True)
         self._thread.start()
 
-    def ask(self, wanted: Wanted) -> None:
-        """Have the provider asked, as soon as the last round is over."""
+    def ask(self, query: ProviderQuery) -> None:
+        """Ask the provider, once it has answered the query before; then `rules` or `trouble` has the outcome."""
         with self._ready:
-            self._wanted = wanted
+            self._query = query
             self._ready.notify()
 
     @property
     def rules(self) -> dict[str, Rule] | None:
-        """As of the newest round that was answered as a whole; None before the first."""
+        """Feature flag -> rule, of the newest query that was answered as a whole; None before the first."""
         with self._ready:
             return self._rules
 
     @property
     def trouble(self) -> str:
-        """Why the last round has no answer; empty where it has."""
+        """Why the last query has no answer; empty where it has one."""
         with self._ready:
             return self._trouble
 
     def close(self) -> None:
-        """Ask no more. A provider that hangs is left alone."""
+        """Ask no more. Waits at most a second for the thread, as the provider may hang."""
         with self._ready:
             self._closing = True
             self._ready.notify()
@@ -69,17 +72,17 @@ class FlagSource:
         client = None
         while True:
             with self._ready:
-                self._ready.wait_for(lambda: self._closing or self._wanted is not None)
+                self._ready.wait_for(lambda: self._closing or self._query is not None)
                 if self._closing:
                     break
-                wanted, self._wanted = self._wanted, None
-                assert wanted is not None
+                query, self._query = self._query, None
+                assert query is not None
             rules: dict[str, Rule] | None = None
             try:
                 if client is None:
                     api.set_provider(self._make(), DOMAIN)
                     client = api.get_client(DOMAIN)
-                rules, trouble = _answers(client, wanted)
+                rules, trouble = _answers(client, query)
             except Exception as error:  # noqa: BLE001 - the provider is foreign code, and may raise anything
                 trouble = f"{type(error).__name__}: {error}"
             with self._ready:
@@ -95,8 +98,12 @@ def _factory(setting: str) -> Any:
         raise TickflagError(f"{where}: write it as `package.module:name`")
     try:
         importlib.import_module("openfeature")
-    except ImportError:
+    except ModuleNotFoundError:
         raise TickflagError(f"{where} needs OpenFeature: pip install 'tickflag[flags]'") from None
+    # Python was started so that no file in the current folder can replace a module (`-P`). A provider may lie in that
+    # folder: at the end of the path the folder adds modules and replaces none.
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
     try:
         make = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
@@ -106,16 +113,16 @@ def _factory(setting: str) -> Any:
     return make
 
 
-def _answers(client: Any, wanted: Wanted) -> tuple[dict[str, Rule] | None, str]:
-    """A rule for each flag; none, and why, where the provider did not answer for one. What it does not know has its
-    default."""
+def _answers(client: Any, query: ProviderQuery) -> tuple[dict[str, Rule] | None, str]:
+    """A rule for each feature flag, and no reason; or no rules, and the reason why the provider did not answer for one
+    of them. A feature flag that the provider does not know has its default."""
     from openfeature.evaluation_context import EvaluationContext
     from openfeature.exception import ErrorCode
 
     rules = {}
-    for flag, default in wanted.flags.items():
+    for flag, default in query.flags.items():
         values = {}
-        for trader, owner in {"": ""}.items() if by_symbol(flag) else wanted.traders.items():
+        for trader, owner in {"": ""}.items() if by_symbol(flag) else query.traders.items():
             details = client.get_boolean_details(flag, default, EvaluationContext(trader or None, {"owner": owner}))
             if details.error_code not in (None, ErrorCode.FLAG_NOT_FOUND):
                 return (

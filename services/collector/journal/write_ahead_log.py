@@ -1,7 +1,8 @@
-"""Tail: the newest signals, in a file beside the journal's database that only ever grows at its end.
+"""WriteAheadLog: the newest signals, in an append-only file beside the journal's database.
 
-A commit is one write of some hundred bytes here, where a transaction of the database takes ten times as long. What is
-here survives the end of the process at any moment, as the system has it. The journal moves it to the database later.
+A commit here is one write of some hundred bytes; a transaction of the database takes ten times as long. A signal that
+was written here survives the end of the process, as the operating system holds it. The journal moves the signals to the
+database later.
 
     record    length u32, checksum u32 (CRC-32 of the content), content: msgpack of [[seq, trader, ...], ...]
 """
@@ -17,13 +18,13 @@ from typing import NamedTuple
 
 import msgpack
 
-from services.collector.view import Event
+from tickflag.services.collector.views.view import Event
 
 _HEAD = struct.Struct("<II")
 
 
-class Row(NamedTuple):
-    """A numbered signal, its fields in their order on the wire."""
+class SignalRow(NamedTuple):
+    """A numbered signal, with the fields of `Signal` in their order on the wire."""
 
     seq: int
     trader: str
@@ -35,10 +36,10 @@ class Row(NamedTuple):
     note: str = ""
 
 
-class Tail:
-    """One process, one thread. Raises OSError where the file cannot be used, or another process has it.
+class WriteAheadLog:
+    """One process, one thread. Raises OSError where the file cannot be used, or another process has it open.
 
-    `path` None is a file without a name.
+    Without a `path` the file has no name and ends with the process.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -54,10 +55,18 @@ class Tail:
             raise
         self._packer = msgpack.Packer()
         self.size = os.fstat(self._descriptor).st_size
-        """In bytes. What lies behind it was not committed."""
+        """Size in bytes. Anything in the file beyond this size was not committed."""
+        self.fault = ""
+        """What `recover` found at the end of the batches; empty where the file ends there."""
+        self._name = "the write-ahead log" if path is None else str(path)
 
-    def append(self, rows: Sequence[Row]) -> None:
-        """Add a batch. Where it raises, nothing of it is there."""
+    @property
+    def descriptor(self) -> int:
+        """Of the open file, to bring it to the disk."""
+        return self._descriptor
+
+    def append(self, rows: Sequence[SignalRow]) -> None:
+        """Write a batch, all or nothing."""
         content: bytes = self._packer.pack(rows)
         record = _HEAD.pack(len(content), zlib.crc32(content)) + content
         written = os.pwrite(self._descriptor, record, self.size)
@@ -67,12 +76,21 @@ class Tail:
         self.size += written
 
     def cut(self, size: int) -> None:
-        """Forget what comes after the first `size` bytes."""
+        """Remove everything after the first `size` bytes."""
         os.ftruncate(self._descriptor, size)
         self.size = size
 
-    def recover(self) -> list[list[Row]]:
-        """The batches, up to the first that a crash cut short; what follows is removed."""
+    def recover(self) -> list[list[SignalRow]]:
+        """The batches in the file, up to the first that a crash cut short or that is damaged. The file is cut before
+        that batch."""
+        batches, end = self.batches()
+        if end < self.size:
+            self.fault = f"{self._name} is damaged or cut short at byte {end:,}"
+        self.cut(end)
+        return batches
+
+    def batches(self) -> tuple[list[list[SignalRow]], int]:
+        """The batches, and where in the file the last of them ends. Changes nothing."""
         data = os.pread(self._descriptor, self.size, 0)
         batches, place = [], 0
         while place + _HEAD.size < len(data):
@@ -80,10 +98,9 @@ class Tail:
             content = data[place + _HEAD.size : place + _HEAD.size + length]
             if not content or len(content) != length or zlib.crc32(content) != checksum:
                 break
-            batches.append([Row(*row) for row in msgpack.unpackb(content)])
+            batches.append([SignalRow(*row) for row in msgpack.unpackb(content)])
             place += _HEAD.size + length
-        self.cut(place)
-        return batches
+        return batches, place
 
     def close(self) -> None:
         os.close(self._descriptor)

@@ -1,9 +1,11 @@
-"""Metrics: what the collector knows, as Prometheus metrics, and the page that holds them.
+"""Metrics: what the collector knows, as Prometheus metrics.
 
-Base units; counters end in `_total`. Labels are names of traders, states and versions, never symbols or owners: their
-number would have no bound. A trader's counters run since the start of its incarnation and begin at 0 with the next
-one, which is what Prometheus takes for a reset. Nothing is told before it was heard: a 0 in between would be taken for
-one as well, and all that came before it would count twice.
+Units are base units; the names of counters end in `_total`. Labels are names of traders, states and versions. Symbols
+and owners are never labels, as their number has no bound. A trader's counters run since the start of its incarnation
+and begin at 0 with the next one, which Prometheus takes for a reset. A counter is left out until the trader has
+told it: Prometheus would take a 0 in between for a reset too, and would count everything before it twice.
+
+Each kind of duration has one histogram, whose buckets can be summed over traders and engines; quantiles cannot.
 """
 
 import platform
@@ -11,18 +13,19 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
-from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
-from services.collector.commands import trader_state
-from services.collector.control import ControlState
-from services.collector.journal import Journal
-from services.collector.metrics_server import MetricsServer
-from services.collector.recoverydesk import RecoveryDesk
-from services.collector.views import Views
-
-NS_PER_S = 1_000_000_000
+from tickflag.common.histogram import LATENCY_BOUNDS_NS, Counts
+from tickflag.common.units import NS_PER_S
+from tickflag.common.wire.messages import Heartbeat
+from tickflag.services.collector.commands import trader_state
+from tickflag.services.collector.control import ControlState
+from tickflag.services.collector.journal.journal import Journal
+from tickflag.services.collector.metrics.feed_metrics import FeedMetrics
+from tickflag.services.collector.metrics.histograms import histogram_families
+from tickflag.services.collector.metrics.signal_latency import SignalLatency
+from tickflag.services.collector.recovery.recovery import Recovery
+from tickflag.services.collector.views.views import Views
 
 
 class Figure(NamedTuple):
@@ -54,7 +57,7 @@ HEARTBEAT = (
 
 
 class Metrics:
-    """Reads, and changes nothing. One thread, that of the collector."""
+    """Only reads. For the collector's thread."""
 
     def __init__(
         self,
@@ -62,18 +65,23 @@ class Metrics:
         journal: Journal,
         control: ControlState,
         about: Callable[[], dict[str, Any]],
-        recovery: RecoveryDesk,
+        recovery: Recovery,
+        latency: SignalLatency,
+        feed: FeedMetrics,
     ) -> None:
-        """`about` gives what the request `status` tells of the collector itself."""
+        """`about` gives the part of the answer to `status` that is about the collector."""
         self._views = views
         self._journal = journal
         self._control = control
         self._about = about
         self._recovery = recovery
+        self._latency = latency
+        self._feed = feed
 
     def families(self) -> Iterator[Metric]:
-        """Every metric with its samples as of now. A further group of them is one more method here."""
+        """Every metric with its present samples. A histogram of many traders comes in several parts."""
         yield from self._collector()
+        yield from self._feed.families()
         yield from self._states()
         yield from self._counters()
         yield from self._circuits()
@@ -103,12 +111,12 @@ class Metrics:
         )
 
     def _states(self) -> Iterator[Metric]:
-        known, roster = self._views.known, self._views.roster
+        records, roster = self._views.records, self._views.roster
         state = GaugeMetricFamily(
             "tickflag_trader_state", "1 for the state that the trader is in", labels=["trader", "state"]
         )
         for name in self._views.names():
-            state.add_metric([name, trader_state(known.get(name), roster.get(name))], 1)
+            state.add_metric([name, trader_state(records.get(name), roster.get(name))], 1)
         yield state
         restarts = CounterMetricFamily(
             "tickflag_trader_restarts", "Restarts of its worker since the supervisor began", labels=["trader"]
@@ -117,7 +125,7 @@ class Metrics:
             restarts.add_metric([name], entry.restarts)
         yield restarts
         matches = GaugeMetricFamily("tickflag_trader_matches", "Symbols that match its rule", labels=["trader"])
-        for name, one in known.items():
+        for name, one in records.items():
             matches.add_metric([name], len(one.view.matches))
         yield matches
         stale = GaugeMetricFamily(
@@ -125,29 +133,32 @@ class Metrics:
             "Those whose trader is silent, or whose symbol has no data in this generation",
             labels=["trader"],
         )
-        for name, one in known.items():
+        for name, one in records.items():
             stale.add_metric([name], len(one.view.matches if one.stale else one.view.stale_symbols))
         yield stale
         synced = GaugeMetricFamily(
             "tickflag_trader_synced", "1 where the collector has all of its results", labels=["trader"]
         )
-        for name, one in known.items():
+        for name, one in records.items():
             synced.add_metric([name], one.view.synced)
         yield synced
 
     def _counters(self) -> Iterator[Metric]:
-        known = self._views.known
+        records = self._views.records
         for figure in PROGRESS:
-            yield _counter(figure, {name: one.progress for name, one in known.items()})
+            yield _counter(figure, {name: one.progress for name, one in records.items()})
         for figure in HEARTBEAT:
-            yield _counter(figure, {name: one.heartbeat for name, one in known.items()})
-        cost = GaugeMetricFamily(
-            "tickflag_trader_cycle_seconds", "Time that 95 % of the last 100 cycles took at most", labels=["trader"]
+            yield _counter(figure, {name: one.heartbeat for name, one in records.items()})
+        yield from histogram_families(
+            "tickflag_trader_cycle_seconds", "Time that its cycles took", LATENCY_BOUNDS_NS,
+            {(name,): _cost(one.heartbeat) for name, one in records.items() if one.heartbeat is not None},
+        )  # fmt: skip
+        yield from histogram_families(
+            "tickflag_trader_signal_latency_seconds",
+            "Time from the oldest tick that a result covers until its signals were published",
+            LATENCY_BOUNDS_NS,
+            {(name,): counts for name, counts in self._latency.counts().items()},
         )
-        for name, one in known.items():
-            if one.heartbeat is not None:
-                cost.add_metric([name], one.heartbeat.cost_ns / NS_PER_S)
-        yield cost
 
     def _circuits(self) -> Iterator[Metric]:
         state = GaugeMetricFamily(
@@ -169,56 +180,16 @@ class Metrics:
         yield entered
 
 
-class MetricsPage:
-    """Makes the page when the server was asked for it: at a heartbeat, one metric a turn. One thread.
-
-    The page of 50 traders takes some ten milliseconds. A result that comes meanwhile waits for one metric only, and
-    where nobody asks, nothing is made.
-    """
-
-    def __init__(self, metrics: Metrics, server: MetricsServer) -> None:
-        self._metrics = metrics
-        self._server = server
-        self._families: Iterator[Metric] | None = None
-        self._parts: list[bytes] = []
-        self._ticket = 0
-
-    @property
-    def busy(self) -> bool:
-        """A page was begun."""
-        return self._families is not None
-
-    def turn(self, heartbeat: bool) -> None:
-        """Do a part of what there is to do; never waits."""
-        if self._families is None:
-            ticket = self._server.ticket
-            if not heartbeat or ticket is None:
-                return
-            self._ticket, self._parts, self._families = ticket, [], self._metrics.families()
-        family = next(self._families, None)
-        if family is not None:
-            self._parts.append(generate_latest(_Only(family)))
-            return
-        self._families = None
-        self._server.show(b"".join(self._parts), self._ticket)
-
-
-class _Only(Collector):
-    """A registry of one metric."""
-
-    def __init__(self, family: Metric) -> None:
-        self._family = family
-
-    def collect(self) -> Iterator[Metric]:
-        yield self._family
-
-
 def _counter(figure: Figure, messages: dict[str, Any]) -> Metric:
     counter = CounterMetricFamily(figure.name, figure.meaning, labels=["trader"])
     for name, message in messages.items():
         if message is not None:
             counter.add_metric([name], getattr(message, figure.field) / figure.per)
     return counter
+
+
+def _cost(heartbeat: Heartbeat) -> Counts:
+    return Counts(heartbeat.cost_sum_ns, heartbeat.cost_buckets)
 
 
 def _version() -> str:

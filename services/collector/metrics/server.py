@@ -1,9 +1,10 @@
-"""MetricsServer: serves the newest page of metrics over HTTP, from a thread of its own.
+"""MetricsServer: serves the newest page of metrics over HTTP, from threads of its own: one lets clients in, and each
+client has one.
 
     GET /metrics      HTTP thread: takes a ticket, waits ----------------------------> answers with the page
                       collector:   sees the ticket, makes the page, shows it ----^
 
-The threads share the page's bytes and two numbers, and nothing of what the page tells of.
+The threads share the bytes of the page and two numbers, but no object that the page tells of.
 """
 
 import errno
@@ -16,27 +17,30 @@ from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Self
 
-from common.log import Logger
+from tickflag.common.errors import is_shortage
+from tickflag.common.log import Logger
+from tickflag.services.collector.metrics.clients import Clients
 
 PATH = "/metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-PORTS = 100  # tried, from the one that is set
-CLIENT_S = 2.0  # that a client may take for its request, and again for its answer; others wait meanwhile
-WAIT_S = 2.0  # for a fresh page; then the newest one there is
+PORTS = 100  # to try one after the other, first the one that is set
+CLIENT_S = 2.0  # that a client may be silent, or take nothing of its answer
+WAIT_S = 2.0  # for a fresh page; after that the newest page is served
 CLOSE_S = 1.0
+PAUSE_S = 0.2  # where no client can be let in, as descriptors are short
 _LAST_PORT = 65_535
 
 
 class MetricsServer:
-    """Listens at `host` from the start; `url` is empty where it does not. Never raises for an address at fault.
+    """Listens at `host` from the start. Where that is impossible, `url` is empty and the log says why.
 
-    Where `port` is taken, the next one that is free will do; 0 is none. The log is told of either, once. A client
-    that is slow delays other clients only.
+    Where `port` is taken, it listens at the next free one, and the log says so; port 0 means no server. A slow client
+    delays nobody, and is hung up in the end.
     """
 
     def __init__(self, host: str, port: int, log: Logger) -> None:
         self.url = ""
-        self._fresh = threading.Condition()  # guards the following
+        self._fresh = threading.Condition()  # guards the fields that follow
         self._page = b""
         self._shown = 0
         """The newest ticket that the page answers."""
@@ -53,18 +57,19 @@ class MetricsServer:
 
     @property
     def ticket(self) -> int | None:
-        """Number of the newest request that waits for a page, or None. The collector's."""
+        """Number of the newest request that waits for a page, or None. For the collector's thread."""
         with self._fresh:
             return self._asked if self.url and self._asked > self._shown else None
 
     def show(self, page: bytes, ticket: int) -> None:
-        """This is the page from now on; it was begun when `ticket` was the newest. The collector's."""
+        """Serve this page from now on. `ticket` was the newest when the page was begun. For the collector's thread."""
         with self._fresh:
             self._page, self._shown = page, ticket
             self._fresh.notify_all()
 
     def wait_page(self) -> bytes:
-        """A page that was begun after this call; after a while the newest, which may be none. The HTTP thread's."""
+        """A page that was begun after this call. Where none comes in time, the newest one, which may be empty. For the
+        HTTP thread."""
         with self._fresh:
             self._asked += 1
             ticket = self._asked
@@ -79,7 +84,8 @@ class MetricsServer:
             self._closing = True
             self._fresh.notify_all()
         self._wake.send(b"\0")
-        self._thread.join(CLOSE_S)  # a client in the middle of its request may hold it up for longer: let it
+        self._thread.join()
+        self._listener.clients.wait_gone(CLOSE_S)  # one in the middle of its request may take longer: let it
         self._listener.server_close()
         self._listener = None
         self._wake.close()
@@ -90,8 +96,12 @@ class MetricsServer:
             selector.register(listener, selectors.EVENT_READ)
             selector.register(self._waker, selectors.EVENT_READ)
             while not self._closing:
-                if any(key.fileobj is listener for key, _ in selector.select()):
+                if any(key.fileobj is listener for key, _ in selector.select(listener.clients.hang_up_old())):
                     listener.handle_request()
+                if listener.starved:
+                    listener.starved = False
+                    with self._fresh:
+                        self._fresh.wait_for(lambda: self._closing, PAUSE_S)
 
     def __enter__(self) -> Self:
         return self
@@ -102,18 +112,38 @@ class MetricsServer:
         self.close()
 
 
-class _Listener(socketserver.TCPServer):
+class _Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    daemon_threads = True
+    block_on_close = False
     allow_reuse_address = True  # a port that was ours a moment ago
-    timeout = 0  # it is asked when there is something
+    timeout = 0  # `handle_request` is called only when a client is there
 
     metrics: MetricsServer
 
     def __init__(self, family: socket.AddressFamily, address: Any) -> None:
         self.address_family = family
+        self.clients = Clients()
+        self.starved = False
+        """The last client could not be let in, as descriptors were short: it waits, and would be readable all the
+        time."""
         super().__init__(address, _Handler)
 
+    def get_request(self) -> Any:
+        try:
+            client, address = super().get_request()
+        except OSError as error:
+            self.starved = is_shortage(error)
+            raise
+        self.clients.add(client)
+        return client, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self.clients.remove(request)
+        super().shutdown_request(request)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):  # a client that is slow, or has gone, is its own business
+        # A client that is slow, or has gone, is its own business; RuntimeError: no thread could be started for it.
+        if not isinstance(sys.exception(), OSError | RuntimeError):
             super().handle_error(request, client_address)
 
 
@@ -134,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(503, "the collector is busy: ask again\n")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Who asks is nothing to log."""
+        """Log nothing: it does not matter who asks."""
 
     def _answer(self, status: int, content: bytes | str, kind: str = "text/plain; charset=utf-8") -> None:
         body = content.encode() if isinstance(content, str) else content
@@ -146,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _listener(host: str, port: int, log: Logger) -> _Listener | None:
-    """At the first port that is free."""
+    """A listener at the first free port; None where there is none, and the log says why."""
     reason = ""
     for candidate in range(port, min(port + PORTS - 1, _LAST_PORT) + 1):
         try:

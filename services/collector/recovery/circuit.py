@@ -1,29 +1,28 @@
-"""Circuit: opens when a trader fails too often, and closes by itself once it does well again.
+"""Circuit: opens when a trader fails too often, and closes by itself once the trader does well again.
 
     tracking    closed -> open (process all) -> closed
     plugin      closed -> open (quarantine) -> half-open (a probe) -> closed, or open again
 
-Its state is a function of its inputs with their times (BreakerIsAFunctionOfTheErrorTimeline): how often anybody looks
-does not matter, because what time alone brings about happens at its own time. At one instant, what time brings about
-comes before the inputs. Times are nanoseconds of one clock that does not go back; an earlier one counts as the latest.
+Its state is a function of its inputs with their times (BreakerIsAFunctionOfTheErrorTimeline). It does not matter how
+often the circuit is asked: a change that time alone brings about happens at its own time, and before an input of the
+same time. Times are nanoseconds of one clock that does not go back; a time before the latest counts as the latest.
 """
 
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
-from common.blocks import RecoveryBlock
+from tickflag.common.settings_schema.collector import RecoveryBlock
+from tickflag.common.units import NS_PER_S
 
 State = Literal["closed", "open", "half-open"]
 Kind = Literal["tracking", "plugin"]
 Failure = tuple[int, int]
 """Incarnation and cycle of a failed cycle. A retry of the cycle is the same failure, and counts once."""
 
-NS_PER_S = 1_000_000_000
-
 
 class Transition(NamedTuple):
-    """The circuit went to another state."""
+    """A change of the state."""
 
     before: State
     after: State
@@ -31,7 +30,7 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a circuit opens and closes. See the settings `recovery`."""
+    """The limits in the settings `recovery`, with times in nanoseconds."""
 
     errors: int
     window_ns: int
@@ -56,21 +55,24 @@ class Limits:
         )
 
     def backoff(self, level: int) -> int:
-        """The wait after `level` openings in near succession: doubled with each, up to the limit."""
+        """The wait at `level`: each level doubles it, up to the limit."""
         return min(self.backoff_ns << level, self.backoff_limit_ns)
 
 
 class Circuit:
     """One trader's circuit for one class of errors. Pure; one thread.
 
-    An error counts while it is younger than the window: one exactly as old as the window counts no more.
+    An error counts while it is younger than the window; an error exactly as old as the window does not count.
 
-    Open, a tracking circuit closes after the backoff and the clean cycles, both. A plugin circuit that opens for the
-    first time in long asks for a fresh start at once; later, or when that fails, it is a quarantine for the backoff.
-    Then comes a probe: an error ends it and opens again, for longer. It is passed by the clean cycles after the least
-    time, or when its time is over, with one clean cycle at least. With none nothing is known: the same wait again.
+    An open tracking circuit closes once both the backoff and the clean cycles are over.
 
-    Each opening makes the next backoff longer. Each `calm_ns` without an error while closed takes one step back.
+    A plugin circuit that opens at level 0 asks for a fresh start and begins a probe at once. At a higher level, or when
+    that probe fails, it opens for the backoff, which is a quarantine, and then begins a probe. An error ends the probe
+    and opens the circuit for longer. The clean cycles close it, but not before the least time. At the end of the
+    probe's time one clean cycle is enough. Without any cycle nothing is known, and the same wait begins again.
+
+    Each opening raises the level, which makes the next backoff longer. Each `calm_ns` without an error while the
+    circuit is closed lowers the level.
     """
 
     def __init__(self, kind: Kind, limits: Limits, now_ns: int) -> None:
@@ -79,11 +81,11 @@ class Circuit:
         self._now_ns = now_ns
         self.state: State = "closed"
         self.level = 0
-        """Openings that the next backoff remembers."""
+        """The number of openings on which the next backoff depends."""
         self.opened = 0
-        """How often it left the closed state, or a probe failed."""
+        """How often the circuit left the closed state, or a probe failed."""
         self.fresh_starts = 0
-        """Grows when the worker is to be started fresh: for a probe, and at a release."""
+        """How many fresh starts of the worker were asked for: for a probe, and at a release."""
         self._since_ns = now_ns  # of the state
         self._calm_from_ns = now_ns
         self._clean = 0  # cycles, since the state began or the last error
@@ -91,17 +93,17 @@ class Circuit:
         self._last: Failure | None = None
         self._transitions: list[Transition] = []
 
-    def take_transitions(self) -> list[Transition]:
-        """The changes of state since the last call."""
+    def drain_transitions(self) -> list[Transition]:
+        """The transitions since the last call."""
         transitions, self._transitions = self._transitions, []
         return transitions
 
     def failed(self, now_ns: int, failure: Failure) -> None:
-        """A cycle failed. The same failure counts once while it is in the window or the latest."""
+        """Count a failed cycle. A failure that is in the window, or is the latest, does not count again."""
         now_ns = self.advance(now_ns)
         if self.state == "open" and self.kind == "plugin":
-            return  # a late word of a worker that does not run any more
-        if failure == self._last or any(failure == known for _, known in self._errors):
+            return  # the worker does not run in a quarantine: this is a late message
+        if failure == self._last or any(failure == earlier for _, earlier in self._errors):
             return
         self._last = failure
         self._errors.append((now_ns, failure))
@@ -111,14 +113,14 @@ class Circuit:
             self._open(now_ns)
 
     def succeeded(self, now_ns: int) -> None:
-        """A cycle was clean."""
+        """Count a clean cycle."""
         now_ns = self.advance(now_ns)
         if not (self.state == "open" and self.kind == "plugin"):
             self._clean += 1
             self.advance(now_ns)
 
     def release(self, now_ns: int) -> None:
-        """An operator says that all is well: closed, and nothing is held against it."""
+        """Close the circuit and begin again at level 0: an operator, or another version of the code, asks for it."""
         now_ns = self.advance(now_ns)
         if self.kind == "plugin" and self.state == "open":
             self.fresh_starts += 1
@@ -126,16 +128,18 @@ class Circuit:
         self.level = 0
 
     def advance(self, now_ns: int) -> int:
-        """Let time pass; gives the time it is."""
-        self._now_ns = now_ns = max(now_ns, self._now_ns)
+        """The present time, once every change that is due by then has happened."""
+        now_ns = max(now_ns, self._now_ns)
+        # What is due is seen from the time of the last input: seen from now, it would be due only now.
         while (due_ns := self.due_ns()) is not None and due_ns <= now_ns:
-            self._turn(due_ns)
+            self._change(due_ns)
+        self._now_ns = now_ns
         while self._errors and now_ns - self._errors[0][0] >= self._limits.window_ns:
             self._errors.popleft()
         return now_ns
 
     def due_ns(self) -> int | None:
-        """When the state or the level changes if nothing comes any more; None for never."""
+        """When the state or the level changes although no input comes; None for never."""
         limits = self._limits
         if self.state == "closed":
             return self._calm_from_ns + limits.calm_ns if self.level else None
@@ -148,8 +152,8 @@ class Circuit:
         end_ns = self._since_ns + limits.probe_ns
         return min(max(self._since_ns + limits.least_ns, self._now_ns), end_ns) if enough else end_ns
 
-    def shown(self, now_ns: int) -> dict[str, Any]:
-        """For operators: state, since when, how many errors count, what comes next."""
+    def summary(self, now_ns: int) -> dict[str, Any]:
+        """State, since when, how many errors count and when the next change is due, for operators."""
         now_ns = self.advance(now_ns)
         due_ns = self.due_ns()
         return {
@@ -164,7 +168,7 @@ class Circuit:
         }
 
     def to_dict(self, now_ns: int) -> dict[str, Any]:
-        """Plain values, from which `from_dict` makes a circuit with the same future. Times are ages."""
+        """The circuit as values that JSON can hold, for `from_dict`. Times are ages."""
         now_ns = self.advance(now_ns)
         return {
             "state": self.state,
@@ -180,7 +184,7 @@ class Circuit:
 
     @classmethod
     def from_dict(cls, kind: Kind, limits: Limits, saved: dict[str, Any], now_ns: int) -> Self:
-        """The circuit that `to_dict` described, as if no time had passed since: a new boot has a new clock."""
+        """The circuit that `to_dict` gave, as if no time had passed since then: a new boot has a new clock."""
         circuit = cls(kind, limits, now_ns)
         circuit.state, circuit.level = saved["state"], saved["level"]
         circuit.opened, circuit.fresh_starts = saved["opened"], saved["fresh_starts"]
@@ -191,8 +195,8 @@ class Circuit:
         circuit._last = None if saved["last"] is None else (saved["last"][0], saved["last"][1])
         return circuit
 
-    def _turn(self, due_ns: int) -> None:
-        """What time brings about at `due_ns`."""
+    def _change(self, due_ns: int) -> None:
+        """Make the change that time brings about at `due_ns`."""
         if self.state == "closed":
             self.level -= 1
             self._calm_from_ns = due_ns
@@ -229,7 +233,7 @@ class Circuit:
         self._errors.clear()
 
     def _wait_ns(self) -> int:
-        # The first opening costs a fresh start and no wait; the backoff begins with what comes after it.
+        # The first opening costs a fresh start and no wait, so the backoff begins with the second.
         return self._limits.backoff(max(self.level - 2, 0))
 
 

@@ -1,11 +1,11 @@
-"""The flagging kernels: a symbol's bit in a channel's open cycle, now or when its rate limit allows."""
+"""The announcing kernels: mark a symbol in a channel's open cycle, now or when its rate limit allows."""
 
 from typing import Any
 
-from common.bitset import set_bit
-from common.jit import kernel
-from common.layout import CONTROL_WORDS, COUNTER, OPEN
-from services.feed.state import DIRTY, NEXT_DUE, PENDING_COUNT
+from tickflag.common.jit import kernel
+from tickflag.common.protocol.cycles import is_flagged, set_flag
+from tickflag.common.segment.layout import COUNTER
+from tickflag.services.feed.market.state import DIRTY, NEXT_DUE, PENDING_COUNT
 
 FLAGGED = COUNTER["flagged"]
 DEFERRED = COUNTER["deferred"]
@@ -13,8 +13,8 @@ DEFERRED = COUNTER["deferred"]
 
 @kernel
 def flag(arrays: Any, state: Any, channel: int, slot: int, oldest_ns: int) -> None:
-    cycle = arrays.control[channel * CONTROL_WORDS + OPEN]
-    if set_bit(arrays.flags[channel, cycle % 2], slot):
+    """Mark a symbol in the channel's open cycle; `oldest_ns` is when its first unannounced update came."""
+    if set_flag(arrays.control, arrays.flags, channel, slot):
         arrays.living[FLAGGED] += 1
         state.cycle[channel, 0] += 1
         state.meta[DIRTY] = 1
@@ -24,8 +24,13 @@ def flag(arrays: Any, state: Any, channel: int, slot: int, oldest_ns: int) -> No
 
 @kernel
 def announce(arrays: Any, state: Any, slot: int, now_ns: int, limit_ns: int) -> None:
-    """Flag the ticker now, or when the symbol's interval is over: delayed, never lost."""
+    """Flag the symbol in the ticker channel, now or once its rate limit is over: deferred, never lost.
+
+    Where its flag still stands in the open cycle, the update is announced with that: the cycle closes after it.
+    """
     memo = state.memos[slot]
+    if is_flagged(arrays.control, arrays.flags, 0, slot):
+        return
     recent = memo["announced_ns"] != 0 and now_ns - memo["announced_ns"] < limit_ns
     if recent and limit_ns > 0 and state.limited[slot] != 0:
         if memo["pending_ns"] <= 0:
@@ -39,7 +44,7 @@ def announce(arrays: Any, state: Any, slot: int, now_ns: int, limit_ns: int) -> 
                 state.meta[NEXT_DUE] = due
         return
     oldest_ns = now_ns
-    if memo["pending_ns"] > 0:  # announced with this one; its place in `pending` is dropped later
+    if memo["pending_ns"] > 0:  # announced with this one; `announce_due` drops the entry in `pending`
         oldest_ns = memo["pending_ns"]
         memo["pending_ns"] = -1
     memo["announced_ns"] = now_ns
@@ -48,7 +53,7 @@ def announce(arrays: Any, state: Any, slot: int, now_ns: int, limit_ns: int) -> 
 
 @kernel
 def announce_due(arrays: Any, state: Any, now_ns: int, limit_ns: int) -> int:
-    """Flag the put-off announcements that are due (all of them with a limit of 0); gives how many."""
+    """Make the deferred announcements that are due, or all of them with a limit of 0; gives how many."""
     kept, announced, next_due = 0, 0, 0
     for i in range(state.meta[PENDING_COUNT]):
         slot = state.pending[i]

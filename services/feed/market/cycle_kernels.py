@@ -1,22 +1,22 @@
-"""The kernels of a swap: every channel with flags at once, as a call of a kernel costs more than what it does.
+"""The kernels of a swap: every channel with flags in one call, as the call of a kernel costs more than its work.
 
-`flagged` is `FeedState.cycle`; a row of `closed` is (channel, cycle, symbols flagged, monotonic ns of
-the oldest update).
+`flagged` is `FeedState.cycle`. A row of `closed` is (channel, cycle, symbols flagged, monotonic ns of the oldest
+update).
 """
 
 from typing import Any
 
-from common.jit import kernel
-from common.layout import COUNTER
-from common.swap import close_cycle, open_next
-from services.feed.state import DIRTY
+from tickflag.common.jit import kernel
+from tickflag.common.protocol.cycles import close_cycle, open_next
+from tickflag.common.segment.layout import COUNTER
+from tickflag.services.feed.market.state import DIRTY
 
 SWAPS = COUNTER["swaps"]
 
 
 @kernel
 def close_cycles(control: Any, cycles: Any, flagged: Any, closed: Any) -> int:
-    """Close the open cycle of each channel with flags, into `closed`; gives how many."""
+    """Close the open cycle of each channel with flags and list it in `closed`; gives how many."""
     n = 0
     for channel in range(len(flagged)):
         if flagged[channel, 0] > 0:

@@ -1,16 +1,17 @@
-"""Growth: a full segment is followed by a generation of twice the capacity, with everything it held."""
+"""Growth: from a full segment to a new generation of twice the capacity, with all contents."""
 
-from common import layout
-from common.runtime import Runtime
-from common.segment import Segment
-from services.feed.market import Market
-from services.feed.state import copy_state
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment import layout
+from tickflag.common.segment.segment import Segment
+from tickflag.services.feed.market.market import MarketWriter
+from tickflag.services.feed.market.state import copy_state
 
 
-def grown(market: Market, runtime: Runtime) -> Market:
-    """A market over a new segment of twice the capacity, not yet published; names, rows and rings are copied.
+def grown(market: MarketWriter, runtime: Runtime) -> MarketWriter:
+    """A writer of a new segment of twice the capacity, with a copy of all names, rows and rings.
 
-    The caller has announced and swapped whatever was pending, publishes the new segment and removes the old one.
+    The caller first announces and swaps what is pending, and afterwards publishes the new segment and removes the old
+    one. Raises SegmentError or ValueError where the new segment cannot be made.
     """
     old = market.segment
     plan = layout.plan(old.layout.capacity * 2, old.layout.depth, old.layout.intervals_s)
@@ -24,6 +25,6 @@ def grown(market: Market, runtime: Runtime) -> Market:
     after.opens[:count] = before.opens[:count]
     after.rings[:, :count] = before.rings[:, :count]
     after.living[:] = before.living
-    fresh = Market(segment, market.rate_limit_ns, market.watermark_ns, market.native_s)
+    fresh = MarketWriter(segment, market.rate_limit_ns, market.watermark_ns)
     copy_state(market.state, fresh.state, count)
     return fresh

@@ -1,9 +1,12 @@
-"""Recorded markets, read back in replay time order: Parquet ticks and klines, and raw exchange captures."""
+"""Recorded markets. In: Parquet files of ticks or klines, and raw exchange captures.
 
-from common.recordings.errors import Fault, RecordingError
-from services.feed.recordings.merge import merge
-from services.feed.recordings.open import open_recording
-from services.feed.recordings.recording import (
+Out: their rows in replay time order, checked, in chunks.
+"""
+
+from tickflag.common.recordings.errors import RecordingError, RowFault
+from tickflag.services.feed.recordings.merge import merge
+from tickflag.services.feed.recordings.open import open_recording
+from tickflag.services.feed.recordings.recording import (
     CHUNK_ROWS,
     KLINE_INPUT,
     TICK_INPUT,
@@ -11,6 +14,7 @@ from services.feed.recordings.recording import (
     KlineChunk,
     Recording,
     TickChunk,
+    covered_ns,
 )
 
 __all__ = [
@@ -18,11 +22,12 @@ __all__ = [
     "KLINE_INPUT",
     "TICK_INPUT",
     "Chunk",
-    "Fault",
     "KlineChunk",
     "Recording",
     "RecordingError",
+    "RowFault",
     "TickChunk",
+    "covered_ns",
     "merge",
     "open_recording",
 ]

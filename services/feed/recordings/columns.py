@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from common.recordings.errors import RecordingError
+from tickflag.common.arrays import Floats, Integers, Mask
+from tickflag.common.errors import shortage_of
+from tickflag.common.recordings.errors import RecordingError
 
-ColumnType = Literal["text", "integer", "number"]
+ColumnType = Literal["text", "integer", "number", "time"]
 
-_TYPE_WORDS = {"text": "text", "integer": "whole numbers", "number": "numbers"}
+_TYPE_WORDS = {"text": "text", "integer": "whole numbers", "number": "numbers", "time": "whole numbers or timestamps"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +27,30 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Integers:
+class IntegerColumn:
     """Whole numbers; 0 where `missing`."""
 
-    values: NDArray[np.int64]
-    missing: NDArray[np.bool_] | None
+    values: Integers
+    missing: Mask | None
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """Prices or amounts; NaN where the file has none. `nan` marks rows that state NaN instead of leaving it out."""
+class NumberColumn:
+    """Prices or amounts; NaN where the file has none. `nan` marks rows that hold NaN instead of null."""
 
-    values: NDArray[np.float64]
-    nan: NDArray[np.bool_] | None
+    values: Floats
+    nan: Mask | None
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class TextColumn:
     """Texts by code: row i holds `values[codes[i]]`, and nothing where the code is -1. Values are UTF-8 bytes."""
 
-    codes: NDArray[np.int64]
+    codes: Integers
     values: tuple[bytes, ...]
 
     def used(self) -> Iterator[tuple[int, bytes]]:
-        """Give the codes that occur, with their texts. A dictionary may hold more than the rows use."""
+        """The codes that occur, with their texts. A dictionary may hold more than the rows use."""
         counts = np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
         for code in np.flatnonzero(counts).tolist():
             yield code, self.values[code]
@@ -59,7 +60,7 @@ def _pyarrow(path: Path) -> Any:
     try:
         import pyarrow
         import pyarrow.parquet
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise RecordingError(str(path), "reading Parquet needs pyarrow: pip install 'tickflag[data]'") from error
     return pyarrow
 
@@ -72,19 +73,21 @@ def _damage_named(arrow: Any, path: Path, row: int | None = None) -> Iterator[No
         raise
     except (arrow.ArrowException, OSError, ValueError, KeyError, MemoryError, OverflowError) as error:
         where = "" if row is None else " from this row on"
-        text = " ".join(str(error).split())
+        lacking, text = shortage_of(error), " ".join(str(error).split())
         reason = f"cannot be read as Parquet{where}; the file is damaged or cut off ({text})"
+        if lacking:
+            reason = f"cannot be read{where}: {lacking}"
         raise RecordingError(str(path), reason, row=row) from error
 
 
 def column_names(path: Path) -> tuple[str, ...]:
-    """Give the names of a Parquet file's columns. Raises RecordingError if it cannot be read."""
+    """The names of a Parquet file's columns. Raises RecordingError if the file cannot be read."""
     arrow = _pyarrow(path)
     with _damage_named(arrow, path):
         return tuple(arrow.parquet.read_schema(path).names)
 
 
-class Batch:
+class ColumnBatch:
     """Some consecutive rows of the file; `row` is the number of the first, from 0."""
 
     def __init__(self, arrow: Any, path: Path, record_batch: Any, row: int) -> None:
@@ -97,28 +100,31 @@ class Batch:
         return int(self._batch.num_rows)
 
     def has(self, name: str) -> bool:
-        """Tell whether an optional column is there."""
+        """Whether an optional column is there."""
         return name in self._batch.schema.names
 
-    def integers(self, name: str) -> Integers:
-        """Give a column of whole numbers. Numbers beyond 64 signed bits wrap round and end up negative."""
+    def integers(self, name: str) -> IntegerColumn:
+        """A column of whole numbers. Unsigned numbers beyond 63 bits wrap round and end up negative.
+
+        Of timestamps these are the numbers in their own unit.
+        """
         array = self._batch.column(name)
         missing = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
         if missing is not None:
             array = array.fill_null(0)
-        return Integers(array.cast(self._arrow.int64(), safe=False).to_numpy(), missing)
+        return IntegerColumn(array.cast(self._arrow.int64(), safe=False).to_numpy(), missing)
 
-    def numbers(self, name: str) -> Numbers:
-        """Give a column of prices or amounts."""
+    def numbers(self, name: str) -> NumberColumn:
+        """A column of prices or amounts."""
         array = self._batch.column(name).cast(self._arrow.float64(), safe=False)
-        values: NDArray[np.float64] = array.to_numpy(zero_copy_only=False)
+        values: Floats = array.to_numpy(zero_copy_only=False)
         unset = values != values
         if int(np.count_nonzero(unset)) == array.null_count:
-            return Numbers(values, None)
-        return Numbers(values, unset & array.is_valid().to_numpy(zero_copy_only=False))
+            return NumberColumn(values, None)
+        return NumberColumn(values, unset & array.is_valid().to_numpy(zero_copy_only=False))
 
-    def texts(self, name: str) -> Texts:
-        """Give a column of texts by code."""
+    def texts(self, name: str) -> TextColumn:
+        """A column of texts by code."""
         array = self._batch.column(name)
         if not self._arrow.types.is_dictionary(array.type):
             array = array.dictionary_encode()
@@ -133,7 +139,13 @@ class Batch:
         if None in values:
             absent = np.array([value is None for value in values])
             codes = np.where((codes >= 0) & absent[codes], -1, codes)
-        return Texts(codes, tuple(value or b"" for value in values))
+        return TextColumn(codes, tuple(value or b"" for value in values))
+
+
+def _by_group(file: Any, names: Sequence[str], batch_rows: int, first_group: int) -> Iterator[Any]:
+    """The record batches, one row group after the other: a reader of several keeps them all in memory."""
+    for number in range(first_group, file.num_row_groups):
+        yield from file.iter_batches(batch_size=batch_rows, columns=list(names), row_groups=[number])
 
 
 class ColumnFile:
@@ -146,6 +158,8 @@ class ColumnFile:
         with _damage_named(self._arrow, path), self._arrow.parquet.ParquetFile(path) as file:
             schema = file.schema_arrow
             self.rows = int(file.metadata.num_rows)
+        self.stated_units: dict[str, str] = {}
+        """Of each column of times the unit of its timestamps; empty where it holds whole numbers."""
         for column in columns:
             self._check(schema, column)
         self.names = tuple(column.name for column in columns if column.name in schema.names)
@@ -168,8 +182,11 @@ class ColumnFile:
             fits = self._is_text(arrow_type)
         elif column.type == "integer":
             fits = types.is_integer(arrow_type)
+        elif column.type == "time":
+            fits = types.is_integer(arrow_type) or types.is_timestamp(arrow_type)
+            self.stated_units[column.name] = getattr(arrow_type, "unit", "")
         else:
-            # A column of type null is what writers make of one that is absent in every row.
+            # Writers give the type null to a column that has no value in any row.
             fits = types.is_floating(arrow_type) or types.is_integer(arrow_type) or types.is_decimal(arrow_type)
             fits = fits or types.is_null(arrow_type)
         if not fits:
@@ -178,11 +195,25 @@ class ColumnFile:
 
     def _is_text(self, arrow_type: Any) -> bool:
         types = self._arrow.types
-        return bool(types.is_string(arrow_type) or types.is_large_string(arrow_type))
+        is_view = getattr(types, "is_string_view", lambda _type: False)
+        return bool(types.is_string(arrow_type) or types.is_large_string(arrow_type) or is_view(arrow_type))
+
+    def has_values(self, name: str) -> bool:
+        """Whether a column has a value in any row, as far as the file's statistics tell: True where they do not."""
+        with _damage_named(self._arrow, self._path), self._arrow.parquet.ParquetFile(self._path) as file:
+            metadata, place = file.metadata, file.schema.names.index(name)
+            for number in range(metadata.num_row_groups):
+                group = metadata.row_group(number)
+                told = group.column(place).statistics
+                if told is None or not told.has_null_count or told.null_count < group.num_rows:
+                    return True
+        return False
 
     def groups_below(self, name: str, least: int) -> int:
-        """How many row groups at the beginning hold nothing but less than that in a column of whole numbers, as far as
-        the file tells it."""
+        """How many row groups at the beginning hold only numbers below `least` in a column of whole numbers, as far as
+        the file's statistics tell; 0 of timestamps."""
+        if self.stated_units.get(name):
+            return 0
         with _damage_named(self._arrow, self._path), self._arrow.parquet.ParquetFile(self._path) as file:
             metadata, place = file.metadata, file.schema.names.index(name)
             for number in range(metadata.num_row_groups):
@@ -191,9 +222,9 @@ class ColumnFile:
                     return number
             return int(metadata.num_row_groups)
 
-    def batches(self, names: Sequence[str], batch_rows: int, first_group: int = 0) -> Iterator[Batch]:
-        """Read some columns in file order, from a row group on. Raises RecordingError at the first row that cannot be
-        read."""
+    def batches(self, names: Sequence[str], batch_rows: int, first_group: int = 0) -> Iterator[ColumnBatch]:
+        """The rows of some columns in file order, from a row group on. Raises RecordingError at the first row that
+        cannot be read."""
         row = 0
         texts = [name for name in self._texts if name in names]
         with ExitStack() as stack:
@@ -202,15 +233,14 @@ class ColumnFile:
                     self._path, read_dictionary=texts, page_checksum_verification=True
                 )
                 stack.enter_context(file)
-                groups = range(first_group, file.num_row_groups)
                 row = sum(file.metadata.row_group(number).num_rows for number in range(first_group))
-                batches = file.iter_batches(batch_size=batch_rows, columns=list(names), row_groups=list(groups))
+                batches = _by_group(file, names, batch_rows, first_group)
             while True:
                 with _damage_named(self._arrow, self._path, row):
                     record_batch = next(batches, None)
                 if record_batch is None:
                     break
-                yield Batch(self._arrow, self._path, record_batch, row)
+                yield ColumnBatch(self._arrow, self._path, record_batch, row)
                 row += record_batch.num_rows
         if row != self.rows:
             reason = f"the file is damaged: it announces {self.rows} rows and holds {row}"

@@ -2,42 +2,56 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from common.recordings.symbols import SymbolIndex
-from services.feed.recordings.recording import (
+from tickflag.common.arrays import Integers, Records, SmallIntegers
+from tickflag.common.recordings.symbols import SymbolIndex
+from tickflag.services.feed.recordings.captures.id_ranges import IdRanges
+from tickflag.services.feed.recordings.recording import (
     CHUNK_ROWS,
     TICK_INPUT,
     Chunk,
     KlineChunk,
     Recording,
-    Records,
     TickChunk,
     split,
 )
-from services.feed.recordings.records import copied, joined, pick
+from tickflag.services.feed.recordings.records import copied, joined, pick
 
 
 def merge(recordings: Sequence[Recording], chunk_rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
-    """Give the rows of all recordings in replay time order, in chunks of at most `chunk_rows`.
+    """The rows of all recordings in replay time order, in chunks of at most `chunk_rows`.
 
-    Rows of the same time come in the order of `recordings`, and within one recording in its own order. A symbol name
-    is one symbol, whichever recording it comes from. Raises RecordingError when a recording cannot be read any
-    further, after all rows of the others before that time were given.
+    Rows of the same time come in the order of the recordings' file names, and within one recording in its own order. A
+    symbol name is one symbol, whichever recording it comes from. Raises RecordingError when a recording cannot be read
+    any further, after all rows of the others before that time were given.
     """
     if chunk_rows < 1:
         raise ValueError(f"chunk_rows must be 1 or more, not {chunk_rows}")
+    recordings = sorted(recordings, key=lambda recording: (Path(recording.name).name, recording.name))
+    numbered = _numbered(recordings)
+    for recording in recordings:
+        recording.expect(numbered)
     index = SymbolIndex()
     heads = [_Head(recording, index) for recording in recordings]
     while True:
-        # In turn, so that an error comes only when the damaged recording's next row is due.
+        # Each fetches only once it has no row left: an error comes only when the damaged recording's next row is due.
         live = [head for head in heads if head.fill()]
         if not live:
             return
-        for chunk in _joined(_take(live), index.names):
+        for chunk in _joined(_cut_off_due(live), index.names):
             yield from split(chunk, chunk_rows)
+
+
+def _numbered(recordings: Sequence[Recording]) -> dict[str, IdRanges]:
+    """Symbol -> the ids of its single trades in all recordings."""
+    found: dict[str, IdRanges] = {}
+    for recording in recordings:
+        for symbol, ids in recording.survey.numbered.items():
+            found[symbol] = found[symbol].union(ids) if symbol in found else ids
+    return found
 
 
 class _Head:
@@ -47,11 +61,11 @@ class _Head:
         self._chunks = iter(recording)
         self._index = index
         self._symbols: tuple[str, ...] = ()
-        self._renumber: NDArray[np.int32] = np.empty(0, np.int32)
+        self._renumber: SmallIntegers = np.empty(0, np.int32)
         self._same_numbers = True
         self._is_tick = True
         self._records: Records = np.empty(0, TICK_INPUT)
-        self._time: NDArray[np.int64] = np.empty(0, np.int64)
+        self._time: Integers = np.empty(0, np.int64)
 
     def fill(self) -> bool:
         """Fetch the next chunk if none is left of the last; False at the recording's end."""
@@ -65,7 +79,7 @@ class _Head:
                 self._same_numbers = bool((self._renumber == np.arange(len(self._renumber))).all())
             records = chunk.records
             if not self._same_numbers:
-                records = copied(records)  # the chunk's own memory stays as its reader knows it
+                records = copied(records)  # the chunk's own memory must not change
                 records["symbol"] = self._renumber[records["symbol"]]
             self._is_tick = isinstance(chunk, TickChunk)
             self._records = records
@@ -76,7 +90,7 @@ class _Head:
     def last_ns(self) -> int:
         return int(self._time[-1])
 
-    def take(self, until_ns: int, inclusive: bool) -> tuple[bool, Records, NDArray[np.int64]]:
+    def cut_off(self, until_ns: int, inclusive: bool) -> tuple[bool, Records, Integers]:
         """Cut off the rows before `until_ns`, or up to it. Gives whether they are ticks, the rows and their times."""
         count = int(np.searchsorted(self._time, until_ns, side="right" if inclusive else "left"))
         part = self._is_tick, self._records[:count], self._time[:count]
@@ -84,22 +98,23 @@ class _Head:
         return part
 
 
-_Part = tuple[bool, Records, NDArray[np.int64]]
+_Part = tuple[bool, Records, Integers]
 
 
-def _take(live: list[_Head]) -> list[_Part]:
+def _cut_off_due(live: list[_Head]) -> list[_Part]:
     """Cut off all rows that no row still to come can precede.
 
-    The chunk that ends first bounds them. Where others reach the same time, those before it in the order go along
-    with theirs, and those after it wait: it may have more rows of that time. So at least one chunk is used up.
+    The chunk that ends first sets the limit. Recordings before it in the order give their rows of that time as well.
+    Recordings after it keep theirs, as its next chunk may have more rows of that time. So at least one chunk is used
+    up.
     """
     first = min(range(len(live)), key=lambda i: (live[i].last_ns, i))
     until_ns = live[first].last_ns
-    return [head.take(until_ns, inclusive=i <= first) for i, head in enumerate(live)]
+    return [head.cut_off(until_ns, inclusive=i <= first) for i, head in enumerate(live)]
 
 
 def _joined(parts: list[_Part], symbols: tuple[str, ...]) -> Iterator[Chunk]:
-    """Give the parts, which are in the order of their recordings, as chunks in time order."""
+    """The parts, which are in the order of their recordings, as chunks in time order."""
     parts = [part for part in parts if len(part[1])]
     if len(parts) == 1:
         yield _chunk(parts[0][0], symbols, parts[0][1])
@@ -107,7 +122,7 @@ def _joined(parts: list[_Part], symbols: tuple[str, ...]) -> Iterator[Chunk]:
     time = np.concatenate([times for _, _, times in parts])
     order = np.argsort(time, kind="stable")
     is_tick = np.concatenate([np.full(len(rows), tick) for tick, rows, _ in parts])
-    # Where each row lands among the rows of its own kind once these are sorted in the same way.
+    # The kind of each row in time order; the rows of each kind, sorted in the same way, are taken in turn.
     sorted_kind = is_tick[order]
     rows_of = {kind: _sorted([(rows, times) for tick, rows, times in parts if tick is kind]) for kind in (True, False)}
     edges = [0, *(np.flatnonzero(sorted_kind[1:] != sorted_kind[:-1]) + 1).tolist(), len(sorted_kind)]
@@ -119,7 +134,7 @@ def _joined(parts: list[_Part], symbols: tuple[str, ...]) -> Iterator[Chunk]:
         yield _chunk(kind, symbols, rows_of[kind][begin : used[kind]])
 
 
-def _sorted(parts: list[tuple[Records, NDArray[np.int64]]]) -> Records:
+def _sorted(parts: list[tuple[Records, Integers]]) -> Records:
     if not parts:
         return np.empty(0, TICK_INPUT)
     if len(parts) == 1:

@@ -1,15 +1,15 @@
-"""Opens a recording of any kind: what a file is, is told by its content and columns, never by its name."""
+"""Opens a recording of any kind. The content and the columns tell what a file is, never its name."""
 
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
-from common.recordings.errors import Fault, RecordingError
-from services.feed.recordings.binance import BinanceCapture
-from services.feed.recordings.columns import column_names
-from services.feed.recordings.lines import GZIP_MAGIC
-from services.feed.recordings.parquet import KlineFile, TickFile
-from services.feed.recordings.recording import CHUNK_ROWS, Recording
+from tickflag.common.recordings.errors import RecordingError, RowFault
+from tickflag.services.feed.recordings.captures.binance import BinanceCapture
+from tickflag.services.feed.recordings.captures.lines import GZIP_MAGIC
+from tickflag.services.feed.recordings.columns import column_names
+from tickflag.services.feed.recordings.parquet import KlineFile, TickFile
+from tickflag.services.feed.recordings.recording import CHUNK_ROWS, Recording
 
 _PARQUET_MAGIC = b"PAR1"
 _HEAD_BYTES = 64
@@ -17,7 +17,7 @@ _HEAD_BYTES = 64
 
 def open_recording(
     path: str | PathLike[str],
-    on_fault: Callable[[Fault], None] | None = None,
+    on_fault: Callable[[RowFault], None] | None = None,
     chunk_rows: int = CHUNK_ROWS,
 ) -> Recording:
     """Open a Parquet file of ticks or klines, or a raw Binance capture (gzip-compressed or plain JSON lines).
@@ -38,11 +38,13 @@ def open_recording(
     if head.startswith(GZIP_MAGIC) or head.lstrip().startswith(b"{"):
         return BinanceCapture(path, on_fault, chunk_rows)
     raise RecordingError(
-        str(path), "not a recording: neither Parquet (ticks or klines) nor a capture (JSON lines, .jsonl.gz or plain)"
+        str(path),
+        "not a recording: neither Parquet (ticks or klines) nor a capture (JSON lines, .jsonl.gz or plain); "
+        "`tickflag import` makes recordings of CSV files and archives",
     )
 
 
-def _open_parquet(path: Path, on_fault: Callable[[Fault], None] | None, chunk_rows: int) -> Recording:
+def _open_parquet(path: Path, on_fault: Callable[[RowFault], None] | None, chunk_rows: int) -> Recording:
     names = column_names(path)
     if "ts_ns" in names:
         return TickFile(path, on_fault, chunk_rows)
@@ -50,5 +52,7 @@ def _open_parquet(path: Path, on_fault: Callable[[Fault], None] | None, chunk_ro
         return KlineFile(path, on_fault, chunk_rows)
     has = ", ".join(names)
     raise RecordingError(
-        str(path), f"not a recording: neither a column ts_ns (ticks) nor open_time_ms (klines); the file has {has}"
+        str(path),
+        f"not a recording: neither a column ts_ns (ticks) nor open_time_ms (klines); the file has {has}; "
+        "`tickflag import` makes recordings of Parquet files with other columns",
     )

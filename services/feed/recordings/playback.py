@@ -1,15 +1,15 @@
-"""Playback: the chunks of recordings as batches for the market, symbols turned into slots."""
+"""Playback: turns chunks of recordings into batches for the market, and their symbols into slots."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from services.feed.recordings import Chunk, TickChunk
-from services.feed.updates import KLINE, TICK, Batch
+from tickflag.services.feed.market.updates import KLINE, TICK, Batch
+from tickflag.services.feed.recordings import Chunk, TickChunk
 
 
 class Playback:
-    """`slot` gives a symbol's slot, a new one where needed, -1 where there is no room."""
+    """Reads `chunks`. `slot` gives a symbol its slot, a new one where needed; -1 where there is no room."""
 
     def __init__(self, chunks: Iterable[Chunk], slot: Callable[[str], int]) -> None:
         self._chunks = chunks
@@ -17,7 +17,7 @@ class Playback:
         self._slots = np.zeros(0, np.int32)
 
     def batches(self) -> Iterator[Batch]:
-        """In replay time order, each ordered by `recv_ns`."""
+        """The batches in replay time order, their rows ordered by `recv_ns`."""
         for chunk in self._chunks:
             if not len(chunk):
                 continue

@@ -10,39 +10,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.feed.recordings.recording import TICK_INPUT, Records
+from tickflag.common.arrays import Integers, Records
+from tickflag.services.feed.recordings.recording import TICK_INPUT
 
 _WORD_BYTES = 8
 _FIRST_NUMBER = TICK_INPUT.fields["price"][1] // _WORD_BYTES if TICK_INPUT.fields else 0
 
 
-def _words(records: Records) -> NDArray[np.int64]:
+def _words(records: Records) -> Integers:
     return records.view(np.int64).reshape(len(records), records.dtype.itemsize // _WORD_BYTES)
 
 
-def _records(words: NDArray[np.int64], dtype: np.dtype[Any]) -> Records:
+def _records(words: Integers, dtype: np.dtype[Any]) -> Records:
     records: Records = words.reshape(-1).view(dtype)
     return records
 
 
 def empty_ticks(size: int) -> Records:
-    """Give `size` ticks that state nothing yet: every price and amount NaN, times and symbols unset."""
+    """`size` ticks that state nothing yet: every price and amount is NaN, there is no trade id, times and symbols are
+    unset."""
     ticks: Records = np.empty(size, TICK_INPUT)
     _words(ticks).view(np.float64)[:, _FIRST_NUMBER:] = np.nan
     ticks["_pad"] = 0
+    ticks["trade_id"] = 0
     return ticks
 
 
 def copied(records: Records) -> Records:
-    """Give the same rows in memory of their own."""
+    """The same rows in memory of their own."""
     return _records(_words(records).copy(), records.dtype)
 
 
 def joined(parts: Sequence[Records]) -> Records:
-    """Give the rows of one or more parts of one kind, one after the other."""
+    """The rows of one or more parts of one kind, one after the other."""
     return _records(np.concatenate([_words(part) for part in parts]), parts[0].dtype)
 
 
 def pick(records: Records, which: NDArray[np.intp]) -> Records:
-    """Give the rows of these indexes, in their order."""
+    """The rows of these indexes, in their order."""
     return _records(np.take(_words(records), which, axis=0), records.dtype)

@@ -1,18 +1,18 @@
-"""Registry: which sources there are, and the one that the settings name."""
+"""Registry: finds the source that the settings name, a built-in one or one of an installed package."""
 
 from importlib.metadata import entry_points
 
-from common.errors import TickflagError
-from common.settings import Settings
-from services.feed.sources.base import Source
-from services.feed.sources.replay import ReplaySource
-from services.feed.sources.synthetic import SyntheticSource
+from tickflag.common.errors import TickflagError
+from tickflag.common.settings import Settings
+from tickflag.services.feed.sources.replay import ReplaySource
+from tickflag.services.feed.sources.source import Source
+from tickflag.services.feed.sources.synthetic import SyntheticSource
 
 GROUP = "tickflag.sources"
 
 
 def open_source(settings: Settings) -> Source:
-    """The source that `feed.source` names. Raises TickflagError naming those there are."""
+    """The source that `feed.source` names. Raises TickflagError, which names the sources there are."""
     name = settings.feed.source
     if name == "synthetic":
         return SyntheticSource(settings.synthetic)

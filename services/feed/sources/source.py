@@ -1,40 +1,43 @@
-"""Source: the small interface between a venue connection, a recording or a generator and the feed."""
+"""Source: the interface between the feed and a venue connection, a recording or a generator."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.errors import TickflagError
-from common.log import Logger
-from services.feed.updates import Batch
+from tickflag.common.errors import TickflagError
+from tickflag.common.log import Logger
+from tickflag.common.wire.arguments import Arguments
+from tickflag.services.feed.market.updates import Batch
+
+_EVER_NS = 1 << 62  # later than any event
 
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """What the feed gives a source when it opens it."""
+    """What the feed gives a source at its opening."""
 
     slot: Callable[[str], int]
-    """Slot of a symbol, a new one where needed; -1 where there is no room. Slots stay for the life of the feed."""
+    """Gives a symbol its slot, a new one where needed; -1 where there is no room. A slot stays for the life of the
+    feed."""
     intervals_s: tuple[int, ...]
-    """Candle intervals the feed keeps."""
+    """The candle intervals that the feed keeps."""
     monotonic_ns: int
     wall_ns: int
     log: Logger
+    next_watermark_ns: Callable[[int], int] = lambda _event_ns: _EVER_NS
+    """Gives the first event time after a given one at which a candle can be due to close."""
 
 
 class Source(ABC):
-    """Driven by the feed in one thread: `open`, then `drain` whenever something may have come, then `close`.
+    """The feed drives it in one thread: `open`, then `drain` whenever something may have come, then `close`.
 
-    A source with a connection of its own runs it in a thread or lets the feed poll its descriptors.
+    A source with a connection runs it in a thread of its own, or lets the feed wait for its descriptors.
     """
-
-    native_s: frozenset[int] = frozenset()
-    """Intervals (s) whose candles the source brings itself; the feed builds the others from trades."""
 
     @abstractmethod
     def open(self, venue: Venue) -> Sequence[Batch]:
-        """Connect. The batches given are the market's past, applied before anyone sees it."""
+        """Connect. Gives batches of the market's past, which the feed applies before anyone sees the market."""
 
     @abstractmethod
     def drain(self, monotonic_ns: int, wall_ns: int) -> Sequence[Batch]:
@@ -42,18 +45,23 @@ class Source(ABC):
 
     @abstractmethod
     def next_ns(self) -> int | None:
-        """Monotonic time at which `drain` will have something; None: only a descriptor tells, or nothing comes."""
+        """Monotonic time at which `drain` will have something. None where only a descriptor tells, or nothing comes."""
 
     def descriptors(self) -> Sequence[int]:
         """File descriptors that become readable when something has come."""
         return ()
 
     def event_ns(self, monotonic_ns: int, wall_ns: int) -> int:
-        """The event time that closes candles: UTC, or a recording's own time."""
+        """The event time now, which closes candles: UTC, or a recording's own time."""
         return wall_ns
 
-    def command(self, name: str, arguments: dict[str, Any]) -> Any:
-        """Carry out an operator's command of the source's own. Raises TickflagError for one it does not know."""
+    def covered_ns(self, wall_ns: int) -> int:
+        """The event time from which on the source brings all that happens: now, or a recording's beginning. Asked once,
+        at the start. Candles that began before are incomplete, except those that the source brings whole."""
+        return wall_ns
+
+    def command(self, name: str, arguments: Arguments) -> Any:
+        """Carry out a command that the source has of its own. Raises TickflagError for one it does not know."""
         raise TickflagError(f"this source knows no command {name!r}")
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing

@@ -1,4 +1,4 @@
-"""SyntheticSource: a made-up market that behaves like one. Zipf activity, quiet and busy phases, seeded.
+"""SyntheticSource: a made-up market that behaves like a real one: Zipf activity, quiet and busy phases, seeded.
 
 Prices follow a random walk in logarithms that is pulled back to where it began, so that a long run stays sensible.
 """
@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from common.blocks import SyntheticBlock
-from common.errors import TickflagError
-from services.feed.sources.base import Source, Venue
-from services.feed.updates import KLINE, Batch, ticks
+from tickflag.common.arrays import Floats, Integers
+from tickflag.common.recordings.interval import candle_start_ns
+from tickflag.common.settings_schema.feed import SyntheticBlock
+from tickflag.common.units import NS_PER_MS, NS_PER_S
+from tickflag.common.wire.arguments import Arguments
+from tickflag.services.feed.market.updates import KLINE, Batch, ticks
+from tickflag.services.feed.sources.source import Source, Venue
 
-NS = 1_000_000_000
-LEAST_STEP_NS = 2_000_000  # a source that wakes more often costs more than it shows
+LEAST_STEP_NS = 2 * NS_PER_MS  # waking more often would cost more than it shows
 ZIPF_EXPONENT = 1.1
 
 
@@ -28,14 +29,14 @@ def symbol_names(n: int, rng: np.random.Generator) -> list[str]:
     return [names[i % len(names)] + (str(i // len(names)) if i >= len(names) else "") for i in range(n)]
 
 
-def zipf_shares(n: int, exponent: float = ZIPF_EXPONENT) -> npt.NDArray[np.float64]:
+def zipf_shares(n: int, exponent: float = ZIPF_EXPONENT) -> Floats:
     """Share of the activity of the first, second, ... most active of `n` symbols."""
     weights = 1.0 / np.arange(1, n + 1) ** exponent
     return np.asarray(weights / weights.sum())
 
 
 class SyntheticSource(Source):
-    """The default source. Needs nothing; the same seed gives the same prices in the same order."""
+    """The default source. Needs no files and no network; the same seed gives the same prices in the same order."""
 
     def __init__(self, settings: SyntheticBlock) -> None:
         self._settings = settings
@@ -68,35 +69,37 @@ class SyntheticSource(Source):
             n, self._burst = min(self._burst, len(self._slots)), 0
             batches.append(self._ticks(self._rng.choice(len(self._slots), n, replace=False), wall_ns))
         if monotonic_ns >= self._next_ns:
-            elapsed = min(monotonic_ns - self._drained_ns, NS)  # after a pause the market does not catch up
-            n = int(self._rng.poisson(self._rate(monotonic_ns) * elapsed / NS))
+            elapsed = min(monotonic_ns - self._drained_ns, NS_PER_S)  # a market that paused does not catch up
+            n = int(self._rng.poisson(self._rate(monotonic_ns) * elapsed / NS_PER_S))
             self._drained_ns = monotonic_ns
             self._schedule(monotonic_ns)
             if n:
                 batches.append(self._ticks(np.searchsorted(self._cumulative, self._rng.random(n)), wall_ns))
         return batches
 
-    def command(self, name: str, arguments: dict[str, Any]) -> Any:
-        """`burst` with `symbols`: at the next turn so many symbols tick at once."""
+    def covered_ns(self, wall_ns: int) -> int:
+        return 0  # nothing happened between the history and the start
+
+    def command(self, name: str, arguments: Arguments) -> Any:
+        """Carry out `burst`: in the next turn `symbols` symbols tick at once."""
         if name != "burst":
             return super().command(name, arguments)
-        n = arguments.get("symbols")
-        if arguments.keys() != {"symbols"} or type(n) is not int or not 1 <= n <= len(self._slots):
-            raise TickflagError(f"burst: `symbols` must be 1 to {len(self._slots)}")
-        self._burst = n
-        return {"symbols": n}
+        symbols = arguments.number("symbols", None, 1, len(self._slots))
+        arguments.end()
+        self._burst = symbols
+        return {"symbols": symbols}
 
     def _rate(self, monotonic_ns: int) -> float:
-        """Ticks a second: a quiet phase, then a busy one of a fifth of its length, and again."""
-        phase = (monotonic_ns - self._opened_ns) / NS % (1.2 * self._settings.phase_s)
+        """Ticks a second. A quiet phase is followed by a busy one of a fifth of its length, and so on."""
+        phase = (monotonic_ns - self._opened_ns) / NS_PER_S % (1.2 * self._settings.phase_s)
         return self._settings.rate * (self._settings.busy_factor if phase > self._settings.phase_s else 1.0)
 
     def _schedule(self, monotonic_ns: int) -> None:
         rate = self._rate(monotonic_ns)
-        gap_ns = int(self._rng.exponential(NS / rate)) if rate else NS
-        self._next_ns = monotonic_ns + max(LEAST_STEP_NS, min(gap_ns, NS))
+        gap_ns = int(self._rng.exponential(NS_PER_S / rate)) if rate else NS_PER_S
+        self._next_ns = monotonic_ns + max(LEAST_STEP_NS, min(gap_ns, NS_PER_S))
 
-    def _ticks(self, symbols: npt.NDArray[np.int64], wall_ns: int) -> Batch:
+    def _ticks(self, symbols: Integers, wall_ns: int) -> Batch:
         n = len(symbols)
         step = self._rng.normal(0.0, 1.0, n) * self._volatility[symbols]
         np.add.at(self._walk, symbols, step)
@@ -122,12 +125,12 @@ class SyntheticSource(Source):
         level = self._start * np.exp(path)
         opens, closes = level[:-1], level[1:]
         reach = np.abs(self._rng.normal(0.0, 0.5, (2, count, n))) * self._volatility * np.sqrt(seconds / 10.0)
-        last_ns = wall_ns - wall_ns % (seconds * NS)
+        last_ns = candle_start_ns(wall_ns, seconds)
         rows = np.zeros((count, n), KLINE)
         rows["slot"] = self._slots
         rows["interval_s"] = seconds
-        rows["open_ns"] = (last_ns - np.arange(count, 0, -1) * seconds * NS)[:, None]
-        rows["recv_ns"] = rows["open_ns"] + seconds * NS
+        rows["open_ns"] = (last_ns - np.arange(count, 0, -1) * seconds * NS_PER_S)[:, None]
+        rows["recv_ns"] = rows["open_ns"] + seconds * NS_PER_S
         rows["open"], rows["close"] = opens, closes
         rows["high"] = np.maximum(opens, closes) * np.exp(reach[0])
         rows["low"] = np.minimum(opens, closes) * np.exp(-reach[1])

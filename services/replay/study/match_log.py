@@ -1,52 +1,54 @@
-"""Entries: every match of every trader, from entering to leaving, and what the price did after it entered.
+"""Match log: every match of every trader, from entering to leaving, and the returns after it entered.
 
-One row of numpy columns an entry, in the order of their times; nothing is kept of a tick.
+It has one row for each entry, in the order of time. It keeps no ticks.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from services.replay.prices import Floats
+from tickflag.common.arrays import Floats, Integers, Records
 
 ENTRY = np.dtype(
     [
-        ("subject", "<i4"),  # number of the trader
+        ("subject", "<i4"),  # number of the trader in the study
         ("slot", "<i4"),
         ("entered_ns", "<i8"),
-        ("left_ns", "<i8"),  # 0: it still matches
-        ("price", "<f8"),  # NaN: the symbol had none
+        ("left_ns", "<i8"),  # 0: the symbol still matches
+        ("price", "<f8"),  # NaN: the symbol had no price
         ("left_price", "<f8"),
-        ("standing", "<i8"),  # 1: it matched already when the period began
+        ("standing", "<i8"),  # 1: the symbol matched already when the period began
     ]
 )
 
 
-class Entries:
-    """`horizons_ns` are the times after an entry at which the return is taken."""
+class MatchLog:
+    """Logs the entries of all subjects. `horizons_ns` are the times after an entry at which a return is taken.
 
-    def __init__(self, subjects: int, capacity: int, horizons_ns: Sequence[int]) -> None:
-        self._horizons_ns = horizons_ns
+    `resolution_ns`, by slot, is the shortest horizon at which the symbol has a return.
+    """
+
+    def __init__(self, subjects: int, capacity: int, horizons_ns: Sequence[int], resolution_ns: Integers) -> None:
+        self._horizons_ns, self._resolution_ns = horizons_ns, resolution_ns
         self._rows = np.zeros(1_024, ENTRY)
         self._returns: Floats = np.full((1_024, len(horizons_ns)), np.nan)
         self._count = 0
-        self._open = np.full((subjects, capacity), -1, np.int64)  # row of the match that has not left
-        self._resolved = [0] * len(horizons_ns)  # rows whose return at this horizon is settled
+        self._open = np.full((subjects, capacity), -1, np.int64)  # row of the present match; -1: none
+        self._resolved = [0] * len(horizons_ns)  # rows whose horizon has ended
 
     @property
-    def rows(self) -> npt.NDArray[np.void]:
-        """ENTRY, one an entry."""
+    def rows(self) -> Records:
+        """ENTRY, a row for each entry."""
         return self._rows[: self._count]
 
     @property
     def returns(self) -> Floats:
-        """(entry, horizon): relative change of the price since the entry. NaN where it is not known."""
+        """(entry, horizon): the relative change of the price since the entry; NaN where it is not known."""
         return self._returns[: self._count]
 
     @property
     def settled(self) -> list[int]:
-        """By horizon: so many of the first entries have it inside what was played so far."""
+        """By horizon: how many entries, counted from the first, have reached their horizon."""
         return list(self._resolved)
 
     def enter(self, subject: int, slot: int, now_ns: int, price: float, standing: bool) -> None:
@@ -63,7 +65,7 @@ class Entries:
         self._open[subject, slot] = -1
 
     def resolve(self, until_ns: int, prices: Floats) -> None:
-        """Settle the horizons that end before `until_ns`; up to then `prices` (by slot) were the last known."""
+        """Settle the horizons that end before `until_ns`. `prices` (by slot) are the prices until then."""
         for column, horizon_ns in enumerate(self._horizons_ns):
             begin = self._resolved[column]
             if begin == self._count or self._rows["entered_ns"][begin] + horizon_ns >= until_ns:
@@ -72,5 +74,6 @@ class Entries:
             end = begin + int(np.searchsorted(rows["entered_ns"], until_ns - horizon_ns, "left"))
             rows = self._rows[begin:end]
             change = prices[rows["slot"]] / rows["price"] - 1.0
-            self._returns[begin:end, column] = np.where(rows["standing"] == 1, np.nan, change)
+            unknown = (rows["standing"] == 1) | (self._resolution_ns[rows["slot"]] > horizon_ns)
+            self._returns[begin:end, column] = np.where(unknown, np.nan, change)
             self._resolved[column] = end

@@ -1,34 +1,31 @@
-"""Prices: what one symbol is worth as of the last cycle, and which symbols a trader watches."""
+"""Prices: each symbol's price as of the last cycle, and the slots of the symbols that a trader watches."""
 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from common.segment import Segment
-from common.symbols import SymbolDirectory
-from common.traderapi import Trader
-from services.trader.watchlist import WatchList
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from tickflag.common.arrays import Floats, Integers
+from tickflag.common.segment.segment import Segment
+from tickflag.common.segment.symbols import SymbolDirectory
+from tickflag.common.traderapi import Trader
+from tickflag.services.trader.evaluation.planning.watchlist import WatchList
 
 
 class Prices:
-    """By slot. The price is the last traded one; of a symbol that never traded, the middle of bid and ask."""
+    """Prices by slot: the last traded price, or the middle of bid and ask for a symbol that never traded."""
 
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
         self.directory = SymbolDirectory(segment)
         capacity = segment.layout.capacity
         self.now: Floats = np.full(capacity, np.nan)
-        """NaN where there is none."""
+        """NaN where a symbol has no price."""
         self.since_ns: Integers = np.zeros(capacity, np.int64)
-        """Time of the first cycle in which the symbol had data; 0: none yet."""
-        self._silent = True  # a symbol of the directory has no data yet
+        """Time of the first cycle in which the symbol had data; 0 before that."""
+        self._silent = True  # whether some symbol of the directory has no data yet
 
-    def take(self, now_ns: int) -> None:
-        """A cycle was closed: look at every row."""
+    def refresh(self, now_ns: int, compare: bool = False) -> bool:
+        """Read the price of every row, after a cycle was closed. With `compare`, gives whether one changed."""
         known = len(self.directory)
         count = self.directory.refresh()
         self._silent |= count > known
@@ -38,15 +35,18 @@ class Prices:
             since_ns[held & (since_ns == 0)] = now_ns
             self._silent = not held.all()
         rows, now = arrays.tickers[:count], self.now[:count]
+        before = now.copy() if compare else None
         np.copyto(now, rows["last"])
         quoted = np.flatnonzero(~(now > 0.0))  # a slot without data holds zeros
         if len(quoted):
             middle = (rows["bid"][quoted] + rows["ask"][quoted]) / 2.0
             now[quoted] = np.where(middle > 0.0, middle, np.nan)
+        # Compared as bits, where NaN equals NaN: no price is 0, and every NaN is that of the line above.
+        return before is not None and not np.array_equal(before.view(np.int64), now.view(np.int64))
 
 
 class Watched:
-    """The slots of the symbols that traders with one watch list may match; follows the symbol table."""
+    """The slots of the symbols on one watch list. `extend` it as the symbol table grows."""
 
     def __init__(self, trader: Trader, capacity: int) -> None:
         self._list = WatchList(trader.watch, trader.exclude, capacity)
@@ -54,7 +54,7 @@ class Watched:
         self.slots: Integers = np.zeros(0, np.int64)
 
     def extend(self, names: Sequence[str]) -> None:
-        """`names` are those of all slots."""
+        """Add the watched symbols that are new. `names` are the names of all slots."""
         if len(names) > self._known:
             self._known = len(names)
             self._list.extend(names)

@@ -1,6 +1,6 @@
-"""Study: what a trader's signals were worth: how long matches last, and what prices did after a symbol entered.
+"""Study: what a trader's signals were worth: how long matches lasted, and what prices did after a symbol entered.
 
-Nothing looks ahead. A price is the last one known at its moment: that of the last cycle at or before it.
+Nothing looks ahead: the price at a moment is that of the last cycle at or before it.
 """
 
 from collections.abc import Sequence
@@ -8,28 +8,31 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from common.messages import Signal
-from common.segment import Segment, interval_seconds
-from common.traderapi import Trader
-from services.replay.baseline import Baseline
-from services.replay.entries import Entries
-from services.replay.prices import Floats, Prices, Watched
-from services.replay.track import Track
+from tickflag.common.arrays import Floats, Integers
+from tickflag.common.segment.segment import Segment, interval_name, interval_seconds
+from tickflag.common.traderapi import Trader
+from tickflag.common.units import NS_PER_MS, NS_PER_S
+from tickflag.common.wire.messages import Signal
+from tickflag.services.replay.study.baseline import Baseline
+from tickflag.services.replay.study.match_log import MatchLog
+from tickflag.services.replay.study.price_lines import PriceLines
+from tickflag.services.replay.study.prices import Prices, Watched
+from tickflag.services.replay.study.resolution import Resolution
 
-MS = 1_000_000
-NS_PER_S = 1_000_000_000
 EVENTS = ("entered", "left", "score")
+DEFAULT_UNITS = (1, 5, 15, 60)
+DEFAULT_UNIT_S = 60
 
 
 class Horizon(NamedTuple):
-    """How long after an entry a return is taken."""
+    """A time after an entry at which a return is taken."""
 
     name: str
     ns: int
 
 
 def parse_horizons(text: str) -> list[Horizon]:
-    """`1m,5m,1h`, shortest first. Raises ValueError naming the one at fault."""
+    """The horizons of a text as `1m,5m,1h`, shortest first. Raises ValueError naming the horizon at fault."""
     found: dict[int, Horizon] = {}
     for name in map(str.strip, text.split(",")):
         seconds = interval_seconds(name)
@@ -37,66 +40,89 @@ def parse_horizons(text: str) -> list[Horizon]:
     return [found[seconds] for seconds in sorted(found)]
 
 
-class Study:
-    """In this order: `cycle`, `take` each of its signals, and at the end `finish`; then `digest`.
+def default_horizons(resolution: Resolution) -> list[Horizon]:
+    """1, 5, 15 and 60 minutes; where the shortest candles are longer, as many candles."""
+    unit_s = max(DEFAULT_UNIT_S, resolution.finest_ns // NS_PER_S)
+    return [Horizon(interval_name(count * unit_s), count * unit_s * NS_PER_S) for count in DEFAULT_UNITS]
 
-    `traders` are the subjects, known by their place in it; the same trader may be there with several settings. A
-    `track` follows the prices.
+
+class Study:
+    """For each cycle call `begin_cycle`, then `add` for each signal; at the end call `finish`, then `digest`.
+
+    A subject is the index of a trader in `traders`, which may have the same trader several times, with different
+    settings. `price_lines`, where given, record the prices. A symbol has no return over a horizon that is shorter than
+    its resolution.
     """
 
     def __init__(
-        self, segment: Segment, traders: Sequence[Trader], horizons: Sequence[Horizon], track: Track | None = None
+        self,
+        segment: Segment,
+        traders: Sequence[Trader],
+        horizons: Sequence[Horizon],
+        price_lines: PriceLines | None = None,
+        resolution: Resolution | None = None,
     ) -> None:
         capacity = segment.layout.capacity
         self.horizons = horizons
-        self.track = track
+        self.price_lines = price_lines
         self.prices = Prices(segment)
-        self.entries = Entries(len(traders), capacity, [horizon.ns for horizon in horizons])
+        self._resolution = resolution or Resolution()
+        self._resolution_ns: Integers = np.zeros(capacity, np.int64)  # by slot
+        self._placed = 0  # slots with a resolution
+        self.match_log = MatchLog(len(traders), capacity, [horizon.ns for horizon in horizons], self._resolution_ns)
         lists = {(tuple(trader.watch), tuple(trader.exclude)): trader for trader in traders}
         self._watched = [Watched(trader, capacity) for trader in lists.values()]
         numbers = {key: number for number, key in enumerate(lists)}
         self._group = [numbers[tuple(trader.watch), tuple(trader.exclude)] for trader in traders]
-        self._baselines = [Baseline(horizon.ns, capacity, len(lists)) for horizon in horizons]
+        self._baselines = [Baseline(horizon.ns, capacity, len(lists), self._resolution_ns) for horizon in horizons]
         self._events = [dict.fromkeys(EVENTS, 0) for _ in traders]
         self.now_ns = 0
         self.opening = False
 
-    def cycle(self, now_ns: int, opening: bool = False) -> None:
-        """A cycle was closed. `opening`: what matches in it matched before, and did not just enter."""
+    def begin_cycle(self, now_ns: int, opening: bool = False) -> None:
+        """Note that a cycle was closed. With `opening`, a symbol that enters in it matched before the period began."""
         self._pass_until(now_ns)
         self.now_ns, self.opening = now_ns, opening
-        self.prices.take(now_ns)
-        if self.track is not None:
-            self.track.take(now_ns, self.prices.now)
+        # A change is looked for only where a baseline does not know of one since its last moment.
+        still = [baseline for baseline in self._baselines if not baseline.moved]
+        if self.prices.refresh(now_ns, compare=bool(still)):
+            for baseline in still:
+                baseline.moved = True
+        if self.price_lines is not None:
+            self.price_lines.record(now_ns, self.prices.now)
+        names = self.prices.directory.names
+        if len(names) > self._placed:
+            self._resolution_ns[self._placed : len(names)] = self._resolution.of(names[self._placed :])
+            self._placed = len(names)
         for watched in self._watched:
-            watched.extend(self.prices.directory.names)
+            watched.extend(names)
 
-    def take(self, subject: int, signal: Signal) -> None:
-        """A signal of the cycle."""
+    def add(self, subject: int, signal: Signal) -> None:
+        """Count a signal of the present cycle."""
         self._events[subject][signal.event] += 1
         if signal.event == "score":
             return
         slot = self.prices.directory.slot(signal.symbol)
-        assert slot is not None  # it has a row
+        assert slot is not None  # a symbol with a signal has a row
         price = float(self.prices.now[slot])
         if signal.event == "entered":
-            self.entries.enter(subject, slot, self.now_ns, price, self.opening)
+            self.match_log.enter(subject, slot, self.now_ns, price, self.opening)
         else:
-            self.entries.leave(subject, slot, self.now_ns, price)
+            self.match_log.leave(subject, slot, self.now_ns, price)
 
     def finish(self, end_ns: int) -> None:
-        """Nothing more comes; what ends at `end_ns` or before is settled."""
+        """End the study: settle every horizon that ends at `end_ns` or before."""
         self._pass_until(end_ns + 1)
         self.now_ns = end_ns
 
     def digest(self, subject: int) -> dict[str, Any]:
-        """All that is told of one subject, as `docs/replay.md` lists it."""
-        rows = self.entries.rows
+        """The results for one subject; `docs/replay.md` lists the keys."""
+        rows = self.match_log.rows
         mine = rows["subject"] == subject
         own = rows[mine]
         left = own["left_ns"] > 0
         held_ns = np.where(left, own["left_ns"], self.now_ns) - own["entered_ns"]
-        complete = held_ns[left & (own["standing"] == 0)] / MS
+        complete = held_ns[left & (own["standing"] == 0)] / NS_PER_MS
         slots = self._watched[self._group[subject]].slots
         since_ns = self.prices.since_ns[slots]
         since_ns = since_ns[since_ns > 0]
@@ -114,9 +140,9 @@ class Study:
         }
 
     def _returns(self, column: int, subject: int, mine: Any) -> dict[str, Any]:
-        settled = self.entries.settled[column]
-        fresh = mine & (self.entries.rows["standing"] == 0)
-        returns = self.entries.returns[fresh, column]
+        settled = self.match_log.settled[column]
+        fresh = mine & (self.match_log.rows["standing"] == 0)
+        returns = self.match_log.returns[fresh, column]
         known = returns[~np.isnan(returns)]
         beyond = int(np.count_nonzero(fresh[settled:]))
         group, baseline = self._group[subject], self._baselines[column]
@@ -132,7 +158,7 @@ class Study:
 
     def _pass_until(self, now_ns: int) -> None:
         prices = self.prices.now
-        self.entries.resolve(now_ns, prices)
+        self.match_log.resolve(now_ns, prices)
         slots = [watched.slots for watched in self._watched]
         for baseline in self._baselines:
             baseline.advance(now_ns, prices, slots)

@@ -1,4 +1,4 @@
-"""Looks: which columns a trader's code looks at while it runs."""
+"""ColumnUsage: notes which columns a trader's code reads while it runs."""
 
 import sys
 from collections.abc import Iterator
@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
-from common.layout import TICKER
-from common.traderapi import Candles, Market, Symbol
+from tickflag.common.segment.layout import TICKER
+from tickflag.common.traderapi import Candles, Market, Symbol
 
 TICKER_COLUMNS = frozenset(TICKER.names or ())
-_DERIVED = {"age_ns": "event_ns", "trading": "status"}  # from which column
+_DERIVED = {"age_ns": "event_ns", "trading": "status"}  # property -> the column that it is made from
 
 
-class Looks:
-    """Filled while `watching`."""
+class ColumnUsage:
+    """The names of ticker and candle columns read while `watching`."""
 
     def __init__(self) -> None:
         self.ticker: set[str] = set()
@@ -28,6 +28,7 @@ class Looks:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
+        """Note the columns that are read inside the block. Uses the thread's one profiler: no other may be set."""
         sys.setprofile(self._note)
         try:
             yield
@@ -42,7 +43,7 @@ class Looks:
             self.candles.add(frame.f_locals["name"])
         elif code is Symbol.__getattr__.__code__:
             self.ticker.add(frame.f_locals["column"])
-        elif code in (Market.to_pandas.__code__, Market.to_polars.__code__):  # a data frame has them all
+        elif code in (Market.to_pandas.__code__, Market.to_polars.__code__):  # a data frame has all columns
             self.ticker |= TICKER_COLUMNS
         elif code in self._properties:
             name = self._properties[code]

@@ -1,4 +1,4 @@
-"""Cost: what a trader's evaluation takes, measured on a market of its own size."""
+"""TraderCost: the processor time of a trader's evaluation, measured on a market made for the trader."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,12 +7,13 @@ from statistics import median
 
 import numpy as np
 
-from common.settings import Settings
-from common.traderapi import Trader
-from services.replay.seats import Seats
-from services.testing.market import ManualMarket
-from services.testing.sample import watched_symbols
-from services.trader.plugin import Plugin
+from tickflag.common.settings import Settings
+from tickflag.common.traderapi import Trader
+from tickflag.common.units import MS_PER_S, US_PER_S
+from tickflag.services.replay.lockstep import Lockstep
+from tickflag.services.testing.market import ManualMarket
+from tickflag.services.testing.sample import watched_symbols
+from tickflag.services.trader.evaluation.plugin.plugin import Plugin
 
 SYMBOLS = 5_000
 CYCLE_MS = 100.0
@@ -22,23 +23,25 @@ TIMES = 7
 
 
 @dataclass(frozen=True)
-class Cost:
+class TraderCost:
     """Medians of processor time."""
 
     symbols: int
-    """Watched symbols of the market it was measured on."""
+    """The number of watched symbols in the market."""
     full_ms: float
-    """A cycle that evaluates all of them."""
+    """A cycle that evaluates all symbols."""
     changed_ms: float
-    """A cycle in which 5 % changed."""
+    """A cycle in which 5 % of the symbols changed."""
     symbol_us: float
-    """The full cycle, for one symbol."""
+    """The full cycle, divided by the number of symbols."""
     share: float
     """The full cycle as a share of 100 ms."""
 
 
-def measure(settings: Settings, load: Callable[[], Plugin], turn: Callable[[], None] = lambda: None) -> Cost:
-    """What a trader's cycles take, copies and comparison included, without processes and messages between them."""
+def measure(
+    settings: Settings, load: Callable[[], Plugin], on_progress: Callable[[], None] = lambda: None
+) -> TraderCost:
+    """The cost of a trader's cycles with copies and comparison, without processes and the messages between them."""
     trader = load().trader
     names = watched_symbols(trader, SYMBOLS)
     intervals = {name for name in (trader.candles, trader.channel) if name not in (None, "ticker")} or {"1m"}
@@ -47,14 +50,14 @@ def measure(settings: Settings, load: Callable[[], Plugin], turn: Callable[[], N
     with ManualMarket(settings, len(names)) as market:
         prices = _filled(market, trader, names, sorted(intervals))
         few = {name: prices[name] for name in names[: max(1, round(len(names) * CHANGED))]}
-        full_s = _steps(market, load(), _tracking(settings, False), few, turn)
-        changed_s = _steps(market, load(), _tracking(settings, True), few, turn)
-    return Cost(
+        full_s = _steps(market, load(), _tracking(settings, False), few, on_progress)
+        changed_s = _steps(market, load(), _tracking(settings, True), few, on_progress)
+    return TraderCost(
         symbols=len(names),
-        full_ms=full_s * 1e3,
-        changed_ms=changed_s * 1e3,
-        symbol_us=full_s * 1e6 / len(names),
-        share=full_s * 1e3 / CYCLE_MS,
+        full_ms=full_s * MS_PER_S,
+        changed_ms=changed_s * MS_PER_S,
+        symbol_us=full_s * US_PER_S / len(names),
+        share=full_s * MS_PER_S / CYCLE_MS,
     )
 
 
@@ -72,16 +75,16 @@ def _filled(market: ManualMarket, trader: Trader, names: Sequence[str], interval
 
 
 def _steps(
-    market: ManualMarket, plugin: Plugin, settings: Settings, prices: dict[str, float], turn: Callable[[], None]
+    market: ManualMarket, plugin: Plugin, settings: Settings, prices: dict[str, float], on_progress: Callable[[], None]
 ) -> float:
     """Median processor time (s) of a step after each symbol of `prices` changed."""
-    seats = Seats(settings, market.segment, [plugin], lambda _fault: None)
-    seats.step(market.time_ns)  # the first takes everything, and compiles
+    lockstep = Lockstep(settings, market.segment, [plugin], lambda _fault: None)
+    lockstep.step(market.time_ns)  # not measured: the first step evaluates everything, and compiles
     channel = plugin.trader.channel
     rng = np.random.default_rng(2)
     taken: list[float] = []
     while len(taken) < TIMES and sum(taken) < ENOUGH_S:
-        turn()
+        on_progress()
         market.advance(1.0 if channel == "ticker" else channel)
         for name in prices:
             price = prices[name] = prices[name] * float(np.exp(rng.normal(0.0, 0.001)))
@@ -91,7 +94,7 @@ def _steps(
                 market.candles(name, channel, price)
         market.publish()
         began = time.thread_time()
-        seats.step(market.time_ns)
+        lockstep.step(market.time_ns)
         taken.append(time.thread_time() - began)
     return median(taken)
 

@@ -1,48 +1,50 @@
-"""Dependence: does a trader's answer depend only on what it is given? Runs it in many ways over one generated market.
+"""Dependence: checks that a trader's answer depends only on what the trader is given, by many runs on one market.
 
-Every run plays the same moments. Two runs that differ in one thing only, and come to different matches, show that the
-answer depends on that thing. Where nothing differs nothing is said, so a correct trader is not accused.
+Every run plays the same moments. Where two runs differ in one thing only and give different matches, the answer depends
+on that thing. Only a difference is a fault, so a correct trader is never accused.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import cycle, pairwise
 
-from common.settings import Settings
-from common.traderapi import Trader
-from services.testing.difference import first_difference, first_of_each
-from services.testing.finding import Finding
-from services.testing.fresh import Fresh
-from services.testing.run import Matches, Run, Seating, play
-from services.testing.sample import Sample, otherwise, symbols_of, without
-from services.testing.wall_clock import wall_clock
-from services.trader.plugin import Plugin
-from services.trader.watchlist import WatchList
+from tickflag.common.settings import Settings
+from tickflag.common.traderapi import Trader
+from tickflag.common.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
+from tickflag.services.testing.check.difference import first_difference, first_of_each
+from tickflag.services.testing.check.finding import Finding
+from tickflag.services.testing.check.reload import FreshLoader
+from tickflag.services.testing.check.run import Matches, Run, RunSetup, play
+from tickflag.services.testing.check.wall_clock import wall_clock
+from tickflag.services.testing.sample import Sample, otherwise, symbols_of, without
+from tickflag.services.trader.evaluation.planning.watchlist import WatchList
+from tickflag.services.trader.evaluation.plugin.plugin import Plugin
 
-S = 1_000_000_000
-HOUR = 3_600
-LATER_NS = (45 * S, (3 * HOUR + 17) * S, 5 * 24 * HOUR * S)
-WALL_NS = 1_709_650_000 * S
-WALL_SHIFTS_S = (7, 97, 613, 18_457, 40_361, 62_383, 224_743, 3_476_281)  # other minutes, hours and days
+BY_POSITION = "an answer from a sorted data frame keeps the symbols as its index: without them it goes by position"
+LATER_NS = (45 * NS_PER_S, (3 * S_PER_HOUR + 17) * NS_PER_S, 5 * S_PER_DAY * NS_PER_S)
+WALL_NS = 1_709_650_000 * NS_PER_S
+WALL_SHIFTS_S = (7, 97, 613, 18_457, 40_361, 62_383, 224_743, 3_476_281)  # into other minutes, hours and days
 
 
 class Dependence:
-    """`findings` once. Raises PluginError where the trader cannot run with these settings, or fails."""
+    """Call `findings` once. Raises PluginError where the trader cannot run with these settings, or fails."""
 
-    def __init__(self, settings: Settings, fresh: Fresh, moments: Sample, turn: Callable[[], None]) -> None:
-        self._fresh, self._moments = fresh, moments
+    def __init__(
+        self, settings: Settings, loader: FreshLoader, moments: Sample, on_progress: Callable[[], None]
+    ) -> None:
+        self._loader, self._moments = loader, moments
         self._half = moments[: len(moments) // 2 | 1]  # odd, so that a trader that takes turns is found out
-        self._play = partial(play, settings, turn=turn)
+        self._play = partial(play, settings, on_progress=on_progress)
 
     def findings(self, plugin: Plugin) -> Iterator[Finding]:
-        """As they come; after one that explains the others, no more."""
+        """The findings one by one; none after a fault that could explain later ones."""
         run = self._play(
             self._moments,
             {
-                "flagged": Seating(plugin),
-                "again": Seating(self._fresh.load()),
-                "alone": Seating(self._fresh.load(), alone=True),
-                "full": Seating(self._fresh.load(), tracking=False),
+                "flagged": RunSetup(plugin),
+                "again": RunSetup(self._loader.load()),
+                "alone": RunSetup(self._loader.load(), alone=True),
+                "full": RunSetup(self._loader.load(), tracking=False),
             },
         )
         yield Finding("runs", "ok", f"{len(self._moments)} cycles of {len(symbols_of(self._moments))} symbols")
@@ -54,20 +56,19 @@ class Dependence:
         yield Finding("repeatable", "ok", "the same market gives the same matches")
         for check in (self._others, self._order, self._time, self._tracking):
             finding = check(plugin.trader, run)
-            if finding is not None:
-                yield finding
-                if finding.level == "fail":
-                    return
+            yield finding
+            if finding.level == "fail":
+                return
 
     def _alone(self, moments: Sample, order: Sequence[str] = ()) -> Sequence[Matches]:
-        """The matches of a plugin of its own, processing what is flagged."""
-        return self._play(moments, {"one": Seating(self._fresh.load())}, order=order).matches["one"]
+        """The matches of a plugin loaded for this run, which evaluates only flagged symbols."""
+        return self._play(moments, {"one": RunSetup(self._loader.load())}, order=order).matches["one"]
 
     def _unrepeatable(self, run: Run) -> Finding | None:
-        """It answers differently though nothing that it is given differs."""
+        """A finding where the trader, given the same market, answers differently."""
         again = first_difference(run.matches["flagged"], run.matches["again"])
-        one, same, other = (Seating(self._fresh.load(), tracking=False) for _ in range(3))
-        with wall_clock(lambda: WALL_NS, self._fresh.modules):
+        one, same, other = (RunSetup(self._loader.load(), tracking=False) for _ in range(3))
+        with wall_clock(lambda: WALL_NS, self._loader.modules):
             still = self._play(self._moments, {"one": one, "same": same}).matches
         random = first_difference(still["one"], still["same"])
         if random is not None:
@@ -78,7 +79,7 @@ class Dependence:
                 "use no random numbers, and nothing from outside: files, networks, other processes",
             )
         shifts_s = cycle(WALL_SHIFTS_S)
-        with wall_clock(lambda: WALL_NS + next(shifts_s) * S, self._fresh.modules):
+        with wall_clock(lambda: WALL_NS + next(shifts_s) * NS_PER_S, self._loader.modules):
             moved = self._play(self._moments, {"one": other}).matches["one"]
         clock = again or first_difference(still["one"], moved)
         if clock is None:
@@ -91,8 +92,8 @@ class Dependence:
         )
 
     def _remembers(self, plugin: Plugin, run: Run) -> Finding | None:
-        """Having seen what comes later, it answers differently about what came before."""
-        again = self._play(self._half, {"again": Seating(plugin)}).matches["again"]
+        """A finding where the trader, having seen later rows, answers differently about earlier ones."""
+        again = self._play(self._half, {"again": RunSetup(plugin)}).matches["again"]
         found = first_difference(run.matches["flagged"], again)
         if found is None:
             return None
@@ -104,7 +105,7 @@ class Dependence:
         )
 
     def _others(self, trader: Trader, run: Run) -> Finding:
-        """Other symbols, in the same call or in the market at all."""
+        """Does a match depend on other symbols, in the same call or anywhere in the market?"""
         flagged = run.matches["flagged"]
         watch = WatchList(trader.watch, trader.exclude, 0)
         symbols = [symbol for symbol in symbols_of(self._moments) if symbol not in trader.references]
@@ -128,29 +129,27 @@ class Dependence:
             "others",
             "fail",
             f"a match depends on other symbols: {found}",
-            'declare `scope="market"`, or `scope="references"` and the symbols as `references`',
+            f'declare `scope="market"`, or `scope="references"` and the symbols as `references`; {BY_POSITION}',
         )
 
-    def _order(self, trader: Trader, run: Run) -> Finding | None:
-        """The order of the symbols. A ranking may break ties by it."""
-        if trader.scope == "market":
-            return None
+    def _order(self, trader: Trader, run: Run) -> Finding:
+        """Does a match depend on the order of the symbols? A ranking may break ties by it; otherwise its answer was
+        probably sorted, and taken by position."""
         found = first_difference(
             run.matches["flagged"], self._alone(self._moments, order=symbols_of(self._moments)[::-1])
         )
         if found is None:
             return Finding("order", "ok", "no match depends on the order of the symbols")
-        return Finding(
-            "order",
-            "fail",
-            f"a match depends on the order of the symbols: {found}",
-            "look at each symbol by itself, not at its place in the arrays",
-        )
+        said = f"a match depends on the order of the symbols: {found}"
+        if trader.scope == "market":
+            return Finding("order", "warn", f"{said}; the order may decide between equals only", BY_POSITION)
+        by_itself = "look at each symbol by itself, not at its place in the arrays"
+        return Finding("order", "fail", said, f"{by_itself}; {BY_POSITION}")
 
     def _time(self, trader: Trader, run: Run) -> Finding:
-        """The time alone, with the same rows."""
-        seatings = {str(ns): Seating(self._fresh.load(), tracking=False, later_ns=ns) for ns in LATER_NS}
-        later = self._play(self._moments, seatings).matches.values()
+        """Does a match depend on the time alone, with the same rows?"""
+        setups = {str(ns): RunSetup(self._loader.load(), tracking=False, later_ns=ns) for ns in LATER_NS}
+        later = self._play(self._moments, setups).matches.values()
         found = next(filter(None, (first_difference(run.matches["full"], one) for one in later)), None)
         if found is None:
             return Finding("time", "ok", "no match depends on the time alone")
@@ -165,14 +164,14 @@ class Dependence:
         )
 
     def _tracking(self, trader: Trader, run: Run) -> Finding:
-        """Processing what changed against processing everything, cycle by cycle."""
+        """Does evaluating what changed give the same as evaluating everything, cycle by cycle?"""
         flagged, full = run.matches["flagged"], run.matches["full"]
         wakes_on_all = trader.channel == "ticker"
         if wakes_on_all and not trader.every:
             found = first_difference(flagged, full)
         elif wakes_on_all or trader.scope == "symbol":
             found = first_of_each(flagged, full, run.changed)
-        else:  # what it saw of the others is as old as their last closed candle
+        else:  # the flagged run saw the other symbols as of their last closes, so the two cannot be compared
             found = None
         if found is not None:
             return Finding(
@@ -196,7 +195,7 @@ def _sampled(matches: Sequence[Matches]) -> Finding:
     """Whether the sample says anything about the trader."""
     ever = {symbol for one in matches for symbol in one}
     moved = sum(one.keys() != other.keys() for one, other in pairwise(matches))
-    if moved < 2:  # once is the beginning
+    if moved < 2:  # the first change is the beginning
         return Finding(
             "sample",
             "warn",

@@ -1,17 +1,17 @@
-"""Difference: where the matches of two runs part."""
+"""AnswerDifference: where the matches of two runs first differ."""
 
 import math
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from services.testing.run import Matches
+from tickflag.services.testing.check.run import Matches
 
 
-class Difference(NamedTuple):
-    """The first one."""
+class AnswerDifference(NamedTuple):
+    """The first difference between two runs."""
 
     cycle: int
-    """From 1."""
+    """The number of the cycle, from 1."""
     symbol: str
     one: float | None
     """The score in one run; None where the symbol does not match."""
@@ -24,26 +24,27 @@ class Difference(NamedTuple):
 
 def first_difference(
     one: Sequence[Matches], other: Sequence[Matches], among: Collection[str] | None = None
-) -> Difference | None:
-    """Cycle by cycle, as far as both go; of several in a cycle the first by name, `among` these where given.
+) -> AnswerDifference | None:
+    """The first difference, as far as both runs go; where a cycle has several, the first by name. With `among` only
+    these symbols are compared.
 
-    Scores that differ by rounding, in single precision too, are the same: numpy rounds otherwise in arrays of other
-    lengths.
+    Scores that differ only by rounding, even in single precision, are equal: numpy rounds differently in arrays of
+    different length.
     """
     return first_of_each(one, other, [among] * min(len(one), len(other)))
 
 
 def first_of_each(
     one: Sequence[Matches], other: Sequence[Matches], among: Sequence[Collection[str] | None]
-) -> Difference | None:
-    """The same with symbols of its own for each cycle."""
+) -> AnswerDifference | None:
+    """As `first_difference`, with the symbols to compare given for each cycle."""
     for cycle, (left, right, wanted) in enumerate(zip(one, other, among, strict=False), 1):
         if left == right:
             continue
         for symbol in sorted(left.keys() | right.keys()):
             a, b = left.get(symbol), right.get(symbol)
             if (wanted is None or symbol in wanted) and not _same(a, b):
-                return Difference(cycle, symbol, a, b)
+                return AnswerDifference(cycle, symbol, a, b)
     return None
 
 

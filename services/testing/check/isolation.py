@@ -1,4 +1,4 @@
-"""Guard: a trader is checked in a process of its own, so that a crash, an exit or an endless loop is a finding."""
+"""Isolation: checks a trader in a process of its own, so that a crash, an exit or an endless loop becomes a finding."""
 
 import faulthandler
 import json
@@ -9,51 +9,85 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from services.testing.finding import Finding
+from tickflag.common import limits, probe
+from tickflag.common.settings import Settings, load
+from tickflag.services.testing.check.finding import Finding
 
-SPARE_S = 10.0  # beyond the deadline: the process's own watchdog comes first
-TAIL = 3  # lines of what it wrote
+SPARE_S = 10.0  # beyond the deadline, so that the process's own watchdog acts first
+LOOK_S = 0.1  # between two looks at the process's memory
+FOUR_TIMES = f"{limits.ALLOCATION_FACTOR} times `trader.memory_limit_mb`"
+TAIL = 3  # lines of the process's output that a finding shows
 
 
-def guarded(file: Path, own: Mapping[str, Any], deadline_s: float) -> Iterator[Finding | dict[str, Any]]:
-    """The findings as they come, and as a dict the cost. `deadline_s` is what a call of the trader may take, and
-    what is done around it."""
+class _Memory:
+    """Compares what the process took since it began to load the trader with the engine's limit. All runs of the trader
+    count together."""
+
+    def __init__(self, pid: int, limit_mb: int) -> None:
+        self._pid, self._limit_mb = pid, limit_mb
+        self.before_bytes = 0
+        """The memory of the process before it loaded the trader; 0 until it has told."""
+
+    def excess(self) -> str:
+        """The finding where the process takes too much; else empty."""
+        reading = probe.read(self._pid) if self.before_bytes else None
+        taken_mb = (reading.memory_bytes - self.before_bytes) >> 20 if reading is not None else 0
+        return limits.memory_verdict(taken_mb, self._limit_mb)
+
+
+def isolated(
+    file: Path, own: Mapping[str, Any], deadline_s: float, memory_limit_mb: int
+) -> Iterator[Finding | dict[str, Any]]:
+    """The findings one by one, and the cost as a dict.
+
+    `deadline_s` limits the time of one call of the trader and of what the check does around the call,
+    `memory_limit_mb` the memory that all calls together leave taken.
+    """
     reader, writer = os.pipe()
     with tempfile.TemporaryFile() as output, open(reader, "rb", buffering=0) as lines:
-        arguments = (str(writer), str(deadline_s), str(file), json.dumps(own))
+        arguments = (str(writer), str(deadline_s), str(memory_limit_mb), str(file), json.dumps(own))
         try:
             process = subprocess.Popen(
-                [sys.executable, "-m", "services.testing.guard", *arguments],
+                [sys.executable, "-P", "-m", "tickflag.services.testing.check.isolation", *arguments],
                 pass_fds=(writer,), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
         finally:
             os.close(writer)
-        done = False
+        memory, done = _Memory(process.pid, memory_limit_mb), False
         try:
-            for message in _messages(lines, deadline_s + SPARE_S):
-                if "finding" in message:
+            for message in _messages(lines, deadline_s + SPARE_S, memory):
+                if "memory" in message:
+                    memory.before_bytes = message["memory"]
+                elif "finding" in message:
                     yield Finding(*message["finding"])
                 elif "cost" in message:
                     yield message["cost"]
                 done = done or "done" in message
             if done:
                 return
+            excess = memory.excess()
+            if excess:
+                process.send_signal(signal.SIGABRT)  # faulthandler writes where it is
             silent = not _ends(process)
         finally:
             process.kill()
             process.wait()
         output.seek(0)
         told = output.read().decode(errors="replace")
-        yield _ended(process.returncode, told, file, deadline_s if silent or "Timeout (" in told else 0.0)
+        if not excess and "MemoryError" in told and process.returncode > 0:
+            excess = f"allocated more than {limits.ALLOCATION_FACTOR * memory_limit_mb:,} MB of memory ({FOUR_TIMES})"
+        deadline_passed = not excess and (silent or "Timeout (" in told)
+        yield _ended(process.returncode, told, file, deadline_s if deadline_passed else 0.0, excess)
 
 
 def _ends(process: "subprocess.Popen[bytes]") -> bool:
-    """It says no more because it ends, and not because it stands still."""
+    """Whether the silent process is ending, and not hanging."""
     try:
         process.wait(1.0)
     except subprocess.TimeoutExpired:
@@ -61,22 +95,28 @@ def _ends(process: "subprocess.Popen[bytes]") -> bool:
     return True
 
 
-def _messages(lines: Any, timeout_s: float) -> Iterator[dict[str, Any]]:
-    """What the process says, until it says no more or is silent for too long."""
-    rest = b""
+def _messages(lines: Any, timeout_s: float, memory: _Memory) -> Iterator[dict[str, Any]]:
+    """The process's messages, until the process closes its end, is silent for `timeout_s` or takes too much memory."""
+    rest, due_s = b"", time.monotonic() + timeout_s
     with selectors.DefaultSelector() as selector:
         selector.register(lines, selectors.EVENT_READ)
-        while selector.select(timeout_s):
+        while time.monotonic() < due_s and not memory.excess():
+            if not selector.select(LOOK_S):
+                continue
             data = lines.read(1 << 16)
             if not data:
                 return
+            due_s = time.monotonic() + timeout_s
             *whole, rest = (rest + data).split(b"\n")
             yield from map(json.loads, whole)
 
 
-def _ended(status: int, output: str, file: Path, deadline_s: float) -> Finding:
-    """Why the process did not come to the end of its checks; with a deadline where it did not meet that."""
-    if deadline_s:
+def _ended(status: int, output: str, file: Path, deadline_s: float, excess: str) -> Finding:
+    """The finding that says why the process did not finish its checks. `deadline_s` is 0 where no deadline passed,
+    `excess` empty where its memory sufficed."""
+    if excess:
+        what, do = f"it {excess}", "in the engine its process would be ended then, and started again: keep less"
+    elif deadline_s:
         what, do = (
             f"a call did not end within {deadline_s:g} s",
             "in the engine its process would be killed then, and started again",
@@ -94,29 +134,48 @@ def _ended(status: int, output: str, file: Path, deadline_s: float) -> Finding:
     return Finding("process", "fail", what + where + "".join(f"; {line.strip()}" for line in wrote), do)
 
 
-def main(descriptor: int, deadline_s: float, file: Path, own: Mapping[str, Any]) -> None:
-    """The checks in this process; what they come to goes to the descriptor, a JSON object a line."""
-    from common.settings import load
-    from services.testing.check import Check
+def main(descriptor: int, deadline_s: float, memory_limit_mb: int, file: Path, own: Mapping[str, Any]) -> None:
+    """Run the checks in this process, and write the findings to the descriptor, a JSON object a line."""
+    from tickflag.common.streams import accept_any_text
+    from tickflag.services.testing.check.check import Check
 
-    def say(**message: Any) -> None:
+    accept_any_text()
+
+    def send(**message: Any) -> None:
         os.write(descriptor, json.dumps(message).encode() + b"\n")
 
-    def turn() -> None:
+    def on_progress() -> None:
         faulthandler.dump_traceback_later(deadline_s, exit=True)
-        say(alive=True)
+        send(alive=True)
 
     faulthandler.enable()
     os.set_inheritable(descriptor, False)
-    check = Check(load(), file.resolve(), own, turn)
-    turn()
+    check = Check(load(), file.resolve(), own, on_progress)
+    _warm_up(load(), lambda: send(alive=True))
+    on_progress()
+    if sys.platform == "linux":
+        limits.limit_memory(limits.ALLOCATION_FACTOR * memory_limit_mb << 20)
+    send(memory=probe.memory_bytes())
     for finding in check.run():
-        say(finding=finding)
+        send(finding=finding)
     faulthandler.cancel_dump_traceback_later()
     if check.cost is not None:
-        say(cost=asdict(check.cost))
-    say(done=True)
+        send(cost=asdict(check.cost))
+    send(done=True)
+
+
+def _warm_up(settings: Settings, on_progress: Callable[[], None]) -> None:
+    """Take the memory that the checks themselves need: that of a market with a trader that does nothing."""
+    from tickflag.common.traderapi import Market, Trader
+    from tickflag.services.testing.check.cost import measure
+    from tickflag.services.trader.evaluation.plugin.plugin import Plugin
+
+    def nothing(market: Market) -> Any:
+        return market.last > float("inf")
+
+    trader = Trader(name="warm-up", candles=settings.segment.intervals[0], look_back=20)
+    measure(settings, lambda: Plugin(trader, nothing, None), on_progress)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4]))
+    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]), json.loads(sys.argv[5]))

@@ -1,4 +1,4 @@
-"""Fresh: a trader's file loaded anew, with nothing left over from an earlier load."""
+"""FreshLoader: loads a trader's file anew, with nothing left over from an earlier load."""
 
 import os
 import sys
@@ -7,22 +7,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from services.trader.plugin import Plugin, load_plugin
+from tickflag.services.trader.evaluation.plugin.plugin import Plugin, load_plugin
 
 
-class Fresh:
-    """`load` gives a plugin that shares nothing with those before: its helpers are imported anew as well. `turn` is
-    called before."""
+class FreshLoader:
+    """`load` gives a plugin that shares nothing with earlier ones: its helpers are imported anew as well.
 
-    def __init__(self, file: Path, own: Mapping[str, Any], turn: Callable[[], None] = lambda: None) -> None:
-        self._file, self._own, self._turn = file.resolve(), own, turn
+    `on_progress` is called before each load.
+    """
+
+    def __init__(self, file: Path, own: Mapping[str, Any], on_progress: Callable[[], None] = lambda: None) -> None:
+        self._file, self._own, self._on_progress = file.resolve(), own, on_progress
         self._beginning = f"{self._file.parent}{os.sep}"
         self.modules: list[ModuleType] = []
-        """Of all loads: the trader's, and those of helpers beside it."""
+        """The modules of all loads: the trader's and its helpers'."""
 
     def load(self) -> Plugin:
-        """The plugin, evaluated whenever something changes: without its `min_interval`. Raises PluginError."""
-        self._turn()
+        """The plugin without its `min_interval`, so that every change is evaluated. Raises PluginError."""
+        self._on_progress()
         for name in [name for name, module in sys.modules.items() if self._is_ours(module)]:
             del sys.modules[name]
         plugin = load_plugin(self._file, settings=self._own)
@@ -32,7 +34,7 @@ class Fresh:
 
     def _is_ours(self, module: ModuleType) -> bool:
         file = getattr(module, "__file__", None)
-        if not (isinstance(file, str) and file.startswith(self._beginning)):  # of a thousand modules nearly all
+        if not (isinstance(file, str) and file.startswith(self._beginning)):  # nearly all modules end here, cheaply
             return False
         name = file[len(self._beginning) :]
         if os.sep in name:

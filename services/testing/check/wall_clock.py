@@ -1,4 +1,4 @@
-"""The wall clock as a trader's code sees it, under our control: so answers that follow it can be told from others."""
+"""Controls the wall clock that a trader's code sees, to find answers that follow the clock."""
 
 import datetime as dates
 import time
@@ -8,12 +8,13 @@ from datetime import date, datetime
 from types import ModuleType
 from typing import Any
 
-NS = 1_000_000_000
+from tickflag.common.units import NS_PER_S
 
 
 @contextmanager
 def wall_clock(now_ns: Callable[[], int], modules: Iterable[ModuleType]) -> Iterator[None]:
-    """`modules`, and whoever asks `time` or `datetime`, get the UTC time `now_ns()` meanwhile, from whichever clock."""
+    """Inside the block every clock of `time` and `datetime` shows the UTC time `now_ns()`, also where `modules` have
+    imported it by name."""
     replaced = _replacements(now_ns)
     originals: list[tuple[dict[str, Any], str, Any]] = []
     for names in [vars(module) for module in (time, dates, *modules)]:
@@ -31,10 +32,10 @@ def wall_clock(now_ns: Callable[[], int], modules: Iterable[ModuleType]) -> Iter
 
 def _replacements(now_ns: Callable[[], int]) -> list[tuple[Any, Any]]:
     def now() -> float:
-        return now_ns() / NS
+        return now_ns() / NS_PER_S
 
     class _LikeOriginal(type):
-        """Values made before count as its instances."""
+        """Lets values made by the original class count as instances."""
 
         def __instancecheck__(cls, value: object) -> bool:
             return isinstance(value, datetime if cls is HeldDatetime else date)

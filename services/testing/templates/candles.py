@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import BaseModel, Field
 
-from common.traderapi import Market, Trader, hookimpl, sma
+from tickflag import Market, Trader, hookimpl, sma
 
 
 class Settings(BaseModel):
@@ -33,7 +33,8 @@ def trader(settings: Settings) -> Trader:
 
 @hookimpl
 def evaluate(market: Market, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    # Candles are arrays (symbol, look-back), oldest first, NaN on the left where a symbol is young.
+    # Candles are arrays (symbol, look-back), oldest first, NaN on the left where a symbol is young. Of a candle that
+    # began before the data only time and close are known.
     close = market.candles.close
     below = 1.0 - close[:, -1] / sma(close, settings.period)
     return below >= settings.depth, below

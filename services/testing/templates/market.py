@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from common.traderapi import Market, Trader, hookimpl
+from tickflag import Market, Trader, hookimpl
 
 PLACES = 3
 

@@ -1,6 +1,6 @@
 """my-trader: bid and ask are at least half a percent apart."""
 
-from common.traderapi import Symbol, Trader, hookimpl
+from tickflag import Symbol, Trader, hookimpl
 
 WIDE = 0.005
 

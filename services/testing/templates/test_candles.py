@@ -1,7 +1,6 @@
 """Tests of my_trader.py. `market` and `load_trader` come from tickflag's pytest plugin."""
 
-from services.testing.market import ManualMarket
-from services.testing.trader import LoadTrader
+from tickflag import LoadTrader, ManualMarket
 
 
 def test_a_low_close_matches_until_the_next_one(market: ManualMarket, load_trader: LoadTrader) -> None:

@@ -1,7 +1,6 @@
 """Tests of my_trader.py. `market` and `load_trader` come from tickflag's pytest plugin."""
 
-from services.testing.market import ManualMarket
-from services.testing.trader import LoadTrader
+from tickflag import LoadTrader, ManualMarket
 
 
 def test_near_the_high_and_away_again(market: ManualMarket, load_trader: LoadTrader) -> None:

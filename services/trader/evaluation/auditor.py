@@ -6,54 +6,65 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common.atomics import load_acquire
-from common.layout import HEARTBEAT
-from common.rows import Rows
-from common.segment import Segment
-from common.swap import ChannelReader, select_changed
-from common.symbols import SymbolDirectory
-from services.trader.matches import Floats, Slots
+from tickflag.common.arrays import Floats, Slots, Versions
+from tickflag.common.protocol.cycles import select_changed
+from tickflag.common.protocol.heartbeat import last_beat
+from tickflag.common.protocol.reader import ChannelReader
+from tickflag.common.protocol.rows import Rows
+from tickflag.common.segment.segment import Segment
+from tickflag.common.segment.symbols import SymbolDirectory
 
-ROUNDING = 1e-9  # of a score: numpy may add up in another order where the rows are others
+ROUNDING = 1e-9  # of a score: among other rows numpy may add up in another order
 
 
 class Findings(NamedTuple):
     """What one audit found."""
 
     symbols: int
-    """Compared."""
+    """How many symbols were compared."""
     pending: int
-    """Symbols that changed since they were evaluated."""
+    """How many symbols changed since they were evaluated."""
     wrong: list[str]
-    """Another result for the same version of the row."""
+    """The symbols whose result differs although their row is the same."""
     whole: bool = True
-    """Every row was read and evaluated, so that the time it took can be compared with that of a cycle."""
+    """The audit read and evaluated every row, so its time can be compared with that of a cycle."""
 
 
 class Auditor:
-    """Looks at one trader in one generation. One thread; changes nothing that the trader's cycles use.
+    """Audits one trader in one generation. One thread; changes nothing that the trader's cycles use.
 
-    A symbol whose version is not the one evaluated last is *pending*: its flag may be on the way. It is *unseen* if it
-    still was not evaluated when it must have been: `grace_ns` after it was found, which is rate limit, two swaps and
-    the trader's pace, with a sign of life of the feed later than that and every announced cycle covered.
+    A symbol is *pending* while its version is not the one evaluated last: its flag may be on the way. A pending symbol
+    is *unseen* when three things hold: `grace_ns` (rate limit, two swaps and the trader's pace) have passed since the
+    auditor found the symbol; the feed gave a sign of life after that; and the trader has covered every announced cycle.
     """
 
     def __init__(self, segment: Segment, reader: ChannelReader, directory: SymbolDirectory, grace_ns: int) -> None:
         self._living = segment.arrays.living
         self._reader, self._directory, self._grace_ns = reader, directory, grace_ns
         self._slots: Slots = np.zeros(segment.layout.capacity, np.int32)
-        self._pending: dict[int, tuple[int, int]] = {}  # slot -> when it was found, the version evaluated last then
+        # An interval's channel counts closes, while prices and forming candle of the row move on: so only rows in which
+        # nothing moved are compared. By slot: the version of the row evaluated last, 0 for one not to compare.
+        self._rows_evaluated: Versions | None = np.zeros_like(reader.seen) if reader.channel else None
+        self._pending: dict[int, tuple[int, int]] = {}  # slot -> when it was found, version evaluated last at that time
         self._accused: set[int] = set()
 
     def everyone(self) -> Slots:
-        """The watched symbols that hold data."""
+        """The slots of all watched symbols that hold data."""
         return self._selected(True)
 
+    def note_evaluated(self, slots: Slots, row_versions: Versions, references_moved: bool) -> None:
+        """Note the rows of a step that succeeded. Where a reference's row moved, those of former steps, which saw
+        another one, are not to be compared."""
+        if self._rows_evaluated is not None:
+            if references_moved:
+                self._rows_evaluated[:] = 0
+            self._rows_evaluated[slots] = row_versions
+
     def note_pending(self, clock: Callable[[], int]) -> int:
-        """Look which symbols are pending; gives how many. `clock` is the monotonic one."""
+        """Note which symbols are pending; gives how many. `clock` is the monotonic clock."""
         seen, known = self._reader.seen, self._pending
         slots = self._selected(False).tolist()
-        now_ns = clock()  # after the look: what it found was written before
+        now_ns = clock()  # after the search: every change that it found was written before this time
         self._pending = {}
         for slot in slots:
             found = known.get(slot)
@@ -63,10 +74,10 @@ class Auditor:
         return len(slots)
 
     def unseen(self) -> list[str]:
-        """The symbols that are unseen, each told once. Nothing is said while announced cycles are not covered."""
+        """The unseen symbols, each given once; none while the trader has not covered every announced cycle."""
         if not self._pending:
             return []
-        beat_ns = int(load_acquire(self._living, HEARTBEAT))  # before `closed`: what was due by then is announced
+        beat_ns = last_beat(self._living)  # before `closed`: what was due by then is announced
         reader = self._reader
         if reader.observe()[0] != reader.done or reader.owes_exact:
             return []
@@ -80,15 +91,17 @@ class Auditor:
         return names
 
     def compared(self, rows: Rows, scores: Floats, committed: Floats) -> tuple[int, list[str]]:
-        """How many of `rows` are of the version evaluated last, and those of them whose `scores` are others than then.
+        """How many of `rows` are as they were evaluated last, and which of these differ in `scores` from `committed`.
 
-        `committed` are by slot; NaN is no match.
+        `committed` is by slot; NaN is no match.
         """
         same = rows.versions == self._reader.seen[rows.slots]
+        if self._rows_evaluated is not None:
+            same &= rows.row_versions == self._rows_evaluated[rows.slots]
         return int(same.sum()), self.different(rows.slots[same], scores[same], committed)
 
     def different(self, slots: Slots, scores: Floats, committed: Floats) -> list[str]:
-        """The symbols whose `scores` are not those committed, by slot."""
+        """The symbols of `slots` whose `scores` differ from `committed`, which is by slot."""
         held = committed[slots]
         equal = np.isclose(scores, held, rtol=ROUNDING, atol=0.0, equal_nan=True)
         return [self._directory.names[slot] for slot in slots[~equal].tolist()]
@@ -100,25 +113,25 @@ class Auditor:
 
 
 class Sampler:
-    """Which cycles are audited: of each so many one by chance, as the share says, within a budget of time."""
+    """Chooses the cycles to audit: a random one of every 100 / `share` cycles, within a budget of time."""
 
     def __init__(self, share: float, budget: float, chance: random.Random) -> None:
-        """`share` in percent of the cycles, `budget` as a part of the time."""
+        """`share` is in percent of the cycles; `budget` is a part of the time, 1 being all of it."""
         self._every = 100.0 / share if share > 0 else 0.0
         self._budget, self._chance = budget, chance
-        self._place = chance.uniform(0.0, self._every)  # of the chosen cycle in its block
-        self._left = self._place  # cycles until then
+        self._place = chance.uniform(0.0, self._every)  # position of the chosen cycle in its block
+        self._left = self._place  # cycles until the chosen one
         self._not_before_ns = 0
 
     def wants(self, now_ns: int) -> bool:
-        """This cycle is to be audited. Ask once a cycle."""
+        """Whether this cycle is to be audited. Ask once a cycle."""
         if not self._every:
             return False
         self._left -= 1.0
         if self._left > 0:
             return False
         if now_ns < self._not_before_ns:
-            self._left = 1.0  # as soon as the budget allows it; what was put off is not made up for
+            self._left = 1.0  # ask again at each cycle until the budget allows one; skipped audits are not made up for
             return False
         rest = self._every - self._place
         self._place = self._chance.uniform(0.0, self._every)
@@ -126,5 +139,5 @@ class Sampler:
         return True
 
     def spent(self, now_ns: int, took_ns: int) -> None:
-        """An audit that began at `now_ns` took so long."""
+        """Note that an audit began at `now_ns` and took `took_ns`."""
         self._not_before_ns = now_ns + int(took_ns / self._budget)

@@ -1,4 +1,4 @@
-"""The trader's kernels: a plugin's answer into scores, and what they change in the committed match set.
+"""The trader's kernels: they turn a plugin's answer into scores, and compare the scores with the committed match set.
 
 Scores are floats, NaN where a symbol does not match. A symbol that is not trading never matches.
 """
@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from common.jit import kernel
-from common.layout import STATUS_TRADING
-from common.swap import commit_seen
+from tickflag.common.jit import kernel
+from tickflag.common.segment.layout import STATUS_TRADING
 
 SOUND = 0
 INFINITE = 1
@@ -52,14 +51,9 @@ def scores_of_pair(mask: Any, scores: Any, status: Any, out: Any) -> int:
 
 
 @kernel
-def settle(
-    slots: Any, new: Any, scores: Any, entered: Any, left: Any, moved: Any, rows: Any, versions: Any, seen: Any
-) -> tuple[int, int, int, int]:
-    """Commit a cycle: `new` scores of `slots` into `scores`, and the `versions` at which `rows` were read into `seen`.
-
-    The places of `slots` whose score differs go to the three outputs; gives how many each, and how many of `rows` were
-    never processed before.
-    """
+def settle(slots: Any, new: Any, scores: Any, entered: Any, left: Any, moved: Any) -> tuple[int, int, int]:
+    """Write the `new` scores of `slots` into `scores`. Where a score differs, its position in `slots` goes to one of
+    `entered`, `left` and `moved`; gives how many went to each."""
     e, x, m = 0, 0, 0
     for i in range(len(slots)):
         before = scores[slots[i]]
@@ -75,4 +69,4 @@ def settle(
             left[x] = i
             x += 1
         scores[slots[i]] = after
-    return e, x, m, commit_seen(seen, rows, versions)
+    return e, x, m

@@ -1,27 +1,22 @@
 """MatchSet: the symbols that match, their scores, and what a cycle changes in them.
 
-Scores stand by slot while a generation lasts. When another begins, matches are carried over by name and are stale
-until their symbol has data again.
+Within a generation scores are kept by slot. When another generation begins, matches are carried over by name, and each
+is stale until its symbol has been evaluated there.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from common.jit import direct
-from services.trader.kernels import settle
-
-Floats = npt.NDArray[np.float64]
-Slots = npt.NDArray[np.int32]
-Versions = npt.NDArray[np.int64]
-
+from tickflag.common.arrays import Floats, Slots
+from tickflag.common.jit import direct
+from tickflag.services.trader.evaluation.match_kernels import settle
 
 NO_NOTES: Mapping[int, str] = {}
 
 
-class Change(NamedTuple):
+class MatchChange(NamedTuple):
     """What one cycle changed."""
 
     entered: dict[str, float]
@@ -29,23 +24,24 @@ class Change(NamedTuple):
     moved: dict[str, float]
     woken: bool
     """A stale match became live or left."""
-    fresh: int
-    """Symbols processed for the first time."""
     notes: dict[str, str]
-    """On those that entered or moved."""
+    """The notes on the symbols that entered or moved, by name."""
 
     def is_empty(self) -> bool:
         """Nothing entered, left or moved."""
         return not (self.entered or self.left or self.moved)
 
 
+UNCHANGED = MatchChange({}, [], {}, False, {})
+
+
 def entry_bytes(name: str) -> int:
-    """Bytes of one match in a msgpack map: name and float."""
+    """Bytes that one match takes in a msgpack map: name and float."""
     return _text_bytes(name) + 9
 
 
 def note_bytes(name: str, note: str) -> int:
-    """The same of a note: name and text."""
+    """Bytes that one note takes in a msgpack map: name and text."""
     return _text_bytes(name) + _text_bytes(note)
 
 
@@ -62,11 +58,10 @@ class MatchSet:
         self._scores: Floats = np.full(0, np.nan)
         self._carried: dict[str, float] = {}  # from an older generation, without a slot yet
         self._work = tuple(np.zeros(0, np.int64) for _ in range(3))
-        slots, versions = np.zeros(0, np.int32), self._work[0]
-        self._settle = direct(settle, slots, self._scores, self._scores, *self._work, slots, versions, versions)
+        self._settle = direct(settle, np.zeros(0, np.int32), self._scores, self._scores, *self._work)
         self.stale: set[str] = set()
         self.notes: dict[str, str] = {}
-        """On the matches that have one, as of their last change."""
+        """The notes of the matches that have one, by name, as of the match's last change."""
         self.count = 0
         self.entries_bytes = 0
         """Bytes that the entries of all matches and notes take in a full result."""
@@ -77,7 +72,8 @@ class MatchSet:
         return self._scores
 
     def begin_generation(self, capacity: int, names: list[str]) -> None:
-        """Slots mean something else from now on; `names` is the new directory's list, which grows."""
+        """Carry the matches over by name. `names` are the new generation's symbols by slot: the directory's own list,
+        which grows."""
         matches = self.scores()
         self._carried = matches
         self.stale = set(matches)
@@ -86,42 +82,32 @@ class MatchSet:
         self._work = tuple(np.zeros(capacity, np.int64) for _ in range(3))
 
     def restore(self, matches: Mapping[str, float], notes: Mapping[str, str]) -> None:
-        """Hold what a predecessor held, stale until evaluated. Before the first generation."""
+        """Begin with a predecessor's matches and notes, stale until evaluated. Call it before the first generation."""
         self._carried = dict(matches)
         self.notes = {symbol: note for symbol, note in notes.items() if symbol in matches}
         self.count = len(matches)
         self.entries_bytes = sum(map(entry_bytes, matches)) + sum(note_bytes(*item) for item in self.notes.items())
 
     def place(self, first: int) -> None:
-        """Symbols from slot `first` on are new in the directory: matches carried over get their slot."""
+        """Give carried matches their slots. The symbols from slot `first` on are new in the directory."""
         if self._carried:
             for slot in range(first, len(self._names)):
                 score = self._carried.pop(self._names[slot], None)
                 if score is not None:
                     self._scores[slot] = score
 
-    def settle(
-        self,
-        slots: Slots,
-        scores: Floats,
-        rows: Slots,
-        versions: Versions,
-        seen: Versions,
-        notes: Mapping[int, str] = NO_NOTES,
-    ) -> Change:
-        """Commit `scores` (NaN: no match) for `slots`, and in `seen` that `rows` were processed at `versions`.
-
-        Both move in one kernel, after which a cycle cannot fail any more. Gives what changed.
-        """
+    def settle(self, slots: Slots, scores: Floats, notes: Mapping[int, str] = NO_NOTES) -> MatchChange:
+        """Commit `scores` (NaN: no match) and notes for `slots`; gives what changed."""
         entered, left, moved = self._work
-        e, x, m, fresh = self._settle(slots, scores, self._scores, entered, left, moved, rows, versions, seen)
+        e, x, m = self._settle(slots, scores, self._scores, entered, left, moved)
+        if not (e or x or m or self.stale):
+            return UNCHANGED
         names = self._names
-        change = Change(
+        change = MatchChange(
             {names[slots[i]]: float(scores[i]) for i in entered[:e]} if e else {},
             [names[slots[i]] for i in left[:x]] if x else [],
             {names[slots[i]]: float(scores[i]) for i in moved[:m]} if m else {},
             bool(self.stale) and self._wake({names[slot] for slot in slots}),
-            fresh,
             {names[slots[i]]: notes[slots[i]] for i in (*entered[:e], *moved[:m]) if slots[i] in notes}
             if notes
             else {},
@@ -133,8 +119,8 @@ class MatchSet:
             self.entries_bytes += sum(map(entry_bytes, change.entered)) - sum(map(entry_bytes, change.left))
         return change
 
-    def _annotate(self, change: Change) -> None:
-        """A note lasts until its match changes."""
+    def _annotate(self, change: MatchChange) -> None:
+        """Replace the notes of the matches that changed: a note lasts until its match changes."""
         for name in (*change.entered, *change.left, *change.moved):
             note = self.notes.pop(name, None)
             if note is not None:
@@ -143,12 +129,12 @@ class MatchSet:
         self.entries_bytes += sum(note_bytes(*item) for item in change.notes.items())
 
     def _wake(self, evaluated: set[str]) -> bool:
-        """Of the stale matches those evaluated are live; True where there was one."""
+        """Make the stale matches among the `evaluated` live; True where there was one."""
         woken = bool(self.stale & evaluated)
         self.stale -= evaluated
         return woken
 
     def scores(self) -> dict[str, float]:
-        """All matches, those carried over included."""
+        """The scores of all matches by name, those carried over included."""
         held = np.flatnonzero(~np.isnan(self._scores))
         return {self._names[slot]: float(self._scores[slot]) for slot in held} | self._carried

@@ -1,28 +1,32 @@
-"""Results: a trader's messages to the collector. Snapshot first and when asked, then deltas; every byte is counted."""
+"""Results: a trader's messages to the collector: a snapshot first and when asked, else deltas. Counts every byte."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from common.codec import encode
-from common.errors import MessageError
-from common.messages import Delta, Result, Snapshot
-from services.trader.matches import Change, MatchSet
+from tickflag.common.errors import MessageError
+from tickflag.common.traderapi import Trader
+from tickflag.common.wire.codec import encode
+from tickflag.common.wire.messages import Delta, Result, Snapshot
+from tickflag.services.trader.evaluation.matches import MatchChange, MatchSet
+from tickflag.services.trader.evaluation.switches import Switches
 
 
 @dataclass(slots=True)
 class Tally:
-    """Running counts of a worker, since its start."""
+    """Counts of one trader since its worker began with it."""
 
     cycles: int = 0
     flagged: int = 0
     processed: int = 0
     skipped: int = 0
     fast: int = 0
+    lapped: int = 0
+    """Passes that compared versions because the flags of a cycle were gone."""
     retried: int = 0
     batched: int = 0
     gaps: int = 0
-    """Closed candles that a trader which wants each came too late for."""
+    """Closed candles that the ring lost before they were evaluated, for a trader that wants each."""
     failures: int = 0
     bytes_sent: int = 0
     bytes_full: int = 0
@@ -30,54 +34,47 @@ class Tally:
 
 
 class Results:
-    """Numbers and sends results. `send` gives False where the message could not be taken: then a snapshot is owed."""
+    """Numbers and sends results. `send` gives False for a message that it could not send: then a snapshot is owed."""
 
     def __init__(
         self,
-        trader: str,
+        trader: Trader,
         incarnation: int,
         matches: MatchSet,
         tally: Tally,
+        switches: Switches,
         send: Callable[[bytes], bool],
-        deltas: bool,
-        compress_from: int,
-        score_step: float,
     ) -> None:
-        self._trader, self._incarnation = trader, incarnation
-        self._matches, self._tally = matches, tally
-        self._send = send
-        self.deltas = deltas
-        """Send what changed; else the whole match set."""
-        self.compress_from = compress_from
-        """Bytes from which on a result is compressed; 0 is never."""
-        self._score_step = score_step
+        self._trader, self._score_step, self._incarnation = trader.name, trader.score_step, incarnation
+        self._matches, self._tally, self._switches, self._send = matches, tally, switches, send
         self.seq = 0
+        """Number of the last result."""
         self.owes_snapshot = True
         self.blocked = False
-        """A message was refused: nothing is sent, and nothing encoded, until the owner sets this to False again."""
+        """A message could not be sent. Nothing is encoded or sent until the owner sets this to False again."""
         self._token = 0
         self._asked = 0
         self._empty_bytes = len(encode(self._snapshot({}, [], 0, 0, 0)))
 
     def ask_snapshot(self, token: int) -> None:
-        """The collector wants a snapshot carrying `token`; asked again with the same token, it is on its way."""
+        """Owe the collector a snapshot that carries `token`. A repeated request with the same token changes nothing."""
         if token != self._asked:
             self._asked = self._token = token
             self.owes_snapshot = True
 
     def full_bytes(self) -> int:
-        """What a full result would take now, before compression, to within a few bytes of its numbers."""
+        """Size of a full result now, before compression, to within the few bytes that its counts take."""
         return self._empty_bytes + self._matches.entries_bytes
 
-    def publish(self, change: Change, cycle: int, time_ms: int, oldest_ns: int) -> Result | None:
-        """Send what the committed `change` means; nothing changed, nothing sent. Gives the message.
+    def publish(self, change: MatchChange, cycle: int, time_ms: int, oldest_ns: int) -> Result | None:
+        """Send the committed `change`, as a delta or a snapshot; gives the message, or None where there is none.
 
-        Raises as `publish_snapshot`.
+        Raises what `publish_snapshot` raises.
         """
         if self.blocked:
             self.owes_snapshot |= not change.is_empty()
             return None
-        if self.owes_snapshot or not (self.deltas or change.is_empty()):
+        if self.owes_snapshot or not (self._switches.deltas or change.is_empty()):
             return self.publish_snapshot(cycle, time_ms, oldest_ns)
         if change.is_empty():
             return None
@@ -90,14 +87,14 @@ class Results:
         )
         try:
             self._push(delta)
-        except MessageError:  # a change larger than any message: the set that it leads to may be a small one
+        except MessageError:  # the change is larger than any message may be, but the resulting set may be small
             return self.publish_snapshot(cycle, time_ms, oldest_ns)
         return delta
 
     def publish_snapshot(self, cycle: int, time_ms: int, oldest_ns: int = 0) -> Snapshot:
         """Send the whole match set.
 
-        Raises MessageError where no message can hold it; then a snapshot is owed, and `blocked` set.
+        Raises MessageError where no message can hold the set; then a snapshot is owed, and `blocked` is set.
         """
         snapshot = self._snapshot(self._matches.scores(), sorted(self._matches.stale), cycle, time_ms, oldest_ns)
         self.owes_snapshot = False
@@ -105,7 +102,7 @@ class Results:
             if self._push(snapshot):
                 self._token = 0
         except MessageError as error:
-            self.seq += 1  # the gap shows
+            self.seq += 1  # so that the collector sees a gap
             self.owes_snapshot = self.blocked = True
             raise MessageError(
                 f"trader {self._trader!r}: result with {len(snapshot.matches):,} matches and {len(snapshot.notes):,} "
@@ -143,12 +140,14 @@ class Results:
         }
 
     def _push(self, result: Result) -> bool:
-        """A message that is not taken still uses its number: the gap shows, and a snapshot follows."""
+        """Send the result. A result that could not be sent still uses up its number: the collector sees the gap, and a
+        snapshot follows."""
         frame = encode(result)
         size = len(frame)
         self.seq += 1
-        if self.compress_from and size >= self.compress_from:
-            frame = encode(result, self.compress_from)
+        compress_from = self._switches.compress_from
+        if compress_from and size >= compress_from:
+            frame = encode(result, compress_from)
         if not self._send(frame):
             self.owes_snapshot = self.blocked = True
             return False

@@ -1,6 +1,7 @@
-"""Hand-over: what a worker leaves to the one that takes its place, in a file of the runtime folder.
+"""HandoverState: what a worker leaves to its successor, in a file of the runtime folder.
 
-A file and not a message: the supervisor must never wait for a worker that stopped in the middle of a long one.
+It is a file and not a message: the supervisor must never wait for a worker that stopped in the middle of a long
+message.
 """
 
 import contextlib
@@ -12,40 +13,40 @@ import msgpack
 
 
 @dataclass(frozen=True, slots=True)
-class Legacy:
-    """What is handed over. Whatever a worker keeps beside its matches belongs here, too."""
+class HandoverState:
+    """Everything that a successor goes on with. Whatever else a worker must keep belongs here, too."""
 
     matches: dict[str, float]
     """Symbol -> score, as of the last committed cycle."""
     notes: dict[str, str] = field(default_factory=dict)
     version: str = ""
-    """Of the trader's code. Another version begins without the numbers."""
+    """The version of the trader's code. A successor of another version begins without the numbers."""
     lineage: int = 0
-    """Of the segments whose rows it saw; 0 for none."""
+    """The lineage of the segments whose rows the worker saw; 0 for none."""
     numbers: dict[str, tuple[int, bytes, bytes]] = field(default_factory=dict)
-    """Symbol -> version of the row seen last, the trader's numbers before and after it."""
+    """Symbol -> (version of the row seen last, the trader's numbers before it, those after it)."""
     kind: str = ""
-    """Names and types of the numbers."""
+    """Names and types of the numbers; empty where the trader has none."""
 
 
-NOTHING = Legacy({})
+NOTHING = HandoverState({})
 
 
-def leave(path: Path, legacy: Legacy) -> None:
-    """Write the file as one step."""
-    fresh = path.with_suffix(".new")
-    words = [legacy.matches, legacy.notes, legacy.version, legacy.lineage, legacy.numbers, legacy.kind]
-    with contextlib.suppress(OSError):  # no space: the successor begins with nothing, which is right but slower
-        fresh.write_bytes(msgpack.packb(words))
-        fresh.replace(path)
+def leave(path: Path, state: HandoverState) -> None:
+    """Write the file whole or not at all."""
+    unfinished = path.with_suffix(".new")
+    words = [state.matches, state.notes, state.version, state.lineage, state.numbers, state.kind]
+    with contextlib.suppress(OSError):  # no space: the successor begins with nothing, which is correct but slower
+        unfinished.write_bytes(msgpack.packb(words))
+        unfinished.replace(path)
 
 
-def inherit(path: Path) -> Legacy:
-    """What the predecessor left, and remove it; nothing where it left none, or none that is whole."""
+def inherit(path: Path) -> HandoverState:
+    """What the predecessor left; removes the file. NOTHING where the file is missing or damaged."""
     try:
         matches, notes, version, lineage, numbers, kind = msgpack.unpackb(path.read_bytes())
         path.unlink()
-        return Legacy(
+        return HandoverState(
             {str(symbol): float(score) for symbol, score in matches.items()},
             {str(symbol): str(note) for symbol, note in notes.items()},
             str(version),

@@ -1,54 +1,72 @@
-"""Oversight: what the collector hears of a trader beside its results: failed cycles, bad flags and rows, audits."""
+"""Oversight: tells the collector of a trader what its results do not: failed cycles, bad flags and rows, audits."""
 
 import random
 import time
 from collections.abc import Callable, Sequence
 
-from common.codec import encode
-from common.errors import PluginError
-from common.messages import Audit, FaultKind
-from common.settings import Settings
-from services.trader.auditor import Sampler
-from services.trader.reports import SYMBOLS, Reports
-from services.trader.results import Tally
-from services.trader.runner import Runner
-
-MS = 1_000_000
-STALE_BEATS = 3
+from tickflag.common.errors import PluginError
+from tickflag.common.settings import Settings
+from tickflag.common.settings_schema.feed import STALE_BEATS
+from tickflag.common.units import NS_PER_MS
+from tickflag.common.wire.codec import encode
+from tickflag.common.wire.messages import Audit, FaultKind
+from tickflag.services.trader.evaluation.auditor import Sampler
+from tickflag.services.trader.evaluation.results import Tally
+from tickflag.services.trader.evaluation.runner import Runner
+from tickflag.services.trader.evaluation.switches import Switches
+from tickflag.services.trader.worker.reports import SYMBOLS, Reports
 
 
 class Oversight:
-    """Of one trader. `send` gives False where a message cannot be taken. One thread."""
+    """Oversees one trader. `send` gives False for a message that it could not send. One thread."""
 
     def __init__(
-        self, trader: str, incarnation: int, settings: Settings, tally: Tally, send: Callable[[bytes], bool]
+        self,
+        trader: str,
+        incarnation: int,
+        settings: Settings,
+        switches: Switches,
+        tally: Tally,
+        send: Callable[[bytes], bool],
     ) -> None:
         self._trader, self._incarnation, self._tally, self._send = trader, incarnation, tally, send
+        self._switches = switches
         self._reports = Reports(send)
-        self._reported: set[tuple[str, int]] = set()  # by what, and in which cycle: of the last one
+        self._reported: set[tuple[str, int]] = set()  # (kind, cycle) of the faults in the last cycle that had any
         self._sampler = Sampler(settings.audit.share, settings.audit.budget, random.Random())
-        self._audits = settings.audit.share > 0
+        self._has_share = settings.audit.share > 0
         self.clock = time.monotonic_ns
-        self.wanted = True
-        """Audits are switched on."""
-        self._locked_from_ns = 0  # since when rows stay locked; 0: none is
-        self._locked_limit_ns = int(STALE_BEATS * settings.feed.heartbeat_ms * MS)
+        self._locked_from_ns = 0  # since when rows stay locked; 0: no row does
+        self._locked_limit_ns = int(STALE_BEATS * settings.feed.heartbeat_ms * NS_PER_MS)
 
     def failed(self, cycle: int, what: FaultKind, text: str, stack: str = "", symbols: Sequence[str] = ()) -> None:
-        """Tell of a failure; of one cycle once, however often it is tried."""
+        """Tell the collector of a fault: of each kind once a cycle, however often the cycle is tried."""
         if (what, cycle) in self._reported:
             return
         self._reported = {known for known in self._reported if known[1] == cycle} | {(what, cycle)}
         self._reports.fault(self._trader, self._incarnation, cycle, what, text, stack, self._tally.cycles, symbols)
 
     def after_cycle(
-        self, runner: Runner, time_ns: int, now_ns: int, between: Callable[[], None], part_ns: int, processed: int
+        self,
+        runner: Runner,
+        time_ns: int,
+        now_ns: int,
+        between: Callable[[], None],
+        part_ns: int,
+        processed: int,
+        lost_closes: bool,
     ) -> None:
-        """A cycle at UTC `time_ns` succeeded, with so much processor time and so many symbols: audit it, if it is its
-        turn."""
-        for what, text in runner.take_troubles():
-            self.failed(runner.target, what, text)
-        if not self._sampler.wants(now_ns) or not self.wanted:
+        """After a cycle that succeeded at UTC `time_ns`: tell what was wrong in it, and audit it where it is chosen.
+
+        The cycle took `part_ns` of processor time and evaluated `processed` symbols; with `lost_closes` it came too
+        late for some closed candles.
+        """
+        trouble = runner.pop_trouble()
+        if trouble:
+            self.failed(runner.target, "flags", trouble)
+        if lost_closes:
+            self.failed(runner.target, "gap", "closed candles were overwritten before they were evaluated")
+        if not self._sampler.wants(now_ns) or not self._switches.audits:
             return
         began_ns, began_cpu_ns = time.monotonic_ns(), time.thread_time_ns()
         try:
@@ -69,7 +87,7 @@ class Oversight:
             trader=self._trader,
             incarnation=self._incarnation,
             cycle=runner.target,
-            time_ms=time_ns // MS,
+            time_ms=time_ns // NS_PER_MS,
             symbols=findings.symbols,
             pending=findings.pending,
             part_ns=part_ns if findings.whole else 0,
@@ -81,13 +99,14 @@ class Oversight:
         self._send(encode(audit))
 
     def between_cycles(self, runner: Runner | None, now_ns: int, feed_lives: bool) -> None:
-        """Often: send what waits; look for changes that are never announced, and rows that stay locked."""
+        """Send waiting reports; look for changes that were never announced, and rows that stay locked. Call it
+        often."""
         self._reports.flush()
         if runner is None:
             return
-        if self._audits and self.wanted:
+        if self._has_share and self._switches.audits:
             self._tell_unseen(runner)
-        if not runner.locked or not feed_lives:
+        if not runner.rows_locked or not feed_lives:
             self._locked_from_ns = 0
         elif not self._locked_from_ns:
             self._locked_from_ns = now_ns
@@ -96,11 +115,12 @@ class Oversight:
             self.failed(runner.target, "buffer", "rows stay locked though the feed lives")
 
     def beat(self, runner: Runner | None) -> None:
-        """At each heartbeat: which changes are not evaluated yet."""
-        if runner is not None and self._audits and self.wanted:
+        """Note which changes are not evaluated yet. Call it at each heartbeat."""
+        if runner is not None and self._has_share and self._switches.audits:
             runner.auditor.note_pending(self.clock)
 
     def _tell_unseen(self, runner: Runner) -> int:
+        """Report the changes that were never announced, and have them evaluated; gives their number."""
         unseen = runner.auditor.unseen()
         if unseen:
             runner.distrust()
@@ -115,4 +135,4 @@ class Oversight:
 
 def announced_within_ns(settings: Settings) -> int:
     """How long the feed may take to announce an update: rate limit and two swaps."""
-    return int((settings.feed.rate_limit_ms + 2 * settings.feed.min_swap_interval_ms) * MS)
+    return int((settings.feed.rate_limit_ms + 2 * settings.feed.min_swap_interval_ms) * NS_PER_MS)

@@ -1,20 +1,22 @@
-"""Reports: what a trader, or the supervisor, tells the collector of what went wrong. Sent at once, or as soon as it
-can be taken: a collector that is away hears of the last ones when it is back."""
+"""Reports: faults that a trader or the supervisor tells the collector.
+
+Each fault is sent at once, or as soon as that is possible: a collector that was away hears of the last `KEEP` faults.
+"""
 
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from common.codec import encode
-from common.messages import STACK_LIMIT, Fault, FaultKind
+from tickflag.common.units import NS_PER_MS
+from tickflag.common.wire.codec import encode
+from tickflag.common.wire.messages import STACK_LIMIT, Fault, FaultKind
 
 KEEP = 100
-SYMBOLS = 20  # named of those at fault
-MS = 1_000_000
+SYMBOLS = 20  # a fault names no more
 
 
 class Reports:
-    """`send` gives False where a frame cannot be taken. One thread; never waits."""
+    """Sends faults. `send` gives False for a frame that it could not send. One thread; never waits."""
 
     def __init__(self, send: Callable[[bytes], bool]) -> None:
         self._send = send
@@ -31,12 +33,12 @@ class Reports:
         cycles: int = 0,
         symbols: Sequence[str] = (),
     ) -> None:
-        """As the message of that name."""
+        """Send a Fault; the arguments are its fields. Text, stack and symbols are cut to what a message may hold."""
         message = Fault(
             trader=trader,
             incarnation=incarnation,
             cycle=cycle,
-            time_ms=time.time_ns() // MS,
+            time_ms=time.time_ns() // NS_PER_MS,
             what=what,
             text=text[:4096],
             stack=stack[-STACK_LIMIT:],
@@ -47,6 +49,6 @@ class Reports:
         self.flush()
 
     def flush(self) -> None:
-        """Send what is waiting, as far as it is taken."""
+        """Send the waiting faults, until one cannot be sent."""
         while self._waiting and self._send(self._waiting[0]):
             self._waiting.popleft()

@@ -1,4 +1,4 @@
-"""The real collector, with a journal that writes down when each signal came: `... collector_process FOLDER`."""
+"""The real collector, with a journal that records when each signal came: `... collector_process FOLDER`."""
 
 import sys
 import time
@@ -7,35 +7,39 @@ from pathlib import Path
 
 import numpy as np
 
-from common import sockets
-from common.clock import SystemClock
-from common.lifecycle import Stop, run_service
-from common.log import Logger
-from common.runtime import Runtime
-from common.settings import Settings
-from services.collector.journal import Journal
-from services.collector.service import Collector, serve
-from services.collector.tail import Row
-from services.collector.view import Draft, Position
+from tickflag.common.clock import SystemClock
+from tickflag.common.lifecycle import Stop, run_service
+from tickflag.common.log import Logger
+from tickflag.common.runtime import Runtime
+from tickflag.common.settings import Settings
+from tickflag.common.wire import sockets
+from tickflag.services.collector.journal.journal import Journal
+from tickflag.services.collector.journal.write_ahead_log import SignalRow
+from tickflag.services.collector.service import Collector, serve
+from tickflag.services.collector.views.view import Position, UnnumberedSignal
 
 
 class TimedJournal(Journal):
-    """Notes (trader's number, number of the tick, when the signal was there, when it was journalled, cycle)."""
+    """Records (number of the trader, number of the tick, when the signal came, when it was journalled, cycle)."""
 
     def __init__(self, path: Path, keep: int) -> None:
         super().__init__(path, keep)
         self.times: list[tuple[int, ...]] = []
 
-    def commit(self, drafts: Sequence[Draft], positions: Sequence[Position], state_version: int) -> list[Row]:
+    def commit(
+        self, signals: Sequence[UnnumberedSignal], positions: Sequence[Position], state_version: int
+    ) -> list[SignalRow]:
         came_ns = time.monotonic_ns()
-        rows = super().commit(drafts, positions, state_version)
+        rows = super().commit(signals, positions, state_version)
         kept_ns = time.monotonic_ns()
-        self.times += [(int(draft.trader[-1]), int(draft.score), came_ns, kept_ns, draft.cycle) for draft in drafts]
+        self.times += [
+            (int(signal.trader[-1]), int(signal.score), came_ns, kept_ns, signal.cycle) for signal in signals
+        ]
         return rows
 
 
 def main(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
-    """As `services.collector.service.run`, with the journal in its place."""
+    """As `tickflag.services.collector.service.run`, with this journal."""
     journal = TimedJournal(settings.journal_path(), settings.collector.journal_keep)
     with (
         journal,

@@ -1,4 +1,4 @@
-"""Engine: the real processes under the benchmark's load: feed, collector, supervisor with its workers."""
+"""Engine: the real processes under the benchmark's load: feed, collector, supervisor and workers."""
 
 import shutil
 import time
@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from common.requests import Client
-from common.runtime import Runtime
-from common.segment import Segment
 from tests.bench import board
-from tests.bench.load import Load
-from tests.bench.processes import Processes, error_lines
-from tests.bench.world import TRADERS, runtime_folder
+from tests.bench.rigs.load import Load
+from tests.bench.rigs.market import TRADERS, runtime_folder
+from tests.bench.rigs.processes import RunProcesses, error_lines
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment.segment import Segment
+from tickflag.common.wire.requests import Client
 
 TRADERS_COUNT = 4
 SETTLED_NS = 300_000_000
@@ -24,18 +24,18 @@ LEAD_NS = 300_000_000  # from the moment all are ready to the first tick
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run left. Times are monotonic ns. Rivals leave less."""
+class EngineRun:
+    """The results of a run. Times are monotonic ns. Rivals leave some fields empty."""
 
     start_ns: int
     elapsed_s: float
     cpu_ns: dict[str, int]
     entries: list[npt.NDArray[np.int64]]
-    """(time, number of the tick seen) a trader, where ledgers were asked for."""
+    """For each trader, (time, number of the tick seen); only with ledgers."""
     signals: npt.NDArray[np.int64]
-    """(trader, number of the tick, came), of ours also (journalled, cycle)."""
+    """(trader, number of the tick, when it came); ours have (when journalled, cycle) as well."""
     evaluated: int = 0
-    """Symbols that all traders together looked at."""
+    """Symbols evaluated by all traders together."""
     cycles: int = 0
     """Cycles of all traders together."""
     swaps: int = 0
@@ -43,7 +43,7 @@ class Outcome:
     """By symbol: the number of the newest tick, from the feed's rows at the end."""
     errors: list[str] = field(default_factory=list)
     matches: list[dict[str, float]] = field(default_factory=list)
-    """By trader, as the collector knows them at the end."""
+    """By trader: its matches at the end, as the collector knows them."""
 
     @property
     def total_cpu_ns(self) -> int:
@@ -52,7 +52,7 @@ class Outcome:
 
 @contextmanager
 def folder_of_run(load: Load, ledgers: bool) -> Iterator[tuple[Path, Runtime]]:
-    """A runtime folder with load, board and, where asked for, ledgers."""
+    """A runtime folder with load, board and, on request, ledgers."""
     with runtime_folder() as runtime:
         folder = runtime.folder.parent
         load.save(folder / "load.json")
@@ -73,7 +73,7 @@ def run_engine(
     tracking: bool = True,
     grouped: bool = False,
     neighbour: Path | None = None,
-) -> Outcome:
+) -> EngineRun:
     """Start everything, run the load, wait until all is covered, stop. Raises RunFailed.
 
     `grouped`: the traders share one process. `neighbour` is the file of a trader that runs beside them.
@@ -101,13 +101,13 @@ def run_engine(
             "TICKFLAG_FEED__RATE_LIMIT_MS": "0",
             "TICKFLAG_TRADER__PLUGINS": str(plugins),
             "TICKFLAG_TRADER__TRACKING": str(tracking).lower(),
-            "TICKFLAG_AUDIT__SHARE": "0",  # the traders count their evaluations: those of an audit are others
+            "TICKFLAG_AUDIT__SHARE": "0",  # the traders count their evaluations, and an audit's would count too
         }
         words = board.opened(folder / "board")
-        with Processes(folder, environment) as processes:
-            processes.start("feed", "tests.bench.feed_process", str(folder), str(period_ns))
-            processes.start("collector", "tests.bench.collector_process", str(folder))
-            processes.start("trader", "services.trader")
+        with RunProcesses(folder, environment) as processes:
+            processes.start("feed", "tests.bench.rigs.feed_process", str(folder), str(period_ns))
+            processes.start("collector", "tests.bench.rigs.collector_process", str(folder))
+            processes.start("trader", "tickflag.services.trader")
             ready = words[board.READY : board.READY + TRADERS_COUNT]
             processes.wait_until(lambda: bool(ready.all()), 60, "evaluation by every trader")
             time.sleep(0.5)
@@ -132,7 +132,7 @@ def run_engine(
             for name in ("trader", "collector", "feed"):
                 processes.stop(name)
             numbers = range(TRADERS_COUNT if ledgers else 0)
-            return Outcome(
+            return EngineRun(
                 start_ns,
                 elapsed_s,
                 {name: after[name] - before[name] for name in after},
@@ -148,18 +148,18 @@ def run_engine(
 
 
 def _cycles(collector: Client) -> int:
-    """Cycles that all traders have reported so far, as of their last message."""
+    """Cycles that all traders have reported so far."""
     return sum(int(trader["cycles"]) for trader in collector.ask("traders"))
 
 
 def _entries(ledger: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """(time, sequence number) of everything a trader saw."""
+    """(time, sequence number) of everything that a trader saw."""
     room, count = (len(ledger) - 8) // 2, int(ledger[0])
     return np.stack([ledger[8 : 8 + count], ledger[8 + room : 8 + room + count]], axis=1)
 
 
 def _settle(words: npt.NDArray[np.int64]) -> int:
-    """Wait until no trader has looked at anything for a while, at most 5 s; gives when the last one did."""
+    """Wait until no trader has evaluated anything for a while, at most 5 s; gives the time of the last evaluation."""
     looks = slice(board.LOOKS, board.LOOKS + TRADERS_COUNT)
     began_ns = changed_ns = time.monotonic_ns()
     before = words[looks].tolist()

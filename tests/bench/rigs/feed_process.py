@@ -1,4 +1,4 @@
-"""A real feed with the benchmark's load as its source: `python -m tests.bench.feed_process FOLDER PERIOD_NS`."""
+"""A real feed with the benchmark's load as its source: `python -m tests.bench.rigs.feed_process FOLDER PERIOD_NS`."""
 
 import sys
 from collections.abc import Sequence
@@ -8,24 +8,24 @@ import numpy as np
 import numpy.typing as npt
 import zmq
 
-from common.lifecycle import Stop, run_service
-from common.log import Logger
-from common.runtime import Runtime
-from common.settings import Settings
-from services.feed.service import Feed
-from services.feed.sources.base import Source, Venue
-from services.feed.updates import KLINE, Batch, ticks
-from services.feed.warmup import warm_up
 from tests.bench.board import GENERATED, START, words
-from tests.bench.load import PRICE, Load
-from tests.bench.metronome import Metronome
+from tests.bench.rigs.load import PRICE, Load
+from tests.bench.rigs.metronome import Metronome
+from tickflag.common.lifecycle import Stop, run_service
+from tickflag.common.log import Logger
+from tickflag.common.runtime import Runtime
+from tickflag.common.settings import Settings
+from tickflag.common.units import NS_PER_S
+from tickflag.services.feed.market.updates import KLINE, Batch, ticks
+from tickflag.services.feed.service import Feed
+from tickflag.services.feed.sources.source import Source, Venue
+from tickflag.services.feed.warmup import warm_up
 
 IDLE_NS = 1_000_000
-NS = 1_000_000_000
 
 
 class LoadSource(Source):
-    """Hands over what was created since the last time, as soon as the metronome says so."""
+    """Hands over what was created since the last time, when the metronome ticks."""
 
     def __init__(self, folder: Path, period_ns: int, depth: int) -> None:
         self._depth = depth
@@ -64,7 +64,7 @@ class LoadSource(Source):
         due = self._load.due(self._start_ns, monotonic_ns)
         if due == self._done:
             if due == self._load.count:
-                self._metronome.start(NS, monotonic_ns + NS)
+                self._metronome.start(NS_PER_S, monotonic_ns + NS_PER_S)
             return ()
         rows = self._rows[self._done : due]
         self._done = due
@@ -75,10 +75,10 @@ class LoadSource(Source):
 def _history(slots: npt.NDArray[np.int32], seconds: int, count: int, wall_ns: int) -> Batch:
     """The last `count` candles of every symbol, closed."""
     rows = np.zeros((count, len(slots)), KLINE)
-    last_ns = wall_ns - wall_ns % (seconds * NS)
+    last_ns = wall_ns - wall_ns % (seconds * NS_PER_S)
     rows["slot"], rows["interval_s"], rows["closed"] = slots, seconds, 1
-    rows["open_ns"] = (last_ns - np.arange(count, 0, -1) * seconds * NS)[:, None]
-    rows["recv_ns"] = rows["open_ns"] + seconds * NS
+    rows["open_ns"] = (last_ns - np.arange(count, 0, -1) * seconds * NS_PER_S)[:, None]
+    rows["recv_ns"] = rows["open_ns"] + seconds * NS_PER_S
     for field in ("open", "high", "low", "close"):
         rows[field] = PRICE
     return Batch(rows.reshape(-1))

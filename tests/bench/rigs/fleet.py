@@ -1,4 +1,4 @@
-"""Fleet: any traders in the real processes under the benchmark's load, and what their processes take."""
+"""Fleet: any traders in the real processes under the benchmark's load, and what the processes use."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,26 +8,26 @@ from typing import Any
 
 import psutil
 
-from common.requests import Client
 from tests.bench import board
-from tests.bench.engine import LEAD_NS, folder_of_run
-from tests.bench.load import Load
-from tests.bench.processes import Processes, private_bytes
+from tests.bench.rigs.engine import LEAD_NS, folder_of_run
+from tests.bench.rigs.load import Load
+from tests.bench.rigs.processes import RunProcesses, private_bytes
+from tickflag.common.wire.requests import Client
 
 SETTLE_S = 1.0
 
 
 @dataclass(frozen=True)
-class Fleet:
-    """What a run left."""
+class FleetRun:
+    """The results of a run."""
 
     cpu_ms: float
-    """Of all trader processes, in a second."""
+    """CPU of all trader processes in a second."""
     private_mb: float
-    """Of the workers."""
+    """Private memory of the workers."""
     processes: int
     traders: list[dict[str, Any]]
-    """By name: counts of the measured time."""
+    """By name: each trader's counts in the measured time."""
     seconds: float
 
 
@@ -38,9 +38,11 @@ def run_fleet(
     place: Callable[[Path, Path], None],
     settings: Mapping[str, str],
     period_ns: int = 10_000_000,
-) -> Fleet:
-    """Measure `count` traders for `seconds`. `place` writes what they are into a folder of plugins and one of
-    configuration; `settings` are variables beside. The load must last some seconds longer. Raises RunFailed.
+) -> FleetRun:
+    """Measure `count` traders for `seconds`. Raises RunFailed.
+
+    `place` writes the traders into a plugin folder and a configuration folder; `settings` are further variables. The
+    load must last some seconds longer.
     """
     with folder_of_run(load, False) as (folder, runtime):
         plugins, configs = folder / "plugins", folder / "configs"
@@ -57,11 +59,11 @@ def run_fleet(
             **settings,
         }
         words = board.opened(folder / "board")
-        with Processes(folder, environment) as processes:
-            processes.start("feed", "tests.bench.feed_process", str(folder), str(period_ns))
-            processes.start("collector", "services.collector")
+        with RunProcesses(folder, environment) as processes:
+            processes.start("feed", "tests.bench.rigs.feed_process", str(folder), str(period_ns))
+            processes.start("collector", "tickflag.services.collector")
             processes.wait_until(lambda: runtime.read_pointer() is not None, 60, "segment")
-            processes.start("trader", "services.trader")
+            processes.start("trader", "tickflag.services.trader")
             with Client(runtime, "collector") as collector:
                 processes.wait_until(lambda: _live(collector) == count, 120, f"reports of {count} traders")
                 words[board.START] = time.monotonic_ns() + LEAD_NS
@@ -78,7 +80,7 @@ def run_fleet(
                 {key: end[key] - start[key] for key in ("cycles", "processed", "cpu_ns")}
                 for start, end in zip(before, after, strict=True)
             ]
-            return Fleet(used / 1e6 / took, private, len(workers), traders, took)
+            return FleetRun(used / 1e6 / took, private, len(workers), traders, took)
 
 
 def _live(collector: Client) -> int:
@@ -86,5 +88,5 @@ def _live(collector: Client) -> int:
 
 
 def _counts(collector: Client) -> Sequence[dict[str, Any]]:
-    """The traders as of their last report, by name."""
+    """The traders by name, as of their last report."""
     return sorted(collector.ask("traders"), key=lambda trader: str(trader["name"]))

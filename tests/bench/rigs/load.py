@@ -1,4 +1,4 @@
-"""Load: which tick of which symbol is created when. Every process of a run works it out from the same plan."""
+"""Load: which tick of which symbol is created when. Every process of a run computes it from the same plan."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,21 +8,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from services.feed.sources.synthetic import zipf_shares
-from services.feed.updates import ticks
+from tickflag.common.units import NS_PER_S
+from tickflag.services.feed.market.updates import ticks
+from tickflag.services.feed.sources.synthetic import zipf_shares
 
-NS = 1_000_000_000
 PRICE = 100.0
 PROBE_FACTOR = 1.01
-THRESHOLD = 1.003  # of price over mean: no other price comes so high
+THRESHOLD = 1.003  # of price over mean: only the probes' prices exceed it
 WINDOW = 20
 
 
 @dataclass(frozen=True)
 class Load:
-    """`rate` ticks a second for `seconds`, evenly spaced; activity by Zipf's law with `exponent`, 0 for all the same.
+    """`rate` ticks a second for `seconds`, evenly spaced. Activity follows Zipf's law with `exponent`; 0 makes all
+    symbols the same.
 
-    Ticks of a few symbols, the probes, match the rule and become a signal: about `probes` a second.
+    Ticks of a few symbols, the probes, match the rule and become signals: about `probes` a second.
     """
 
     symbols: int
@@ -45,7 +46,8 @@ class Load:
 
     @cached_property
     def is_probe(self) -> npt.NDArray[np.bool_]:
-        """By symbol: taken at random, as many as make the asked number of probes a second; at least one."""
+        """By symbol: whether it is a probe. Probes are chosen at random, as many as tick `probes` times a second; at
+        least one."""
         chosen = np.zeros(self.symbols, np.bool_)
         left = float(self.probes)
         for slot in self._rng(2).permutation(self.symbols):
@@ -54,7 +56,7 @@ class Load:
                 chosen[slot] = True
                 left -= expected
         if not chosen.any():
-            chosen[self._shares.argmin()] = True
+            chosen[np.argmin(self._shares)] = True
         return chosen
 
     @cached_property
@@ -68,14 +70,14 @@ class Load:
 
     def created_ns(self, start_ns: int) -> npt.NDArray[np.int64]:
         """Monotonic time of each tick's creation."""
-        return start_ns + (np.arange(self.count) * (NS / self.rate)).astype(np.int64)
+        return start_ns + (np.arange(self.count) * (NS_PER_S / self.rate)).astype(np.int64)
 
     def due(self, start_ns: int, now_ns: int) -> int:
-        """How many ticks were created until now."""
-        return max(0, min(self.count, int((now_ns - start_ns) * self.rate / NS) + 1))
+        """How many ticks were created until then."""
+        return max(0, min(self.count, int((now_ns - start_ns) * self.rate / NS_PER_S) + 1))
 
     def rows(self) -> npt.NDArray[np.void]:
-        """The ticks as a source hands them over; the sequence number, from 1, stands in `bid_size`."""
+        """The ticks as a source hands them over; `bid_size` holds the sequence number, from 1."""
         rows = ticks(self.count)
         rows["slot"], rows["price"], rows["qty"] = self.slots, self.prices, 1.0
         rows["bid"], rows["ask"] = self.prices * 0.9995, self.prices * 1.0005
@@ -89,7 +91,7 @@ class Load:
         return last
 
     def final_matches(self) -> dict[str, float]:
-        """What the rule gives for the final rows: the probes that ticked, with the number of their last tick."""
+        """The rule's result for the final rows: the probes that ticked, with the number of their last tick."""
         return {self.names[slot]: float(seq) for slot, seq in enumerate(self.last_seq()) if seq and self.is_probe[slot]}
 
     def save(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""World: a whole market in this process, and seats for traders at it. What sections without processes measure on."""
+"""A whole market in this process and traders on it: the sections without processes measure on these."""
 
 import shutil
 import tempfile
@@ -10,30 +10,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common import layout
-from common.blocks import TraderBlock
-from common.runtime import Runtime, default_root
-from common.segment import Segment
-from services.feed.market import Market
-from services.feed.sources.synthetic import symbol_names, zipf_shares
-from services.feed.updates import KLINE, Batch, ticks
-from services.trader.matches import MatchSet
-from services.trader.plugin import load_plugin
-from services.trader.results import Results, Tally
-from services.trader.runner import Runner
+from tickflag.common.runtime import Runtime, default_root
+from tickflag.common.segment import layout
+from tickflag.common.segment.segment import Segment
+from tickflag.common.settings_schema.trader import TraderBlock
+from tickflag.common.units import NS_PER_S, S_PER_HOUR
+from tickflag.services.feed.market.market import MarketWriter
+from tickflag.services.feed.market.state import KLINES, OWNED
+from tickflag.services.feed.market.updates import KLINE, Batch, ticks
+from tickflag.services.feed.sources.synthetic import symbol_names, zipf_shares
+from tickflag.services.trader.evaluation.assembly import assemble
+from tickflag.services.trader.evaluation.plugin.plugin import load_plugin
+from tickflag.services.trader.evaluation.runner import Runner
 
-NS = 1_000_000_000
-NOON_NS = 1_700_049_600 * NS
+NOON_NS = 1_700_049_600 * NS_PER_S
 DEFAULT_INTERVALS_S = (60, 300, 900, 3_600)
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[1]
 TRADERS = HERE / "traders"
 SHIPPED = HERE.parent.parent / "plugins"
 
 
 @contextmanager
 def runtime_folder() -> Iterator[Runtime]:
-    """A runtime folder where real ones lie, removed afterwards."""
+    """A runtime folder where real ones are, removed afterwards."""
     root = Path(tempfile.mkdtemp(prefix="tickflag-bench-", dir=default_root().parent))
     try:
         runtime = Runtime(root, "bench")
@@ -43,8 +43,9 @@ def runtime_folder() -> Iterator[Runtime]:
         shutil.rmtree(root)
 
 
-class Activity:
-    """Who ticks and at which price. Prices walk in small steps and are pulled back, so that few matches change."""
+class MarketActivity:
+    """Which symbols tick, and at which price. Prices walk in small steps and are pulled back, so that few matches
+    change."""
 
     def __init__(self, symbols: int, seed: int = 7) -> None:
         self.rng = np.random.default_rng(seed)
@@ -58,11 +59,11 @@ class Activity:
         return np.searchsorted(self._cumulative, self.rng.random(n))
 
     def distinct(self, n: int) -> npt.NDArray[np.int64]:
-        """`n` different slots, all as likely."""
+        """`n` different slots, all equally likely."""
         return np.asarray(self.rng.choice(len(self.start), n, replace=False))
 
     def trades(self, slots: npt.NDArray[np.int64], event_ns: Any) -> npt.NDArray[np.void]:
-        """One trade with quote for each of `slots`."""
+        """One trade with a quote for each of `slots`."""
         n = len(slots)
         self._walk[slots] += self.rng.normal(0.0, 0.0002, n)
         self._walk[slots] *= 0.98
@@ -75,14 +76,14 @@ class Activity:
         return rows
 
     def history(self, interval_s: int, count: int, end_ns: int) -> npt.NDArray[np.void]:
-        """`count` closed candles of every symbol, up to `end_ns`: a walk that ends near the price of now."""
+        """`count` closed candles of every symbol, up to `end_ns`: a walk that ends near the present price."""
         n = len(self.start)
         rows = np.zeros((count, n), KLINE)
         rows["slot"] = np.arange(n)
         rows["interval_s"] = interval_s
-        last_ns = end_ns - end_ns % (interval_s * NS)
-        rows["open_ns"] = (last_ns - np.arange(count, 0, -1) * interval_s * NS)[:, None]
-        rows["recv_ns"] = rows["open_ns"] + interval_s * NS
+        last_ns = end_ns - end_ns % (interval_s * NS_PER_S)
+        rows["open_ns"] = (last_ns - np.arange(count, 0, -1) * interval_s * NS_PER_S)[:, None]
+        rows["recv_ns"] = rows["open_ns"] + interval_s * NS_PER_S
         steps = self.rng.normal(0.0, 0.0005, (count, n))
         close = self.start * np.exp(np.cumsum(steps[::-1], axis=0)[::-1])
         rows["open"] = rows["high"] = rows["low"] = rows["close"] = close
@@ -90,7 +91,7 @@ class Activity:
         return rows.reshape(-1)
 
 
-class World:
+class BenchMarket:
     """A market with `symbols` symbols, `history` candles of each interval, its writer, and a read-only mapping."""
 
     def __init__(
@@ -99,20 +100,25 @@ class World:
         symbols: int,
         depth: int = 100,
         intervals_s: tuple[int, ...] = DEFAULT_INTERVALS_S,
-        native_s: tuple[int, ...] = (),
+        brought: bool = False,
         history: int = 0,
         rate_limit_ns: int = 0,
     ) -> None:
-        self.activity = Activity(symbols)
+        self.activity = MarketActivity(symbols)
         self._writable = Segment.create(runtime, layout.plan(symbols, depth, intervals_s))
-        self.market = Market(self._writable, rate_limit_ns, 2 * NS, native_s)
+        self.market = MarketWriter(self._writable, rate_limit_ns, 2 * NS_PER_S)
         for name in symbol_names(symbols, self.activity.rng):
             self.market.slot(name)
         self.event_ns = NOON_NS
-        self.now_ns = NS
+        self.now_ns = NS_PER_S
         if history:
             for seconds in intervals_s:
-                self.apply(self.activity.history(seconds, history, NOON_NS))
+                rows = self.activity.history(seconds, history, NOON_NS)
+                self.market.apply_saved(Batch(rows), self.now_ns, intervals_s, S_PER_HOUR)
+            self.market.begin(NOON_NS)
+        if brought:  # a source brings all candles: none is built
+            self.market.state.meta[KLINES] = 1
+            self.market.state.brought[:, :, OWNED] = 1 << 62
         self._writable.publish(runtime)
         self.segment = Segment.attach_current(runtime)
 
@@ -120,7 +126,7 @@ class World:
         self.market.apply(Batch(rows), self.now_ns)
 
     def tick(self, slots: npt.NDArray[np.int64], step_ns: int = 10_000_000) -> None:
-        """One trade each, some time later."""
+        """One trade for each slot, `step_ns` later."""
         self.event_ns += step_ns
         self.now_ns += step_ns
         self.apply(self.activity.trades(slots, self.event_ns))
@@ -133,32 +139,28 @@ class World:
         self._writable.close()
         self._writable.path.unlink()
 
-    def __enter__(self) -> "World":
+    def __enter__(self) -> "BenchMarket":
         return self
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
 
-class Seat:
-    """A trader file at a world's segment: the real runner, results counted and dropped."""
+class BenchTrader:
+    """A trader file at a bench market's segment: the real runner, results counted and dropped."""
 
     def __init__(
         self, segment: Segment, path: Path, tracking: bool = True, deltas: bool = True, chunk: int = 0
     ) -> None:
-        """`chunk` is in place of both settings of that name; 0 leaves them."""
+        """`chunk` replaces the settings `chunk` and `batch_chunk`; 0 leaves both."""
         plugin = load_plugin(path)
         chunks = {"chunk": chunk, "batch_chunk": chunk} if chunk else {}
         settings = TraderBlock(tracking=tracking, deltas=deltas, **chunks)  # type: ignore[arg-type] # as the block takes them
         self.name = plugin.trader.name
-        self.tally = Tally()
-        self.matches = MatchSet()
         self.sent = 0
-        results = Results(
-            self.name, 1, self.matches, self.tally, self._send,
-            deltas, settings.compress_from_bytes, plugin.trader.score_step,
-        )  # fmt: skip
-        self.runner = Runner(segment, plugin, settings, self.matches, results, self.tally)
+        parts = assemble(plugin, settings, {}, self._send)
+        self.tally, self.matches = parts.tally, parts.matches
+        self.runner = Runner(segment, parts)
 
     def step(self, time_ns: int) -> None:
         if self.runner.pending(time_ns):
@@ -170,4 +172,4 @@ class Seat:
 
 
 def _unheard(_swap: object) -> None:
-    """Readers in this process look by themselves."""
+    """Do nothing: readers in this process check for changes by themselves."""

@@ -1,4 +1,4 @@
-"""Metronome: a descriptor that becomes readable every so often. Poll timers of whole milliseconds are too coarse."""
+"""Metronome: a descriptor that becomes readable at regular times. Poll timers of whole milliseconds are too coarse."""
 
 import contextlib
 import ctypes
@@ -6,10 +6,11 @@ import os
 import struct
 import time
 
+from tickflag.common.units import NS_PER_S
+
 _CLOCK_MONOTONIC = 1
 _NONBLOCK = 0o4000
 _ABSOLUTE = 1
-NS = 1_000_000_000
 
 
 class Metronome:
@@ -23,8 +24,10 @@ class Metronome:
         self.start(period_ns, start_ns or time.monotonic_ns())
 
     def start(self, period_ns: int, start_ns: int) -> None:
-        """Tick like this from now on."""
-        spec = struct.pack("qqqq", period_ns // NS, period_ns % NS, start_ns // NS, start_ns % NS)
+        """Tick with this period from `start_ns` on."""
+        spec = struct.pack(
+            "qqqq", period_ns // NS_PER_S, period_ns % NS_PER_S, start_ns // NS_PER_S, start_ns % NS_PER_S
+        )
         if self._libc.timerfd_settime(self._descriptor, _ABSOLUTE, spec, None) != 0:
             raise OSError(ctypes.get_errno(), "timerfd_settime")
 
@@ -32,7 +35,7 @@ class Metronome:
         return self._descriptor
 
     def take(self) -> None:
-        """Take the ticks that came; without any, nothing."""
+        """Clear the ticks that came; does nothing where none did."""
         with contextlib.suppress(BlockingIOError):
             os.read(self._descriptor, 8)
 

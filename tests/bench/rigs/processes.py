@@ -1,4 +1,4 @@
-"""Processes of a run: started, their CPU read while they run, ended; their output kept for the search for errors."""
+"""Processes of a run: started, their CPU read while they run, ended; their output kept, to be searched for errors."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class RunFailed(Exception):  # noqa: N818 - reads as what happened
@@ -18,7 +18,7 @@ class RunFailed(Exception):  # noqa: N818 - reads as what happened
 
 
 def cpu_of_ns(pid: int) -> int:
-    """CPU that the process has used so far, all threads, to the nanosecond; 0 where it is gone."""
+    """CPU ns that the process has used so far, in all threads; 0 where it is gone."""
     try:
         return time.clock_gettime_ns((~pid << 3) | 2)  # CPUCLOCK_SCHED of that process
     except OSError:
@@ -26,12 +26,12 @@ def cpu_of_ns(pid: int) -> int:
 
 
 def private_bytes(pid: int) -> int:
-    """USS: memory that would come back if the process ended."""
+    """USS: memory that the system would get back if the process ended."""
     return int(psutil.Process(pid).memory_full_info().uss)
 
 
-class Processes:
-    """Children by name. Use it in a `with` block."""
+class RunProcesses:
+    """Child processes by name. Use it in a `with` block."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder = folder
@@ -50,7 +50,8 @@ class Processes:
         return self._folder / f"{name}.out"
 
     def wait_until(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
-        """Raises RunFailed, with what the processes said last, where one ended or the time is over."""
+        """Wait until the condition holds. Raises RunFailed, with the processes' last output, where a process ended or
+        the time is over."""
         deadline = time.monotonic() + limit_s
         while not condition():
             ended = [name for name, process in self.running.items() if process.poll() is not None]
@@ -61,11 +62,11 @@ class Processes:
             time.sleep(0.01)
 
     def cpu_ns(self) -> dict[str, int]:
-        """CPU so far by process, with that of its children."""
+        """CPU so far by process, child processes included."""
         return {name: sum(cpu_of_ns(pid) for pid in self._pids(process.pid)) for name, process in self.running.items()}
 
     def stop(self, *names: str) -> None:
-        """Ask them to end, all by default, and wait."""
+        """Ask processes to end, all by default, and wait."""
         stopped = [self.running.pop(name) for name in names or list(self.running)]
         for process in stopped:
             process.send_signal(signal.SIGTERM)
@@ -82,7 +83,7 @@ class Processes:
         except psutil.NoSuchProcess:
             return [pid]
 
-    def __enter__(self) -> "Processes":
+    def __enter__(self) -> "RunProcesses":
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -90,7 +91,7 @@ class Processes:
 
 
 def error_lines(paths: Sequence[Path]) -> list[str]:
-    """Lines that tell of an error, a warning or a traceback."""
+    """The lines with an error, a warning or a traceback."""
     signs = ("error", "warning", "traceback", "exception")
     return [
         f"{path.stem}: {line.strip()}"

@@ -1,11 +1,13 @@
-"""The rivals' processes, each doing the same work: `python -m tests.bench.rival KIND ROLE FOLDER PERIOD_NS NUMBER`.
+"""The rivals' processes, each doing the same work.
 
-tick      publisher sends one msgpack message a tick; consumers keep their own windows of 20 prices
-batch     the same, with the ticks of a period in one message
-array     publisher writes prices and windows into a shared array, of which consumers evaluate every symbol each period
-collector takes the signals, for all of them
+`python -m tests.bench.rigs.rival KIND ROLE FOLDER PERIOD_NS NUMBER` is one of them:
 
-Nothing but zmq, msgpack and numpy. Ticks carry the fields that ours carry.
+    tick      the publisher sends one msgpack message a tick; consumers keep windows of 20 prices of their own
+    batch     the same, with the ticks of a period in one message
+    array     the publisher writes prices and windows into a shared array; consumers evaluate every symbol each period
+    collector receives the signals of all of them
+
+They use only zmq, msgpack and numpy. Ticks have the fields that ours have.
 """
 
 import select
@@ -20,8 +22,8 @@ import numpy as np
 import zmq
 
 from tests.bench.board import DONE, GENERATED, READY, START, opened, words
-from tests.bench.load import PRICE, THRESHOLD, WINDOW, Load
-from tests.bench.metronome import Metronome
+from tests.bench.rigs.load import PRICE, THRESHOLD, WINDOW, Load
+from tests.bench.rigs.metronome import Metronome
 
 CONSUMERS = 4
 END = b"\xc0"  # msgpack's nil
@@ -32,12 +34,12 @@ def endpoint(folder: Path, name: str) -> str:
 
 
 def publish(folder: Path, kind: str, period_ns: int) -> None:
-    """Hand over what was created, each period, as soon as the metronome says so."""
+    """Each period, when the metronome ticks, hand over what was created."""
     load = Load.read(folder / "load.json")
     board = words(folder / "board")
     context = zmq.Context()
     socket = context.socket(zmq.PUB)
-    socket.sndhwm = 0  # lose nothing, whatever it takes
+    socket.sndhwm = 0  # lose nothing, whatever it costs
     socket.bind(endpoint(folder, "ticks"))
     send = _sender(kind, socket, load, folder)
     board[READY + CONSUMERS] = 1
@@ -83,7 +85,7 @@ def _sender(kind: str, socket: Any, load: Load, folder: Path) -> Callable[[int, 
     heads = np.zeros(load.symbols, np.int64)
 
     def write(first: int, last: int) -> None:
-        """The newest price of each symbol, and one entry of its window."""
+        """Write the newest price of each symbol, and one entry of its window."""
         changed, place = np.unique(load.slots[first:last][::-1], return_index=True)
         newest = last - 1 - place
         array[changed, WINDOW] = load.prices[newest]
@@ -95,7 +97,7 @@ def _sender(kind: str, socket: Any, load: Load, folder: Path) -> Callable[[int, 
 
 
 def consume(folder: Path, kind: str, number: int) -> None:
-    """Keep windows of the last 20 prices, tell the collector of every match, write down when which tick was seen."""
+    """Keep windows of the last 20 prices, send every match to the collector, and record when which tick was seen."""
     load = Load.read(folder / "load.json")
     board = words(folder / "board")
     context = zmq.Context()
@@ -109,7 +111,7 @@ def consume(folder: Path, kind: str, number: int) -> None:
     seen = words(path) if path.exists() else None
     windows: dict[str, list[Any]] = {
         name: [0, PRICE * WINDOW, *[PRICE] * WINDOW] for name in load.names
-    }  # place, sum, prices
+    }  # index of the next entry, sum, prices
     pack, unpack, now_ns = msgpack.Packer().pack, msgpack.unpackb, time.monotonic_ns
 
     def take(message: list[Any]) -> None:
@@ -141,7 +143,7 @@ def consume(folder: Path, kind: str, number: int) -> None:
 
 
 def evaluate_all(folder: Path, period_ns: int, number: int) -> None:
-    """Each period the rule over every symbol of the shared array; changed scores go to the collector."""
+    """Each period, evaluate the rule on every symbol of the shared array, and send changed scores to the collector."""
     load = Load.read(folder / "load.json")
     board = words(folder / "board")
     array = opened(folder / "array").view(np.float64).reshape(load.symbols, WINDOW + 2)
@@ -171,7 +173,7 @@ def evaluate_all(folder: Path, period_ns: int, number: int) -> None:
 
 
 def collect(folder: Path) -> None:
-    """Keep every consumer's matches; write down when which signal came."""
+    """Keep every consumer's matches, and record when which signal came."""
     board = words(folder / "board")
     context = zmq.Context()
     results = context.socket(zmq.PULL)
@@ -196,7 +198,7 @@ def collect(folder: Path) -> None:
 
 
 def _wait_for_end(context: Any) -> None:
-    """Until the benchmark has read our CPU and ends us."""
+    """Wait until the benchmark has read our CPU and ends us."""
     while not context.closed:
         time.sleep(1.0)
 

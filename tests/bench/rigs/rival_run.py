@@ -7,16 +7,16 @@ from typing import Literal
 import numpy as np
 
 from tests.bench import board
-from tests.bench.engine import LEAD_NS, Outcome, folder_of_run
-from tests.bench.load import WINDOW, Load
-from tests.bench.processes import Processes, RunFailed
-from tests.bench.rival import CONSUMERS
+from tests.bench.rigs.engine import LEAD_NS, EngineRun, folder_of_run
+from tests.bench.rigs.load import WINDOW, Load
+from tests.bench.rigs.processes import RunFailed, RunProcesses
+from tests.bench.rigs.rival import CONSUMERS
 
 Kind = Literal["tick", "batch", "array"]
 
 
-def run_rival(kind: Kind, load: Load, period_ns: int, ledgers: bool, limit_s: float) -> Outcome:
-    """Start, run the load, wait until all is worked off, at most for `limit_s` after the load's end."""
+def run_rival(kind: Kind, load: Load, period_ns: int, ledgers: bool, limit_s: float) -> EngineRun:
+    """Start, run the load, and wait until all work is done, at most for `limit_s` after the load's end."""
     with folder_of_run(load, False) as (folder, _):
         for number in range(CONSUMERS if ledgers else 0):
             board.create(folder / f"ledger-{number}", load.count + 1)
@@ -24,19 +24,19 @@ def run_rival(kind: Kind, load: Load, period_ns: int, ledgers: bool, limit_s: fl
             board.create(folder / "array", load.symbols * (WINDOW + 2))
             board.opened(folder / "array").view(np.float64).reshape(load.symbols, -1)[:, : WINDOW + 1] = 100.0
         words = board.opened(folder / "board")
-        with Processes(folder, {}) as processes:
+        with RunProcesses(folder, {}) as processes:
             for name, number in [("collector", 0), ("publisher", 0), *((f"trader {n}", n) for n in range(CONSUMERS))]:
                 role = name.split()[0]
-                processes.start(name, "tests.bench.rival", kind, role, str(folder), str(period_ns), str(number))
+                processes.start(name, "tests.bench.rigs.rival", kind, role, str(folder), str(period_ns), str(number))
             ready = words[board.READY : board.READY + CONSUMERS + 2]
             processes.wait_until(lambda: bool(ready.all()), 60, "rival ready")
-            time.sleep(0.5)  # subscriptions travel
+            time.sleep(0.5)  # subscriptions take a moment
             start_ns = time.monotonic_ns() + LEAD_NS
             words[board.START] = start_ns
             time.sleep((start_ns - time.monotonic_ns()) / 1e9)
             before = processes.cpu_ns()
             done = words[board.DONE : board.DONE + CONSUMERS]
-            with contextlib.suppress(RunFailed):  # it fell too far behind: what it has done counts
+            with contextlib.suppress(RunFailed):  # it fell too far behind: the work that it did counts
                 processes.wait_until(lambda: bool(done.all()), load.seconds + limit_s, "end of the work")
             elapsed_s = (time.monotonic_ns() - start_ns) / 1e9
             after = processes.cpu_ns()
@@ -49,4 +49,4 @@ def run_rival(kind: Kind, load: Load, period_ns: int, ledgers: bool, limit_s: fl
             seqs = np.flatnonzero(times)
             entries.append(np.stack([times[seqs], seqs], axis=1))
         used = {name: after[name] - before[name] for name in after}
-        return Outcome(start_ns, elapsed_s, used, entries, np.load(folder / "signals.npy"))
+        return EngineRun(start_ns, elapsed_s, used, entries, np.load(folder / "signals.npy"))

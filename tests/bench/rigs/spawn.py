@@ -1,4 +1,4 @@
-"""Spawn: single workers from a fork server, as the supervisor makes them, with nobody else reading their results."""
+"""Spawn: single workers from a fork server, made as the supervisor makes them; nobody else reads their results."""
 
 import multiprocessing
 import os
@@ -10,26 +10,27 @@ from pathlib import Path
 
 import zmq
 
-from common.codec import decode
-from common.errors import MessageError
-from common.messages import AnyMessage, Heartbeat
-from common.runtime import Runtime
-from common.settings import Settings
-from common.sockets import CONTROL_OUT, RESULTS_IN, Context, open_socket, receive
-from services.trader.order import Order
-from services.trader.watch import Watch
-from services.trader.worker import run_worker, tell
-from tests.bench.processes import RunFailed, cpu_of_ns
+from tests.bench.rigs.processes import RunFailed, cpu_of_ns
+from tickflag.common.errors import MessageError
+from tickflag.common.runtime import Runtime
+from tickflag.common.settings import Settings
+from tickflag.common.wire.codec import decode
+from tickflag.common.wire.messages import AnyMessage, Heartbeat
+from tickflag.common.wire.sockets import CONTROL_OUT, RESULTS_IN, Context, open_socket, receive
+from tickflag.services.trader.worker.activity_word import ActivityWord
+from tickflag.services.trader.worker.launch_spec import LaunchSpec
+from tickflag.services.trader.worker.worker import run_worker, send_word
 
 
-class Worker:
-    """One worker process, of as many `members` of one file. `incarnation` tells its messages from the others'."""
+class SpawnedWorker:
+    """One worker process with `members` traders of one file. `incarnation` tells its messages from those of other
+    workers."""
 
     def __init__(self, path: Path, settings: Settings, log_path: Path, incarnation: int, members: int = 1) -> None:
         self._spawner = multiprocessing.get_context("forkserver")
-        self._spawner.set_forkserver_preload(["services.trader.forkserver"])
+        self._spawner.set_forkserver_preload(["tickflag.services.trader.supervisor.forkserver"])
         self.incarnation = incarnation
-        words = Watch.words(self._spawner)
+        words = ActivityWord.words(self._spawner)
         self._pipe: Connection
         self._pipe, theirs = self._spawner.Pipe()
         output = Connection(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), readable=False)
@@ -42,27 +43,27 @@ class Worker:
         self._members = range(1, members + 1)
         for member in self._members:
             name = f"member-{member}" if members > 1 else ""
-            order = Order(path.resolve(), name, {}, log_path.with_suffix(f".{member}"))
-            tell(self._pipe, member=member, word="load", order=order.to_words())
+            spec = LaunchSpec(path.resolve(), name, {}, log_path.with_suffix(f".{member}"))
+            send_word(self._pipe, member=member, word="load", spec=spec.to_words())
 
     @property
     def pid(self) -> int:
         return self._process.pid or 0
 
     def wait_ready(self, limit_s: float = 60.0) -> None:
-        """Until it says that its traders are loaded; then they may run."""
+        """Wait until the worker says that its traders are loaded, then let them run."""
         for member in self._members:
             if not self._pipe.poll(limit_s):
                 raise RunFailed("a worker did not get ready")
             self._pipe.recv_bytes()
-            tell(self._pipe, member=member, word="go", incarnation=self.incarnation, inherits=False)
+            send_word(self._pipe, member=member, word="go", incarnation=self.incarnation, inherits=False)
 
     def cpu_ns(self) -> int:
         return cpu_of_ns(self.pid)
 
     def stop(self) -> None:
         for member in self._members:
-            tell(self._pipe, member=member, word="stop")
+            send_word(self._pipe, member=member, word="stop")
         self._process.join(5)
         self._process.kill()
         self._process.join()
@@ -70,7 +71,7 @@ class Worker:
 
 
 class Sink:
-    """In the collector's place: takes results and heartbeats, and answers nothing."""
+    """Stands in for the collector: receives results and heartbeats, and answers nothing."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._context: Context = zmq.Context()
@@ -78,7 +79,7 @@ class Sink:
         self._control = open_socket(self._context, runtime, CONTROL_OUT)
 
     def take(self) -> list[AnyMessage]:
-        """What has come since the last call."""
+        """The messages since the last call."""
         messages = []
         while (frame := receive(self._results)) is not None:
             try:
@@ -88,7 +89,7 @@ class Sink:
         return messages
 
     def wait_heartbeat(self, incarnation: int, limit_s: float = 10.0, since: int = 0) -> Heartbeat:
-        """The next heartbeat of a worker that runs. Raises RunFailed where none comes."""
+        """Wait for the next heartbeat of a running worker. Raises RunFailed where none comes."""
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
             if not self._results.poll(100):

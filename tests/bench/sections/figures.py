@@ -1,4 +1,4 @@
-"""Figures: the eight by which the engine is judged, from an A/B run of the whole engine and from the other sections."""
+"""Figures: the eight by which the engine is judged, from an A/B run of the whole engine and from other sections."""
 
 import shutil
 from dataclasses import dataclass
@@ -7,36 +7,36 @@ from pathlib import Path
 import numpy as np
 
 from tests.bench.coverage import delays_ms, summary
-from tests.bench.engine import TRADERS_COUNT, Outcome, run_engine
-from tests.bench.fleet import Fleet, run_fleet
-from tests.bench.latency import lost_updates
-from tests.bench.load import Load
 from tests.bench.options import Options
-from tests.bench.report import Findings, Table
-from tests.bench.world import SHIPPED
+from tests.bench.report import ReportTable, SectionReport
+from tests.bench.rigs.engine import TRADERS_COUNT, EngineRun, run_engine
+from tests.bench.rigs.fleet import FleetRun, run_fleet
+from tests.bench.rigs.load import Load
+from tests.bench.rigs.market import SHIPPED
+from tests.bench.sections.latency import lost_updates
 
 SYMBOLS = 5_000
 RATE = 1_000  # a quiet market: about 70 of 5,000 symbols change in a cycle of 100 ms
 SWAP_MS = 100.0
 PERIOD_NS = 10_000_000
-# Signs of life in a second: five channels of the feed, each trader, the roster, the collector's control and signals.
+# Heartbeats in a second: five channels of the feed, each trader, the roster, the collector's control and signals.
 HEARTBEATS = 2 * 5 + TRADERS_COUNT + 2 + 2 + 2
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedRun:
     """One side of the A/B run."""
 
-    outcome: Outcome
+    outcome: EngineRun
     trader_cpu_ms: float
-    """Of a second."""
+    """In a second."""
     signal_p50: float
     signal_p99: float
     messages: int
 
 
-def run(options: Options, others: dict[str, Findings]) -> Findings:
-    found = Findings("figures")
+def run(options: Options, others: dict[str, SectionReport]) -> SectionReport:
+    found = SectionReport("figures")
     load = Load(SYMBOLS, RATE, 1.5 if options.quick else 8.0, probes=20)
     sides = {on: _side(load, run_engine(load, PERIOD_NS, SWAP_MS, False, tracking=on)) for on in (True, False)}
     on, off = sides[True], sides[False]
@@ -73,12 +73,12 @@ def run(options: Options, others: dict[str, Findings]) -> Findings:
     ]  # fmt: skip
     columns = ["tracking", "traders' CPU ms/s", "evaluations", "cycles", "messages", "signal p50 ms", "p99"]
     title = f"A/B: {SYMBOLS:,} symbols, {RATE:,} ticks/s, swap every {SWAP_MS:g} ms, {TRADERS_COUNT} traders"
-    found.tables.append(Table(title, columns, rows))
+    found.tables.append(ReportTable(title, columns, rows))
     return found
 
 
-def _shipped(options: Options, tracking: bool) -> Fleet:
-    """The shipped traders but the ranking, which looks at the whole market whenever something changed."""
+def _shipped(options: Options, tracking: bool) -> FleetRun:
+    """The shipped traders but the ranking, which evaluates the whole market whenever something changed."""
     seconds = 1.5 if options.quick else 8.0
     settings = {
         "TICKFLAG_FEED__MIN_SWAP_INTERVAL_MS": str(SWAP_MS),
@@ -93,7 +93,7 @@ def _shipped(options: Options, tracking: bool) -> Fleet:
     return run_fleet(Load(SYMBOLS, RATE, seconds + 4.0), seconds, len(files), place, settings, PERIOD_NS)
 
 
-def _side(load: Load, outcome: Outcome) -> Side:
+def _side(load: Load, outcome: EngineRun) -> ComparedRun:
     ticks = np.arange(load.count // 10, load.count) + 1
     probes = ticks[load.is_probe[load.slots[ticks - 1]]]
     delays = []
@@ -103,11 +103,11 @@ def _side(load: Load, outcome: Outcome) -> Side:
     taken = summary(np.concatenate(delays))
     results = len(np.unique(outcome.signals[:, [0, 4]], axis=0))
     messages = outcome.swaps + results + round(HEARTBEATS * outcome.elapsed_s)
-    return Side(outcome, outcome.cpu_ns["trader"] / 1e6 / outcome.elapsed_s, taken.p50, taken.p99, messages)
+    return ComparedRun(outcome, outcome.cpu_ns["trader"] / 1e6 / outcome.elapsed_s, taken.p50, taken.p99, messages)
 
 
-def _added_latency(found: Findings, latency: Findings) -> None:
-    """Beside a message a tick, at the highest rate at which that one is not seconds behind."""
+def _added_latency(found: SectionReport, latency: SectionReport) -> None:
+    """Compare with a message a tick, at the highest rate at which that rival is not seconds behind."""
     ratios = [m for m in latency.measures if "tick to signal, p99, times" in m.name]
     busy = [m for m in ratios if m.name.startswith("50,000")]
     quiet = [m for m in ratios if m.name.startswith("5,000")]

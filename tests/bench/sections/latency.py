@@ -1,7 +1,7 @@
 """Latency: from a tick's creation to the traders' decision and to the signal at the collector, with real processes.
 
 Every tick counts, also one that a newer one overtook: it is covered by the first decision on it or on a newer tick of
-its symbol. Creation is the time at which the load says that the tick exists, whether or not the feed was busy then.
+its symbol. A tick is created when the load says so, whether or not the feed was busy then.
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.bench.coverage import Latency, delays_ms, summary
-from tests.bench.engine import Outcome, run_engine
-from tests.bench.load import Load
 from tests.bench.options import Options
-from tests.bench.report import Findings, Table
-from tests.bench.rival_run import run_rival
-from tests.bench.world import TRADERS as TRADER_FILES
+from tests.bench.report import ReportTable, SectionReport
+from tests.bench.rigs.engine import EngineRun, run_engine
+from tests.bench.rigs.load import Load
+from tests.bench.rigs.market import TRADERS as TRADER_FILES
+from tests.bench.rigs.rival_run import run_rival
 
 SYMBOLS = 500
 WARM_SHARE = 0.2  # the first part of a run does not count
@@ -33,11 +33,11 @@ class Point:
     journalled: Latency | None
     cpu_cores: float
     lost: int
-    outcome: Outcome
+    outcome: EngineRun
 
 
-def run(options: Options) -> Findings:
-    found = Findings("latency")
+def run(options: Options) -> SectionReport:
+    found = SectionReport("latency")
     rates = (5_000,) if options.quick else RATES
     swaps = (0.0,) if options.quick else SWAPS_MS
     seconds = 1.0 if options.quick else 3.0
@@ -57,13 +57,13 @@ def run(options: Options) -> Findings:
             found.at_most(f"{rate:,} ticks/s, swap {swap_ms:g} ms: ticks lost", ours.lost, 0, "")
     _beside_a_failing_one(found, Load(SYMBOLS, RATES[0], seconds), rows)
     columns = ["ticks/s", "", "decision p50", "p99", "worst", "signal p50", "p99", "journalled p99", "cores", "lost"]
-    found.tables.append(Table(f"ms from a tick's creation, {TRADERS} traders, {SYMBOLS} symbols", columns, rows))
+    found.tables.append(ReportTable(f"ms from a tick's creation, {TRADERS} traders, {SYMBOLS} symbols", columns, rows))
     found.plainly("error lines in the logs of these runs", len(errors), "", "; ".join(errors[:3]))
     return found
 
 
-def _beside_a_failing_one(found: Findings, load: Load, rows: list[list[str | float | int | None]]) -> None:
-    """What traders notice of a fifth one that raises in every cycle, is started fresh and quarantined."""
+def _beside_a_failing_one(found: SectionReport, load: Load, rows: list[list[str | float | int | None]]) -> None:
+    """Measure what traders notice of a fifth one that raises in every cycle, is started fresh and quarantined."""
     period_ns = 1_000_000_000 // load.rate
     alone = _point(load, run_engine(load, period_ns, 10.0, True))
     beside = _point(load, run_engine(load, period_ns, 10.0, True, neighbour=TRADER_FILES / "failing.py"))
@@ -74,8 +74,8 @@ def _beside_a_failing_one(found: Findings, load: Load, rows: list[list[str | flo
     found.at_most("ticks lost beside a trader that always fails", beside.lost, 0, "")
 
 
-def _judge(found: Findings, rate: int, ours: Point, rival: Point) -> None:
-    """Against the rival where it keeps up, against the clock where it does not."""
+def _judge(found: SectionReport, rate: int, ours: Point, rival: Point) -> None:
+    """Compare with the rival where it keeps up, with the clock where it does not."""
     for what in ("decision", "signal"):
         mine, theirs = getattr(ours, what), getattr(rival, what)
         if rate == RATES[0]:
@@ -91,7 +91,7 @@ def _judge(found: Findings, rate: int, ours: Point, rival: Point) -> None:
             )
 
 
-def _point(load: Load, outcome: Outcome) -> Point:
+def _point(load: Load, outcome: EngineRun) -> Point:
     ticks = np.arange(int(load.count * WARM_SHARE), load.count) + 1
     probes = ticks[load.is_probe[load.slots[ticks - 1]]]
     start_ns = outcome.start_ns
@@ -112,8 +112,9 @@ def _point(load: Load, outcome: Outcome) -> Point:
     )
 
 
-def lost_updates(load: Load, outcome: Outcome) -> int:
-    """Symbols whose newest tick a trader did not see, a row does not hold, or a collector's match does not show."""
+def lost_updates(load: Load, outcome: EngineRun) -> int:
+    """Symbols whose newest tick is missing: a trader did not see it, the row does not hold it, or the collector's match
+    does not show it."""
     last = load.last_seq()
     lost = int((outcome.final_seq != last).sum()) if len(outcome.final_seq) else 0
     for seen in outcome.entries:

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench.fleet import Fleet, run_fleet
-from tests.bench.load import Load
 from tests.bench.options import Options
-from tests.bench.report import Findings, Table
-from tests.bench.world import TRADERS
+from tests.bench.report import ReportTable, SectionReport
+from tests.bench.rigs.fleet import FleetRun, run_fleet
+from tests.bench.rigs.load import Load
+from tests.bench.rigs.market import TRADERS
 
 SYMBOLS = 5_000
 RATE = 2_000
@@ -20,11 +20,11 @@ PACES: tuple[tuple[str, str, float], ...] = (
     ("once in five seconds", "ticker", 5.0),
     ("closed candles of 5m", "5m", 0.0),
 )
-"""What it is called, channel, least interval in s."""
+"""Name, channel, and least interval in s."""
 
 
-def run(options: Options) -> Findings:
-    found = Findings("many")
+def run(options: Options) -> SectionReport:
+    found = SectionReport("many")
     count = 8 if options.quick else 50
     seconds = 1.5 if options.quick else 10.0
     sides = {
@@ -34,10 +34,10 @@ def run(options: Options) -> Findings:
     }
     rows = [[name, side.processes, side.private_mb, side.cpu_ms] for name, side in sides.items()]
     title = f"{count} traders, {SYMBOLS:,} symbols, {RATE:,} ticks/s, swap every {SWAP_MS:g} ms"
-    found.tables.append(Table(title, ["", "processes", "private MB", "CPU ms/s"], rows))
+    found.tables.append(ReportTable(title, ["", "processes", "private MB", "CPU ms/s"], rows))
     for name, side in sides.items():
         columns = ["pace", "traders", "cycles/s", "evaluations/s", "CPU ms/s", "us a cycle", "us an evaluation"]
-        found.tables.append(Table(f"each trader of them, {name}", columns, _by_pace(side)))
+        found.tables.append(ReportTable(f"each trader of them, {name}", columns, _by_pace(side)))
     apart, together = sides["a process each"], sides["one group"]
     found.plainly("traders in one process: share of the CPU of a process each", together.cpu_ms / apart.cpu_ms, "x")
     found.plainly(
@@ -47,7 +47,7 @@ def run(options: Options) -> Findings:
     return found
 
 
-def _by_pace(side: Fleet) -> list[list[Any]]:
+def _by_pace(side: FleetRun) -> list[list[Any]]:
     rows = []
     for number, (label, _, _) in enumerate(PACES):
         mine = side.traders[number :: len(PACES)]
@@ -62,7 +62,7 @@ def _by_pace(side: Fleet) -> list[list[Any]]:
     return rows
 
 
-def _side(count: int, seconds: float, group_of: Callable[[int], str]) -> Fleet:
+def _side(count: int, seconds: float, group_of: Callable[[int], str]) -> FleetRun:
     load = Load(SYMBOLS, RATE, seconds + 3.0, exponent=0.0)
     settings = {"TICKFLAG_FEED__MIN_SWAP_INTERVAL_MS": str(SWAP_MS)}
     return run_fleet(load, seconds, count, lambda plugins, configs: _place(plugins, configs, count, group_of), settings)

@@ -1,26 +1,26 @@
-"""Recordings: real markets through the whole engine in lock-step, tracking on and off, debug ring on and off."""
+"""Recordings: real markets through the whole engine in lock-step, with tracking on and off, debug ring on and off."""
 
 import statistics
 from pathlib import Path
 
-from common import layout
-from common.blocks import TraderBlock
-from common.settings import Settings
-from services.feed.recordings import open_recording
-from services.replay.engine import Replay, Summary
-from services.trader.plugin import load_plugin
 from tests.bench.options import Options
-from tests.bench.report import Findings, Table
+from tests.bench.report import ReportTable, SectionReport
+from tests.bench.rigs.market import HERE, SHIPPED
 from tests.bench.timing import cpu_ns, in_turn
-from tests.bench.world import HERE, SHIPPED
+from tickflag.common.segment import layout
+from tickflag.common.settings import Settings
+from tickflag.common.settings_schema.trader import TraderBlock
+from tickflag.services.feed.recordings import open_recording
+from tickflag.services.replay.replay import Replay, Summary
+from tickflag.services.trader.evaluation.plugin.plugin import load_plugin
 
 REAL = ("klines_1m_aapl_options_20140606.parquet", "quotes_1m_goog_options_20151224.parquet")
 QUICK = ("klines_1m_goog_options_20151224.parquet",)
 SMALL = HERE.parent / "recordings"
 
 
-def run(options: Options) -> Findings:
-    found = Findings("recordings")
+def run(options: Options) -> SectionReport:
+    found = SectionReport("recordings")
     paths = _paths(options)
     if not paths:
         found.plainly("real recordings", None, "", "TICKFLAG_TEST_DATA is not set and tests/recordings has none")
@@ -29,7 +29,7 @@ def run(options: Options) -> Findings:
     for path in paths:
         rows += _recording(found, options, path)
     columns = ["recording", "", "updates", "symbols", "cycles", "evaluations", "efficiency %", "CPU s", "result bytes"]
-    found.tables.append(Table("the six shipped traders over recordings, in lock-step", columns, rows))
+    found.tables.append(ReportTable("the six shipped traders over recordings, in lock-step", columns, rows))
     return found
 
 
@@ -40,7 +40,7 @@ def _paths(options: Options) -> list[Path]:
     return sorted(SMALL.glob("*.parquet"))[: 1 if options.quick else 2]
 
 
-def _recording(found: Findings, options: Options, path: Path) -> list[list[str | float | int | None]]:
+def _recording(found: SectionReport, options: Options, path: Path) -> list[list[str | float | int | None]]:
     sides = {"tracking": (True, False), "all symbols": (False, False), "tracking, debug ring": (True, True)}
     used: dict[str, list[int]] = {side: [] for side in sides}
     summaries: dict[str, Summary] = {}

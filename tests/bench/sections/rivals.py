@@ -1,18 +1,18 @@
-"""Rivals: CPU a tick of three other ways to do the same work, and of ours. Four traders, 100,000 ticks a second."""
+"""Rivals: CPU for a tick in three other ways to do the same work, and in ours. Four traders, 100,000 ticks a second."""
 
 import statistics
 from collections.abc import Callable
 
-from tests.bench.engine import Outcome, run_engine
-from tests.bench.load import Load
 from tests.bench.options import Options
-from tests.bench.report import Findings, Table
-from tests.bench.rival_run import run_rival
+from tests.bench.report import ReportTable, SectionReport
+from tests.bench.rigs.engine import EngineRun, run_engine
+from tests.bench.rigs.load import Load
+from tests.bench.rigs.rival_run import run_rival
 from tests.bench.timing import in_turn
 
 RATE = 100_000
-PERIOD_NS = 10_000_000  # all sides: what came in 10 ms is handed over together
-SIGNALS = 20  # a second and trader
+PERIOD_NS = 10_000_000  # for all sides: the ticks of 10 ms are handed over together
+SIGNALS = 20  # a second, for each trader
 WORKS_OFF_S = 30.0
 OURS = "tickflag, a cycle each 10 ms"
 GROUPED = "tickflag, a cycle each 10 ms, traders in one process"
@@ -24,8 +24,8 @@ RIVALS = {
 }
 
 
-def run(options: Options) -> Findings:
-    found = Findings("rivals")
+def run(options: Options) -> SectionReport:
+    found = SectionReport("rivals")
     sizes = (500,) if options.quick else (500, 5_000, 100_000)
     for symbols in sizes:
         _size(found, options, symbols)
@@ -36,11 +36,11 @@ def run(options: Options) -> Findings:
     return found
 
 
-def _size(found: Findings, options: Options, symbols: int) -> None:
+def _size(found: SectionReport, options: Options, symbols: int) -> None:
     load = Load(symbols, 20_000 if options.quick else RATE, 1.0 if options.quick else 2.0, probes=SIGNALS)
     # Candles of 100,000 symbols at full depth would take 2.4 GB of shared memory.
     depth = 20 if symbols > 20_000 else 100
-    sides: dict[str, Callable[[], Outcome]] = {
+    sides: dict[str, Callable[[], EngineRun]] = {
         "tick": lambda: run_rival("tick", load, PERIOD_NS, False, WORKS_OFF_S),
         "batch": lambda: run_rival("batch", load, PERIOD_NS, False, WORKS_OFF_S),
         "array": lambda: run_rival("array", load, PERIOD_NS, False, WORKS_OFF_S),
@@ -50,7 +50,7 @@ def _size(found: Findings, options: Options, symbols: int) -> None:
     }
     if options.quick:
         del sides[DEFAULT]
-    outcomes: dict[str, list[Outcome]] = {side: [] for side in sides}
+    outcomes: dict[str, list[EngineRun]] = {side: [] for side in sides}
     for repeat in range(2 if symbols == 5_000 else 1):
         for side in in_turn(list(sides), repeat):
             outcomes[side].append(sides[side]())
@@ -80,11 +80,11 @@ def _size(found: Findings, options: Options, symbols: int) -> None:
     ]
     columns = ["", "us a tick", "worked off in s", "feed, publisher", "traders, consumers", "collector"]
     title = f"CPU a tick, {symbols:,} symbols, {load.rate:,} ticks/s for {load.seconds:g} s"
-    found.tables.append(Table(title, columns, rows))
+    found.tables.append(ReportTable(title, columns, rows))
 
 
-def _part(outcomes: list[Outcome], names: tuple[str, ...], load: Load) -> float:
-    """CPU us a tick of the processes whose names begin like that."""
+def _part(outcomes: list[EngineRun], names: tuple[str, ...], load: Load) -> float:
+    """CPU us for a tick, of the processes whose names begin with one of `names`."""
     return statistics.median(
         sum(used for name, used in outcome.cpu_ns.items() if name.startswith(names)) / load.count / 1_000
         for outcome in outcomes

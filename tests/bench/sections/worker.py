@@ -1,4 +1,5 @@
-"""Worker: a whole worker process beside one that processes everything; its memory, its start, and its waking up."""
+"""Worker: a whole worker process compared with one that processes everything; its memory, its start, and its
+wake-up."""
 
 import os
 import signal
@@ -9,35 +10,35 @@ from pathlib import Path
 
 import numpy as np
 
-from common.messages import Heartbeat
-from common.runtime import Runtime
-from common.segment import Segment
-from common.settings import Settings, load
-from common.swap import ChannelReader
 from tests.bench import board
-from tests.bench.engine import LEAD_NS, folder_of_run
-from tests.bench.load import Load
 from tests.bench.options import Options
-from tests.bench.processes import Processes, private_bytes
-from tests.bench.report import Findings, Table
-from tests.bench.spawn import Sink, Worker, sink
-from tests.bench.world import SHIPPED, TRADERS
+from tests.bench.report import ReportTable, SectionReport
+from tests.bench.rigs.engine import LEAD_NS, folder_of_run
+from tests.bench.rigs.load import Load
+from tests.bench.rigs.market import SHIPPED, TRADERS
+from tests.bench.rigs.processes import RunProcesses, private_bytes
+from tests.bench.rigs.spawn import Sink, SpawnedWorker, sink
+from tickflag.common.protocol.reader import ChannelReader
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment.segment import Segment
+from tickflag.common.settings import Settings, load
+from tickflag.common.units import NS_PER_MS
+from tickflag.common.wire.messages import Heartbeat
 
 SYMBOLS = 5_000
 CYCLE_MS = 10
 GROUP = 20
-MS = 1_000_000
 
 
-def run(options: Options) -> Findings:
-    found = Findings("worker")
+def run(options: Options) -> SectionReport:
+    found = SectionReport("worker")
     seconds = 1.5 if options.quick else 5.0
     for rate in (10_000,) if options.quick else (10_000, 1_000):
         _market(found, options, rate, seconds)
     return found
 
 
-def _market(found: Findings, options: Options, rate: int, seconds: float) -> None:
+def _market(found: SectionReport, options: Options, rate: int, seconds: float) -> None:
     """A feed with `rate` ticks a second, spread evenly: `rate` / 100 symbols flagged in each cycle of 10 ms."""
     asleep_s = 1.0 if options.quick else 5.0
     first = not found.measures
@@ -50,12 +51,12 @@ def _market(found: Findings, options: Options, rate: int, seconds: float) -> Non
             "TICKFLAG_RUNTIME__ROOT": str(folder),
             "TICKFLAG_INSTANCE": runtime.folder.name,
             "TICKFLAG_SEGMENT__CAPACITY": str(SYMBOLS),
-            "TICKFLAG_FEED__MIN_SWAP_INTERVAL_MS": "0",  # a cycle is what the load hands over each 10 ms
+            "TICKFLAG_FEED__MIN_SWAP_INTERVAL_MS": "0",  # a cycle is what the load hands over every 10 ms
             "TICKFLAG_FEED__RATE_LIMIT_MS": "0",
         }
         words = board.opened(folder / "board")
-        with Processes(folder, environment) as processes:
-            processes.start("feed", "tests.bench.feed_process", str(folder), str(CYCLE_MS * MS))
+        with RunProcesses(folder, environment) as processes:
+            processes.start("feed", "tests.bench.rigs.feed_process", str(folder), str(CYCLE_MS * NS_PER_MS))
             processes.wait_until(lambda: runtime.read_pointer() is not None, 60, "segment")
             _Bench(found, options, folder, runtime, results, settings, words, plan, first).run(seconds, asleep_s)
 
@@ -72,7 +73,7 @@ class _Bench:
     """The workers of one market."""
 
     def __init__(
-        self, found: Findings, options: Options, folder: Path, runtime: Runtime, results: Sink, settings: Settings,
+        self, found: SectionReport, options: Options, folder: Path, runtime: Runtime, results: Sink, settings: Settings,
         words: np.ndarray, plan: Load, first: bool,
     ) -> None:  # fmt: skip
         self._found, self._options, self._folder, self._runtime = found, options, folder, runtime
@@ -118,13 +119,14 @@ class _Bench:
         rows = [[name, value / cycles / 1_000, value / seconds / 1e7] for name, value in used.items()]
         columns = ["worker process", "CPU us a cycle", "% of a core"]
         title = f"whole worker processes, {self._plan.rate:,} ticks/s, {cycles} cycles in {seconds:g} s"
-        self._found.tables.append(Table(title, columns, rows))
+        self._found.tables.append(ReportTable(title, columns, rows))
         if self._first:
             fixed = used["empty rule, tracking"] / cycles / 1_000
             self._found.plainly("fixed cost of a wake-up (empty rule)", fixed, "us", "CPU, ZeroMQ's thread included")
 
     def _start_and_memory(self) -> None:
-        """From the fork to ready and to the first heartbeat; the first one also starts the fork server."""
+        """Measure from the fork to ready and to the first heartbeat; the first start includes that of the fork
+        server."""
         ready, heard, private = [], [], 0
         self._spawn(TRADERS / "empty.py").stop()
         for _ in range(2 if self._options.quick else 7):
@@ -140,7 +142,7 @@ class _Bench:
         self._found.at_most("private memory (USS) of a worker with an empty trader", private / 1e6, 30.0, "MB")
 
     def _group_memory(self) -> None:
-        """Twenty traders in twenty processes, and in one."""
+        """Measure twenty traders in twenty processes, and in one."""
         alone = [self._spawn(TRADERS / "empty.py") for _ in range(GROUP)]
         group = self._spawn(TRADERS / "empty.py", members=GROUP)
         for worker in (*alone, group):
@@ -152,7 +154,7 @@ class _Bench:
         self._found.plainly(name, together / 1e6, "MB", f"in processes of their own: {apart / 1e6:.1f} MB")
 
     def _asleep(self, reader: ChannelReader, asleep_s: float) -> None:
-        """Stop a worker, let the market go on, wake it: how many cycles of versions does it take?"""
+        """Stop a worker, let the market go on, and wake it: how many cycles does it need to catch up?"""
         worker = self._spawn(SHIPPED / "rsi.py", heartbeat_ms=20)
         before = self._results.wait_heartbeat(worker.incarnation, since=1)
         time.sleep(0.2)
@@ -175,11 +177,11 @@ class _Bench:
 
     def _spawn(
         self, path: Path, tracking: bool = True, heartbeat_ms: float = 1_000, wait: bool = True, members: int = 1
-    ) -> Worker:
+    ) -> SpawnedWorker:
         self._number += 1
         block = {"tracking": tracking, "heartbeat_ms": heartbeat_ms}
         settings = _settings(self._folder, self._runtime, block)
-        worker = Worker(path, settings, self._folder / f"worker-{self._number}.log", self._number, members)
+        worker = SpawnedWorker(path, settings, self._folder / f"worker-{self._number}.log", self._number, members)
         if wait:
             worker.wait_ready()
         return worker

@@ -1,8 +1,8 @@
-"""A trader that never matches: what remains is the engine's own cost."""
+"""A trader that never matches: the cost that is left is the engine's own."""
 
 import numpy as np
 
-from common.traderapi import Market, Trader, hookimpl
+from tickflag import Market, Trader, hookimpl
 
 
 @hookimpl

@@ -1,6 +1,6 @@
-"""A trader that fails in every cycle: what its neighbours notice of it is measured."""
+"""A trader that fails in every cycle, to measure what its neighbours notice."""
 
-from common.traderapi import Market, Trader, hookimpl
+from tickflag import Market, Trader, hookimpl
 
 
 @hookimpl

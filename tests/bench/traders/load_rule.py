@@ -1,7 +1,7 @@
 """The rule of the runs under load: price over the mean of the last 20 closes. The score is the tick's number.
 
-Copied under the names trader-0, trader-1 and so on. The folder of the run is told in an environment variable; with a
-ledger there, each evaluation is written down: when it was, and the numbers of the ticks that it saw.
+The file is copied under the names trader-0, trader-1 and so on. An environment variable names the folder of the run.
+Where that holds a ledger, each evaluation is recorded: its time, and the numbers of the ticks that it saw.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.traderapi import Market, Trader, hookimpl, sma
+from tickflag import Market, Trader, hookimpl, sma
 
 NUMBER = int(Path(__file__).stem[-1])
 READY, ROWS, LOOKS = 8, 16, 24  # words of the board, as in board.py
@@ -18,7 +18,7 @@ HEAD = 8  # words before the entries of a ledger; the first is the number of ent
 
 _folder = Path(os.environ["BENCH_FOLDER"])
 # For single words a view of memory is faster than an array.
-_board = memoryview(np.memmap(_folder / "board", np.int64, "r+"))  # type: ignore[arg-type] # an array is a buffer
+_board = np.memmap(_folder / "board", np.int64, "r+").data
 _path = _folder / f"ledger-{NUMBER}"
 _ledger = np.asarray(np.memmap(_path, np.int64, "r+")) if _path.exists() else None
 _room = 0 if _ledger is None else (len(_ledger) - HEAD) // 2

@@ -1,23 +1,23 @@
-"""The benchmark's cheap rule at a pace of its own: what it costs follows how often it looks at what changed."""
+"""The benchmark's cheap rule at a pace of its own: its cost depends on how often it is asked."""
 
 import numpy as np
 from pydantic import BaseModel
 
-from common.traderapi import Market, Trader, hookimpl, sma
+from tickflag import Market, Trader, hookimpl, sma
 
 
-class Pace(BaseModel):
+class PaceSettings(BaseModel):
     min_interval: float = 0.0
     channel: str = "ticker"
 
 
 @hookimpl
 def settings() -> type[BaseModel]:
-    return Pace
+    return PaceSettings
 
 
 @hookimpl
-def trader(settings: Pace) -> Trader:
+def trader(settings: PaceSettings) -> Trader:
     return Trader(
         name="paced",
         channel=settings.channel,

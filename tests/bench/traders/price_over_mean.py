@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from common.traderapi import Market, Trader, hookimpl, sma
+from tickflag import Market, Trader, hookimpl, sma
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Reads the documents: their sections, tables, code blocks and links. Knows as much Markdown as they use."""
+"""A reader of the documents: their sections, tables, code blocks and links. It knows as much Markdown as they use."""
 
 import re
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Section:
-    """What stands between one heading and the next, of whatever level."""
+    """The text between one heading and the next, of whatever level."""
 
     title: str
     body: str
 
     @property
     def rows(self) -> list[Row]:
-        """The rows of every table, each by the names of its columns."""
+        """The rows of all tables, each as a mapping from column name to text."""
         found: list[Row] = []
         header: list[str] = []
         for line in self.body.splitlines():
@@ -29,7 +29,7 @@ class Section:
 
 
 def sections(text: str) -> list[Section]:
-    """The sections in their order; what comes before the first heading has none of its own."""
+    """The sections in their order. Text before the first heading belongs to a section without a title."""
     parts = re.split(r"^#+ (.+)$", _without_code(text), flags=re.MULTILINE)[1:]
     return [Section(plain(title), body) for title, body in zip(parts[::2], parts[1::2], strict=True)]
 
@@ -53,17 +53,17 @@ def links(text: str) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """The places inside a page that links may name: its titles in small letters, with `-` for spaces."""
+    """The parts of a page that links may name: its titles in small letters, with `-` for spaces."""
     return {re.sub(r"[^\w\- ]", "", one.title.lower()).replace(" ", "-") for one in sections(text)}
 
 
 def plain(text: str) -> str:
-    """A cell or title without the marks of code."""
+    """A cell or title without the backquotes of code."""
     return text.replace("`", "").strip()
 
 
 def code(text: str) -> list[str]:
-    """What stands between backquotes, single or double ones."""
+    """The texts between backquotes, single or double."""
     return [double.strip() or single for double, single in re.findall(r"``(.+?)``|`([^`]+)`", _without_code(text))]
 
 

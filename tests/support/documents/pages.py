@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CHANGELOG.md", ROOT / "tests" / "README.md", *sorted(DOCS.rglob("*.md"))]
@@ -14,5 +14,5 @@ def page(name: str) -> str:
 
 
 def shown(path: Path) -> str:
-    """A page's path as tests are named by it."""
+    """A page's path as it appears in the names of tests."""
     return str(path.relative_to(ROOT))

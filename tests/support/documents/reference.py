@@ -1,4 +1,4 @@
-"""What the documents have to say of settings and messages, taken from the code."""
+"""What the documents have to say of settings and messages, read from the code."""
 
 import ast
 import inspect
@@ -10,15 +10,16 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from common import blocks, settings
-from common.messages import Record
-from common.settings import PREFIX, Settings
+from tickflag.common import settings
+from tickflag.common.settings import PREFIX, Settings
+from tickflag.common.settings_schema import collector, dashboard, engine, feed, trader
+from tickflag.common.wire.messages import Record
 
 ROOT_DEFAULT = "/dev/shm/tickflag-<uid>"
-"""How the documents write `runtime.root`'s default, which depends on who asks."""
+"""The documents' form of `runtime.root`'s default, which depends on the user."""
 
 INSTANCE = "traders.<name>"
-"""How the documents write the block of any instance of a trader."""
+"""The documents' name for the block of any instance of a trader."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,12 @@ class Setting:
 
 def all_settings() -> list[Setting]:
     """Every setting in the order of the code."""
-    meanings = attribute_docs(blocks) | attribute_docs(settings)
+    meanings = attribute_docs(engine, feed, trader, collector, dashboard, settings)
     found = []
     for name, field in Settings.model_fields.items():
         block = field.annotation
         if name == "traders":
-            name, block = INSTANCE, blocks.TraderTable
+            name, block = INSTANCE, trader.TraderTable
         if isinstance(block, type) and issubclass(block, BaseModel):
             for key, inner in block.model_fields.items():
                 default = _default(name, key, inner)
@@ -60,10 +61,10 @@ def all_settings() -> list[Setting]:
     return found
 
 
-def attribute_docs(module: ModuleType) -> dict[str, dict[str, str]]:
-    """Class -> attribute -> the string below it."""
+def attribute_docs(*modules: ModuleType) -> dict[str, dict[str, str]]:
+    """Class -> attribute -> the string below the attribute."""
     found: dict[str, dict[str, str]] = {}
-    for node in ast.parse(inspect.getsource(module)).body:
+    for node in (node for module in modules for node in ast.parse(inspect.getsource(module)).body):
         if isinstance(node, ast.ClassDef):
             docs = found[node.name] = {}
             for before, after in zip(node.body, node.body[1:], strict=False):
@@ -74,7 +75,7 @@ def attribute_docs(module: ModuleType) -> dict[str, dict[str, str]]:
 
 
 def limits(field: FieldInfo) -> str:
-    """What a value must be, beyond its type; empty where anything goes."""
+    """What a value must be beyond its type; empty where every value is allowed."""
     annotation = field.annotation
     if get_origin(annotation) is Literal:
         return ", ".join(get_args(annotation))
@@ -104,7 +105,7 @@ def _number(value: float) -> str:
 
 
 def wire_rows(record: type[Record], first: int = 0) -> list[dict[str, str]]:
-    """The fields of a message from place `first` on, as the columns of their table."""
+    """The fields of a message from the `first` on, as the rows of their table."""
     return [
         {
             "Place": str(place),
@@ -135,7 +136,7 @@ def wire_type(annotation: Any) -> str:
 
 
 def unit(field: str) -> str:
-    """The unit that a name carries."""
+    """The unit that a field's name ends with."""
     for ending, found in (("_ns", "ns"), ("_ms", "ms"), ("_s", "s"), ("_bytes", "bytes")):
         if field.endswith(ending) or f"{ending}_" in field:
             return found

@@ -1,30 +1,27 @@
-"""Site and Worker: a real collector process, and a trader that speaks its sockets."""
+"""A real collector process, and a fake worker that talks to its sockets."""
 
 import contextlib
 import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import zmq
 
-from common import sockets
-from common.codec import decode, decode_as, encode
-from common.errors import MessageError
-from common.messages import Control, Delta, Heartbeat, Reply, Request, Roster, Signal, Signals, Snapshot
-from common.runtime import Runtime
-from common.sockets import Socket, open_socket, receive, try_send
-from tests.support.fake_trader import FakeTrader
+from tests.support.documents.pages import ROOT
+from tests.support.harnesses.fake_trader import FakeTrader
+from tests.support.processes.commands import PYTHON
+from tests.support.processes.waiting import WITHIN_S, Deadline, allowed_s
+from tickflag.common.errors import MessageError
+from tickflag.common.runtime import Runtime
+from tickflag.common.wire import sockets
+from tickflag.common.wire.codec import decode, decode_as, encode
+from tickflag.common.wire.messages import Control, Delta, Heartbeat, Reply, Request, Roster, Signal, Signals, Snapshot
+from tickflag.common.wire.sockets import Socket, open_socket, receive, try_send
 
-ROOT = Path(__file__).resolve().parents[2]
-WITHIN_S = 30.0
 
-
-class Site:
+class CollectorProcess:
     """A runtime folder with a collector process, and sockets to talk to it."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -47,7 +44,7 @@ class Site:
 
     def start(self, **settings: str) -> subprocess.Popen[str]:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "services.collector"],
+            [*PYTHON, "-m", "tickflag.services.collector"],
             cwd=ROOT,
             env=self.environment | settings,
             stdout=subprocess.PIPE,
@@ -59,18 +56,19 @@ class Site:
     def end(self, number: signal.Signals) -> tuple[int, str, str]:
         """Exit code, standard output and standard error of the process, once it has ended."""
         self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=WITHIN_S)
+        out, err = self.process.communicate(timeout=allowed_s(WITHIN_S))
         return self.process.returncode, out, err
 
     def ask(self, what: str, **arguments: Any) -> Any:
-        """Ask until a collector answers: it may just be starting, or take a request to its grave."""
+        """Ask until a collector answers. A collector that is just starting, or that is killed with the request, gives
+        no answer."""
         for _ in _until():
             self._asked += 1
             if not try_send(self.requests, encode(Request(id=self._asked, what=what, arguments=arguments))):
                 continue
             while self.requests.poll(1_000):
                 reply = decode_as(Reply, self.requests.recv())
-                if reply.id == self._asked:  # others answer a question that was given up
+                if reply.id == self._asked:  # other replies answer requests that were given up
                     assert reply.error == ""
                     return reply.result
         return None
@@ -83,7 +81,7 @@ class Site:
                 return
 
     def follow(self, wait_ms: int = 0) -> None:
-        """Take what was published."""
+        """Receive what was published."""
         self.signals.poll(wait_ms)
         while (frame := receive(self.signals)) is not None:
             message = decode(frame)
@@ -91,7 +89,7 @@ class Site:
                 self.published += message.signals
 
     def journalled(self) -> list[Signal]:
-        """Every signal, page by page, as a consumer that was away would."""
+        """Every signal, page by page, as a consumer fetches them that was away."""
         signals: list[Signal] = []
         while True:
             page = self.ask("signals", since=len(signals), limit=500)
@@ -108,8 +106,8 @@ class Site:
         self.context.destroy(linger=0)
 
 
-class Worker:
-    """Sends a fake trader's results as a worker does: never waits, owes a snapshot after a refusal, answers tokens."""
+class FakeWorker:
+    """Sends a fake trader's results as a worker does: never waits, sends a snapshot after a refusal, answers tokens."""
 
     def __init__(self, trader: FakeTrader, results: Socket, controls: Socket) -> None:
         self.trader = trader
@@ -124,7 +122,7 @@ class Worker:
             self._owes_snapshot = True
 
     def change(self, matches: dict[str, float]) -> None:
-        """One cycle."""
+        """Send the result of one cycle."""
         self.listen()
         if self._owes_snapshot:
             self.trader.matches = matches
@@ -142,7 +140,7 @@ class Worker:
                 self._token = max(self._token, token)
 
     def beat(self) -> None:
-        """Report, and answer what was asked."""
+        """Send a heartbeat, and answer the requests of the control state."""
         self.listen()
         if self._owes_snapshot:
             self.change(self.trader.matches)
@@ -150,8 +148,8 @@ class Worker:
 
 
 def _until() -> Iterator[None]:
-    """Turns until the deadline, which is a failure."""
-    deadline = time.monotonic() + WITHIN_S
-    while time.monotonic() < deadline:
+    """Yield until the deadline, which fails the test."""
+    deadline = Deadline(WITHIN_S)
+    while not deadline.over():
         yield
     raise AssertionError(f"not within {WITHIN_S} s")

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,17 +25,28 @@ from typing import Any, Self, TypeVar
 
 import psutil
 
-from common.errors import TickflagError
-from common.requests import Client, Service, Unreachable
-from common.runtime import Role, Runtime
-from common.segment import AttachError, Segment
+from tests.support.documents.pages import ROOT
+from tests.support.processes.commands import PYTHON, run_command, tickflag_command
+from tests.support.processes.waiting import allowed_s, wait_until
+from tickflag.common.errors import TickflagError
+from tickflag.common.runtime import Role, Runtime
+from tickflag.common.segment.segment import AttachError, Segment
+from tickflag.common.wire.requests import Client, Service, Unreachable
 
-ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("feed", "collector", "trader")
 READY_S = 90.0  # a first start compiles kernels, on a machine that may be busy
-STOP_S = 5.0  # the promise: a stop leaves nothing behind after so long
-_LOOK_S = 0.02
-_KEPT = {"collector.lock", "feed.lock", "trader.lock", "traders.json", "logs"}  # and the journal
+STOP_S = 5.0  # the promise: a stopped engine leaves nothing behind after so long
+_KEPT = {
+    "collector.lock",
+    "dashboard.lock",
+    "dashboard.token",
+    "feed.lock",
+    "start.log",
+    "starter.lock",
+    "trader.lock",
+    "traders.json",
+    "logs",
+}  # and the journal
 
 T = TypeVar("T")
 
@@ -62,9 +72,10 @@ class Engine:
             "TICKFLAG_INSTANCE": "test",
             "TICKFLAG_RUNTIME__ROOT": str(self.root),
             "TICKFLAG_TRADER__PLUGINS": str(self.plugins),
-            "TICKFLAG_COLLECTOR__METRICS_PORT": "0",  # engines side by side would go through the ports
+            "TICKFLAG_COLLECTOR__METRICS_PORT": "0",  # engines side by side would want the same port
+            "TICKFLAG_DASHBOARD__PORT": "0",  # and most tests want none
             "TICKFLAG_TRADER__SLOW_SHARE": "0",  # on a busy machine every trader is slow
-            "TICKFLAG_RECOVERY__ERRORS": "10000",  # a test of a fault looks at the fault, and not at what it leads to
+            "TICKFLAG_RECOVERY__ERRORS": "10000",  # a test of one fault wants no quarantine
             **(env or {}),
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -75,7 +86,26 @@ class Engine:
     def start(self, *services: str, env: Mapping[str, str] | None = None) -> None:
         """Start services, all three where none is named; `env` changes settings for these."""
         for service in services or SERVICES:
-            self.spawn(service, sys.executable, "-m", f"services.{service}", env=env)
+            self.spawn(service, *PYTHON, "-m", f"tickflag.services.{service}", env=env)
+
+    def start_feed_last(self, *command: str, env: Mapping[str, str] | None = None) -> None:
+        """Start all three, the feed once every trader waits for it: no trader is late for a short recording.
+
+        `command` starts a feed of the test's own in place of the real one.
+        """
+        self.start("collector", "trader", env=env)
+
+        def all_wait() -> bool:
+            lines = self.request("trader", "traders")
+            loaded = [one["name"] for one in lines if one["state"] == "running" and not one["busy"]]
+            waiting = {one["name"] for one in self.request("collector", "traders") if one["state"] == "waiting"}
+            return len(loaded) >= self._trader_files() and waiting.issuperset(loaded)
+
+        self.wait(all_wait, what="every trader waits for a feed")
+        if command:
+            self.spawn("feed", *command, env=env)
+        else:
+            self.start("feed", env=env)
 
     def spawn(self, name: str, *command: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start any command as a process of this engine, in a session of its own; its output is `output(name)`."""
@@ -95,14 +125,9 @@ class Engine:
         self._ending.discard(name)
         return process
 
-    def cli(self, *arguments: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line to its end."""
-        return subprocess.run(
-            self.cli_command(*arguments), cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=timeout
-        )
-
-    def cli_command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "services.cli", *arguments]
+        return run_command(tickflag_command(*arguments), env=self.env)
 
     def pid(self, name: str) -> int:
         return self._processes[name].pid
@@ -111,30 +136,30 @@ class Engine:
         return name in self._processes and self._processes[name].poll() is None
 
     def send(self, name: str, number: signal.Signals) -> None:
-        """Send a signal and go on: SIGSTOP, SIGCONT, or one that will end it."""
+        """Send a signal and do not wait: SIGSTOP, SIGCONT, or one that will end the process."""
         if number not in (signal.SIGSTOP, signal.SIGCONT):
             self._ending.add(name)
         self._processes[name].send_signal(number)
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL, timeout: float = STOP_S) -> int:
-        """Send a signal that ends it; gives its exit status once it has ended."""
+        """Send a signal that ends the process, and wait; gives the exit status."""
         self.send(name, number)
         return self.wait_exit(name, timeout)
 
     def stop(self, name: str, timeout: float = STOP_S) -> int:
-        """End it in order; gives its exit status."""
+        """Stop the process in order; gives its exit status."""
         return self.kill(name, signal.SIGTERM, timeout)
 
     def wait_exit(self, name: str, timeout: float = STOP_S) -> int:
-        """Its exit status; negative for a signal."""
+        """The exit status, once the process has ended; negative where a signal ended it."""
         self._ending.add(name)
         try:
-            return self._processes[name].wait(timeout)
+            return self._processes[name].wait(allowed_s(timeout))
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{name} did not end within {timeout:g} s\n{self.report()}") from None
 
     def processes(self) -> list[psutil.Process]:
-        """Every process of this engine that lives, workers and fork server included."""
+        """Every living process of this engine, workers and fork server included."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
@@ -155,61 +180,67 @@ class Engine:
     # Conditions.
 
     def wait(self, predicate: Callable[[], T], timeout: float = READY_S, what: str = "") -> T:
-        """Wait until `predicate` gives something true, and give that. One that cannot ask yet counts as false.
+        """Wait until `predicate` gives something true, and give that. Unreachable and AttachError count as false.
 
         Fails when the time is over, or when a process ended by itself.
         """
-        deadline = time.monotonic() + timeout
-        while True:
-            reason = ""
+        reason = ""
+
+        def answered() -> T | None:
+            nonlocal reason
             try:
                 value = predicate()
                 if value:
                     return value
             except (Unreachable, AttachError) as error:
-                reason = f" ({error})"
+                reason = f"{error}\n"
             for name, process in self._processes.items():
                 if process.poll() is not None and name not in self._ending:
                     raise AssertionError(f"{name} ended by itself: {process.returncode}\n{self.report()}")
-            if time.monotonic() > deadline:
-                raise AssertionError(f"not within {timeout:g} s: {what or predicate}{reason}\n{self.report()}")
-            time.sleep(_LOOK_S)
+            return None
+
+        found = wait_until(answered, timeout, what, lambda: reason + self.report())
+        assert found is not None
+        return found
 
     def wait_ready(self, timeout: float = READY_S, but: Collection[str] = ()) -> None:
-        """Until feed and collector answer and every trader file has a trader that is synced, or was skipped.
+        """Wait until feed and collector answer and the trader of every file is synced, or was skipped.
 
-        Those named in `but` may be in any state.
+        The traders named in `but` may be in any state.
         """
         self.wait(lambda: self.request("feed", "status"), timeout, "the feed answers")
-        files = [path for path in self.plugins.glob("*.py") if not path.name.startswith(("_", "."))]
 
         def settled() -> bool:
             traders = self.request("collector", "traders")
             done = [t for t in traders if t["name"] in but or t["state"] == "skipped" or t["synced"]]
-            return len(traders) >= len(files) and len(done) == len(traders)
+            return len(traders) >= self._trader_files() and len(done) == len(traders)
 
         self.wait(settled, timeout, "every trader is synced")
 
+    def _trader_files(self) -> int:
+        return len([path for path in self.plugins.glob("*.py") if not path.name.startswith(("_", "."))])
+
     def wait_gone(self, timeout: float = STOP_S) -> None:
-        """Until nothing is left. Killed children of a process that has ended may take a moment to follow it."""
+        """Wait until nothing is left. The children of a killed process may end a moment after it."""
         self.wait(lambda: not self.leftovers(), timeout, "nothing is left")
 
     # Questions.
 
     def request(self, service: Service, what: str, **arguments: Any) -> Any:
-        """The result of a request. Raises Unreachable where nobody runs, TickflagError where it is refused."""
+        """The result of a request. Raises Unreachable where no process holds the role, TickflagError where it
+        refuses."""
         with Client(self.runtime, service) as client:
             return client.ask(what, **arguments)
 
     def trader(self, name: str) -> dict[str, Any]:
-        """The collector's line of a trader; Unreachable while it knows none of this name."""
+        """The collector's line of a trader. Raises Unreachable while the collector knows no trader of this name."""
         for trader in self.request("collector", "traders"):
             if trader["name"] == name:
                 return dict(trader)
         raise Unreachable(f"no trader {name!r} yet")
 
     def matches(self, trader: str) -> dict[str, float]:
-        """Its matches by symbol; Unreachable while the collector knows none."""
+        """The trader's matches by symbol. Raises Unreachable while the collector knows none."""
         try:
             found: dict[str, float] = self.request("collector", "matches", trader=trader)["matches"]
         except TickflagError as error:
@@ -233,18 +264,18 @@ class Engine:
             yield segment
 
     def holder(self, service: str) -> int | None:
-        """Process id of the holder of a role."""
+        """Process id of the process that holds a role."""
         return Role.holder(self.runtime, service)
 
     # Outputs.
 
     def output(self, name: str) -> str:
-        """What a process wrote, over all its lives."""
+        """What a process wrote, from its first start on."""
         path = self.folder / f"{name}.out"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def trader_log(self, stem: str) -> str:
-        """What the trader of the file `stem`.py wrote."""
+        """What the trader of the file `stem.py` wrote."""
         path = self.runtime.logs / f"{stem}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
@@ -262,7 +293,7 @@ class Engine:
         for process in self._processes.values():
             process.kill()
             process.wait()
-        # What they started ends with them, within moments; what does not is ended here.
+        # What these processes started ends by itself within moments; what is still there then is killed.
         while left := self.processes():
             for stray in left:
                 with suppress(psutil.Error):
@@ -280,12 +311,13 @@ class Engine:
 
 
 def write_trader(folder: Path, stem: str, body: str, **declaration: Any) -> Path:
-    """A trader file: `body` holds its hook `evaluate` or `evaluate_symbol`; its name is `stem` unless declared."""
+    """Write a trader file. `body` holds its hook `evaluate` or `evaluate_symbol`; its name is `stem` unless
+    declared."""
     declared = ", ".join(f"{key}={value!r}" for key, value in {"name": stem, **declaration}.items())
     text = f"""\
         import os, sys, time
         import numpy as np
-        from common.traderapi import Market, Symbol, Trader, hookimpl
+        from tickflag import Market, Symbol, Trader, hookimpl
 
         @hookimpl
         def trader():

@@ -1,23 +1,23 @@
-"""Trial: experiments with a clock that the test moves, and traders of which it says what they did."""
+"""Experiments with a clock that the test moves, and traders whose work the test reports."""
 
 import json
 from typing import Any
 
-from common.clock import ReplayClock
-from common.flags import Rule
-from common.messages import Audit, Heartbeat
-from services.collector.experiment import SETTLE_NS
-from services.collector.experiments import Experiments
-from tests.support.fake_trader import FakeTrader
+from tests.support.harnesses.fake_trader import FakeTrader
+from tests.support.stand_ins.manual_clock import ManualClock
+from tickflag.common.flags import Rule
+from tickflag.common.wire.messages import Audit, Heartbeat
+from tickflag.services.collector.experiments.experiment import SETTLE_NS
+from tickflag.services.collector.experiments.experiments import Experiments
 
 FLAG = "use_ema"
 
 
-class Trial:
-    """`rule` sets the rule of the flag; `work` lets a trader do something and report."""
+class ExperimentsHarness:
+    """`rule` sets the rule of the feature flag; `work` lets a trader work and report."""
 
     def __init__(self) -> None:
-        self.clock = ReplayClock(1_000_000_000_000)
+        self.clock = ManualClock(1_000_000_000_000)
         self.experiments = Experiments(self.time_ms)
         self._counts: dict[tuple[str, int], dict[str, int]] = {}
 
@@ -35,7 +35,7 @@ class Trial:
         self.clock.now_ns += ns
 
     def work(self, trader: str, incarnation: int = 1, owner: str = "", ns: int = 1_000_000_000, **steps: int) -> None:
-        """A second later a heartbeat comes, whose counts have grown by the steps."""
+        """Send a heartbeat `ns` later, with the trader's counts grown by `steps`."""
         self.clock.now_ns += ns
         counts = self._counts.setdefault((trader, incarnation), {})
         for name, step in steps.items():
@@ -55,10 +55,10 @@ class Trial:
 
     def take(self, message: Any) -> None:
         assert isinstance(message, Heartbeat | Audit) or message.kind in ("delta", "snapshot")
-        self.experiments.take(message, self.clock.now_ns)
+        self.experiments.apply(message, self.clock.now_ns)
 
     def restart(self) -> None:
-        """Another process, with what this one saved."""
+        """Begin another life with what this one saved."""
         saved = json.loads(json.dumps(self.experiments.to_dict()))
         self.experiments = Experiments.from_dict(saved, self.time_ms)
 
@@ -73,7 +73,7 @@ class Trial:
         return found
 
     def metric(self, name: str, arm: str = "on", flag: str = FLAG) -> dict[str, Any]:
-        """Of an arm against the base."""
+        """A metric of an arm, compared with the base."""
         (comparison,) = (one for one in self.shown(flag)["comparisons"] if one["arm"] == arm)
         (found,) = (metric for metric in comparison["metrics"] if metric["metric"] == name)
         assert isinstance(found, dict)

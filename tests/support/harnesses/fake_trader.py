@@ -1,14 +1,14 @@
-"""FakeTrader: a plain model of a trader's worker, which remembers its match set after every result."""
+"""FakeTrader: a plain model of a trader's worker. It keeps its match set of after every result."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from common.messages import Delta, Heartbeat, Roster, RosterEntry, Snapshot
+from tickflag.common.wire.messages import Delta, Heartbeat, Roster, RosterEntry, Snapshot
 
 
 class FakeTrader:
-    """Numbers its results as a worker does. `history` maps (incarnation, seq) to the match set right after, `said` to
-    the notes."""
+    """Numbers its results as a worker does. `history` maps (incarnation, seq) to the match set after that result,
+    `said` to its notes."""
 
     def __init__(self, name: str = "breakout", incarnation: int = 1, score_step: float = 0.0) -> None:
         self.name = name
@@ -43,7 +43,8 @@ class FakeTrader:
         )
 
     def change_to(self, matches: Mapping[str, float], notes: Mapping[str, str] = MappingProxyType({})) -> Delta:
-        """`notes` count for those that enter or get another score, as a worker has it."""
+        """Replace the match set. As in a worker, a note of `notes` counts only where its symbol enters or its score
+        moves."""
         before, self.matches = self.matches, dict(matches)
         changed = {symbol for symbol, score in matches.items() if before.get(symbol) != score}
         new = {symbol: note for symbol, note in notes.items() if symbol in changed}
@@ -62,7 +63,7 @@ class FakeTrader:
             notes=new,
         )
 
-    def heartbeat(self, state: str = "running", **fields: int | str) -> Heartbeat:
+    def heartbeat(self, state: str = "running", **fields: int | str | list[int]) -> Heartbeat:
         return Heartbeat.model_validate(
             {
                 "trader": self.name,
@@ -77,7 +78,7 @@ class FakeTrader:
         )
 
     def restart(self, **matches: float) -> Snapshot:
-        """A new incarnation; gives its first snapshot."""
+        """Begin a new incarnation; gives its first snapshot."""
         self.incarnation += 1
         self.seq = 0
         self.matches = dict(matches)

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from common import keys
-from common.keys import KeyPair
-from common.requests import Remote
+from tickflag.common.wire import keys
+from tickflag.common.wire.keys import KeyPair
+from tickflag.common.wire.requests import RemoteEngine
 
 
 class Keyring:
-    """In `folder`: the engine's key `server`, the folder `allowed`, and an operator's key for each name asked for."""
+    """In `folder`: the engine's key `server`, the folder `allowed`, and the key of each operator that was asked for."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.allowed = folder, folder / "allowed"
@@ -16,7 +16,7 @@ class Keyring:
         self._pairs: dict[str, KeyPair] = {}
 
     def pair(self, name: str = "server") -> KeyPair:
-        """Made at the first call."""
+        """The key pair of this name, made at the first call."""
         if name not in self._pairs:
             secret = keys.create(self.folder, name)[1]
             self._pairs[name] = keys.load_pair(secret, "test", "")
@@ -36,6 +36,6 @@ class Keyring:
     def revoke(self, name: str) -> None:
         (self.allowed / f"{name}{keys.PUBLIC}").unlink()
 
-    def remote(self, endpoint: str, name: str, server: str = "server") -> Remote:
-        """The operator `name` going to `endpoint`, where it expects the key `server`."""
-        return Remote(endpoint, self.pair(server).public, self.pair(name))
+    def remote(self, endpoint: str, name: str, server: str = "server") -> RemoteEngine:
+        """The operator `name` connecting to `endpoint`, where it expects the key `server`."""
+        return RemoteEngine(endpoint, self.pair(server).public, self.pair(name))

@@ -1,22 +1,25 @@
-"""`python -m tests.support.lossy_feed SHARE`: the real feed, whose publisher loses that share of the swap events."""
+"""The real feed, whose publisher loses a share of the swap events.
+
+Run it as `python -m tests.support.harnesses.lossy_feed SHARE`.
+"""
 
 import random
 import sys
 
 import zmq
 
-from common.codec import Swap
-from common.lifecycle import Stop, run_service
-from common.log import Logger
-from common.runtime import Runtime
-from common.settings import Settings
-from services.feed.publisher import Publisher
-from services.feed.service import Feed
-from services.feed.sources.registry import open_source
+from tickflag.common.lifecycle import Stop, run_service
+from tickflag.common.log import Logger
+from tickflag.common.runtime import Runtime
+from tickflag.common.settings import Settings
+from tickflag.common.wire.codec import Swap
+from tickflag.services.feed.publisher import SwapPublisher
+from tickflag.services.feed.service import Feed
+from tickflag.services.feed.sources.registry import open_source
 
 
-class LossyPublisher(Publisher):
-    """Loses events, and with everything lost the heartbeats' repetitions too."""
+class LossyPublisher(SwapPublisher):
+    """Loses events; where it loses all of them, the repetitions in heartbeats too."""
 
     share = 0.0
     random = random.Random(3)

@@ -1,33 +1,33 @@
-"""Seat: one trader at a market's segment, and the collector's view of it, fed with what the trader sends."""
+"""One trader's runner on a segment, and the collector's view of the trader, which gets what the runner sends."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from common.blocks import TraderBlock
-from common.codec import decode
-from common.messages import Delta, Result, Snapshot
-from common.segment import Segment
-from common.traderapi import Market, Trader
-from services.collector.view import Draft, Position, View
-from services.trader.matches import Change, MatchSet
-from services.trader.plugin import Plugin
-from services.trader.results import Results, Tally
-from services.trader.runner import Runner
-from services.trader.state import StateStore
-from tests.support.markets import NOON
+from tests.support.markets.markets import NOON
+from tickflag import Market, Trader
+from tickflag.common.segment.segment import Segment
+from tickflag.common.settings_schema.trader import TraderBlock
+from tickflag.common.wire.codec import decode
+from tickflag.common.wire.messages import Delta, Result, Snapshot
+from tickflag.services.collector.views.view import Position, UnnumberedSignal, View
+from tickflag.services.trader.evaluation.assembly import assemble
+from tickflag.services.trader.evaluation.matches import MatchChange, MatchSet
+from tickflag.services.trader.evaluation.plugin.plugin import Plugin
+from tickflag.services.trader.evaluation.runner import Runner
 
 
-class Rule:
-    """A vectorised rule: matches where the price is above `above`, with the price as score, and remembers its calls."""
+class PriceRule:
+    """A vectorised rule: a symbol matches where its price is above `above`, with the price as score. It remembers its
+    calls."""
 
     def __init__(self, above: float = 10.0) -> None:
         self.above = above
         self.asked: list[list[str]] = []
         """The symbols of each call."""
         self.faults: list[BaseException | None] = []
-        """What the next calls raise, None for those that do well."""
+        """What each of the next calls raises; None for a call that succeeds."""
 
     def __call__(self, market: Market) -> Any:
         self.asked.append(list(market.symbols))
@@ -37,7 +37,7 @@ class Rule:
         return np.where(market.last > self.above, market.last, np.nan)
 
     def take_asked(self) -> list[list[str]]:
-        """The calls since the last look."""
+        """The calls since `take_asked` was last called."""
         asked, self.asked = self.asked, []
         return asked
 
@@ -52,46 +52,33 @@ def per_symbol(rule: Callable[..., Any], **declaration: Any) -> Plugin:
     return Plugin(Trader(**{"name": "test", **declaration}), None, rule)
 
 
-def settled(matches: MatchSet, scores: dict[int, float], notes: dict[int, str] | None = None) -> Change:
+def settled(matches: MatchSet, scores: dict[int, float], notes: dict[int, str] | None = None) -> MatchChange:
     """Commit scores and notes by slot; gives what they changed."""
-    slots, versions = np.array(list(scores), np.int32), np.ones(len(scores), np.int64)
-    seen = np.zeros(1 + max(scores, default=0), np.int64)
-    return matches.settle(slots, np.array(list(scores.values()), np.float64), slots, versions, seen, notes or {})
+    return matches.settle(np.array(list(scores), np.int32), np.array(list(scores.values()), np.float64), notes or {})
 
 
-class Seat:
-    """`settings` are those of the block `trader`. `frames` holds everything sent and not yet received."""
+class RunnerHarness:
+    """`settings` are those of the block `trader`. `frames` holds what was sent and not yet received."""
 
     def __init__(self, segment: Segment, plugin: Plugin, announced_within_ns: int = 0, **settings: Any) -> None:
         self.plugin = plugin
-        self._announced_within_ns = announced_within_ns
-        self.settings = TraderBlock(**settings)
-        self.tally = Tally()
-        self.matches = MatchSet()
         self.frames: list[bytes] = []
         self.refuses = False
-        """Nobody takes a message."""
-        self.results = Results(
-            plugin.trader.name,
-            1,
-            self.matches,
-            self.tally,
-            self._send,
-            self.settings.deltas,
-            self.settings.compress_from_bytes,
-            plugin.trader.score_step,
-        )
+        """Every message is refused."""
+        block = TraderBlock(**settings)
+        self.parts = parts = assemble(plugin, block, {}, self._send, announced_within_ns=announced_within_ns)
+        self.switches, self.tally, self.matches = parts.switches, parts.tally, parts.matches
+        self.results, self.state = parts.results, parts.state
         self.view = View(Position(plugin.trader.name))
-        self.drafts: list[Draft] = []
-        self.state = StateStore(plugin.trader.state) if plugin.trader.state else None
-        self.runner = self._seated(segment)
+        self.signals: list[UnnumberedSignal] = []
+        self.runner = Runner(segment, parts)
 
     def move(self, segment: Segment) -> None:
-        """Go on with another generation."""
-        self.runner = self._seated(segment)
+        """Attach to another generation."""
+        self.runner = Runner(segment, self.parts)
 
     def step(self, time_ns: int = NOON, between: Callable[[], None] = lambda: None) -> Result | None:
-        """One cycle, as a worker does it; what was sent reaches the view."""
+        """Run one cycle as a worker does; what it sends reaches the view."""
         result = self.runner.step(time_ns, time_ns, between)
         self.receive()
         return result
@@ -104,17 +91,11 @@ class Seat:
             assert isinstance(message, Snapshot | Delta)
             messages.append(message)
             if isinstance(message, Snapshot):
-                self.drafts += self.view.apply_snapshot(message, 0)
+                self.signals += self.view.apply_snapshot(message, 0)
             else:
-                self.drafts += self.view.apply_delta(message)
+                self.signals += self.view.apply_delta(message)
         self.frames.clear()
         return messages
-
-    def _seated(self, segment: Segment) -> Runner:
-        return Runner(
-            segment, self.plugin, self.settings, self.matches, self.results, self.tally, self.state,
-            self._announced_within_ns,
-        )  # fmt: skip
 
     def _send(self, frame: bytes) -> bool:
         if not self.refuses:

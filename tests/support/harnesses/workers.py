@@ -1,16 +1,17 @@
-"""Workers of a running engine: the supervisor's lines on traders, and their processes."""
+"""Workers of a running engine: the supervisor's lines on their traders, and their processes."""
 
 from typing import Any
 
 import psutil
 
-from common.errors import TickflagError
-from common.requests import Unreachable
-from tests.support.engine import Engine
+from tests.support.harnesses.engine import Engine
+from tickflag.common.errors import TickflagError
+from tickflag.common.wire.requests import Unreachable
 
 
 def line(engine: Engine, name: str) -> dict[str, Any]:
-    """The supervisor's word on a trader, which is newer than the collector's; Unreachable while it knows none."""
+    """The supervisor's line of a trader, which is newer than the collector's. Raises Unreachable while it knows
+    none."""
     try:
         found: dict[str, Any] = engine.request("trader", "trader", trader=name)
     except TickflagError as error:
@@ -19,18 +20,18 @@ def line(engine: Engine, name: str) -> dict[str, Any]:
 
 
 def runs(engine: Engine, name: str, but: str = "") -> dict[str, Any]:
-    """Its line once it runs at another version than `but`; empty until then."""
+    """The trader's line once it runs at another version than `but`; empty until then."""
     found = line(engine, name)
     return found if found["state"] == "running" and not found["busy"] and found["trader_version"] != but else {}
 
 
 def pids(engine: Engine, *names: str) -> list[int]:
-    """Of the traders' processes, in this order."""
+    """Process ids of the traders, in this order."""
     return [int(line(engine, name)["pid"]) for name in names]
 
 
 def gone(pid: int) -> bool:
-    """The process has ended, whether anybody waited for it or not."""
+    """Whether the process has ended, also where nobody has waited for it."""
     try:
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

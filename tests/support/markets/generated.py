@@ -1,7 +1,7 @@
-"""The project's own recording: 20 minutes of a quiet market of 40 symbols, and its candles since two hours before.
+"""The project's own recording: 20 minutes of a quiet market of 40 symbols, with candles from two hours before on.
 
-The same on every machine: Python's `random()` is fixed for a seed, prices are whole cents and nothing rests on a
-library of mathematics. `python -m tests.support.generated` writes the files again.
+It is the same on every machine: Python's `random()` is fixed for a seed, prices are whole cents, and no function of the
+system's mathematics library is called. `python -m tests.support.markets.generated` writes the files again.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parent.parent / "recordings"
+FOLDER = Path(__file__).resolve().parents[2] / "recordings"
 TICKS = FOLDER / "ticks_generated.parquet"
 KLINES = FOLDER / "klines_generated.parquet"
 
@@ -20,14 +20,14 @@ MINUTE_MS = 60_000
 HISTORY_MINUTES = 120
 TICK_MINUTES = 20
 MEAN_GAP_MS = 900
-TOGETHER = 0.12  # share of ticks that come with the one before
+TOGETHER = 0.12  # share of the ticks that come at the time of the tick before
 
 TickRow = tuple[int, str, float | None, float | None, float | None, float | None]
 KlineRow = tuple[int, str, str, float, float, float, float, float]
 
 
 @dataclass
-class _Symbol:
+class _GeneratedSymbol:
     name: str
     share: float
     cents: int
@@ -36,8 +36,8 @@ class _Symbol:
     """Price and quantity of each trade of the minute, in cents and pieces."""
 
 
-def _symbols(rng: Random) -> list[_Symbol]:
-    """The n-th most active trades as often as 1 / n, and they are not in that order."""
+def _symbols(rng: Random) -> list[_GeneratedSymbol]:
+    """The n-th most active symbol trades 1 / n as often as the first. The symbols do not stand in that order."""
     ranks = list(range(1, SYMBOLS + 1))
     for i in range(SYMBOLS - 1, 0, -1):
         j = int(rng.random() * (i + 1))
@@ -47,11 +47,11 @@ def _symbols(rng: Random) -> list[_Symbol]:
     for number, rank in enumerate(ranks):
         name = f"T{number:02d}-{'EUR' if number % 4 == 3 else 'USD'}"
         cents = 2_000 + int(rng.random() * 30_000)
-        symbols.append(_Symbol(name, 1.0 / rank / whole, cents, max(1, cents // 2_500)))
+        symbols.append(_GeneratedSymbol(name, 1.0 / rank / whole, cents, max(1, cents // 2_500)))
     return symbols
 
 
-def _chosen(symbols: list[_Symbol], rng: Random) -> _Symbol:
+def _chosen(symbols: list[_GeneratedSymbol], rng: Random) -> _GeneratedSymbol:
     left = rng.random()
     for symbol in symbols:
         left -= symbol.share
@@ -60,15 +60,15 @@ def _chosen(symbols: list[_Symbol], rng: Random) -> _Symbol:
     return symbols[-1]
 
 
-def _moved(symbol: _Symbol, rng: Random) -> int:
-    """The price after one step of its walk: up to 0.15 % either way."""
+def _moved(symbol: _GeneratedSymbol, rng: Random) -> int:
+    """The price after one step of its random walk: up to 0.15 % either way."""
     reach = max(1, symbol.cents * 15 // 10_000)
     symbol.cents = max(100, symbol.cents + int((2 * reach + 1) * rng.random()) - reach)
     return symbol.cents
 
 
-def _klines_of_minute(symbols: list[_Symbol], open_ms: int) -> Iterator[KlineRow]:
-    """The candles of what was traded in the minute, which is forgotten."""
+def _klines_of_minute(symbols: list[_GeneratedSymbol], open_ms: int) -> Iterator[KlineRow]:
+    """Yield the candles of what was traded in the minute, then forget the minute."""
     for symbol in symbols:
         if symbol.minute:
             prices = [cents / 100 for cents, _ in symbol.minute]
@@ -77,8 +77,8 @@ def _klines_of_minute(symbols: list[_Symbol], open_ms: int) -> Iterator[KlineRow
             symbol.minute.clear()
 
 
-def _tick(symbol: _Symbol, ms: int, rng: Random) -> TickRow:
-    """A trade, a quote, or a quote of one side; now and then the spread is wide."""
+def _tick(symbol: _GeneratedSymbol, ms: int, rng: Random) -> TickRow:
+    """A trade, a quote, or a quote of one side. Now and then the spread is wide."""
     kind = rng.random()
     if kind < 0.45:
         cents, quantity = _moved(symbol, rng), 1 + int(rng.random() * 50)
@@ -101,7 +101,7 @@ def generate() -> tuple[list[TickRow], list[KlineRow]]:
     klines: list[KlineRow] = []
     for open_ms in range(START_MS - HISTORY_MINUTES * MINUTE_MS, START_MS, MINUTE_MS):
         for symbol in symbols:
-            # A minute of history has a few trades, or none where the symbol is a quiet one.
+            # A minute of history has a few trades; a quiet symbol may have none.
             for _ in range(4):
                 if rng.random() < min(0.9, 20 * symbol.share):
                     symbol.minute.append((_moved(symbol, rng), 1 + int(rng.random() * 50)))

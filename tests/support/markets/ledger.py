@@ -1,4 +1,4 @@
-"""Ledger: a recording whose end is known, two traders with an arithmetic rule, and what they must have found then."""
+"""Ledger: a recording whose end is known, two traders with an arithmetic rule, and the matches that these must find."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.support.engine import Engine, write_trader
+from tests.support.harnesses.engine import Engine, write_trader
 
 BY_ARRAY = """
     @hookimpl
@@ -30,12 +30,12 @@ class Ledger:
     last: dict[str, float]
 
     def matches(self) -> dict[str, float]:
-        """The match set of either trader when everything was seen."""
+        """The match set of either trader after the last row."""
         return {symbol: price for symbol, price in self.last.items() if np.floor(price * 100) % 3 == 0}
 
 
 def write_ledger(folder: Path, symbols: int = 120, ticks: int = 6_000, seconds: float = 4.0, seed: int = 1) -> Ledger:
-    """A Parquet recording of Zipf-active symbols; every symbol ticks at least once."""
+    """Write a Parquet recording of Zipf-active symbols; every symbol ticks at least once."""
     rng = np.random.default_rng(seed)
     names = [f"SYM{i:04d}" for i in range(symbols)]
     which = np.concatenate([np.arange(symbols), np.minimum(rng.zipf(1.3, ticks) - 1, 10**6) % symbols])
@@ -67,14 +67,14 @@ def ledger_env(ledger: Ledger) -> dict[str, str]:
         "TICKFLAG_FEED__HEARTBEAT_MS": "100",
         "TICKFLAG_TRADER__HEARTBEAT_MS": "200",
         "TICKFLAG_TRADER__RESTART_MS": "50",
-        # Every cycle is audited, so that each of these tests also shows whom an audit accuses: nobody.
+        # Every cycle is audited, so each of these tests also shows that an audit accuses nobody.
         "TICKFLAG_AUDIT__SHARE": "100",
         "TICKFLAG_AUDIT__BUDGET": "1",
     }
 
 
 def write_ledger_traders(folder: Path) -> Path:
-    """The two traders, in a plugin folder of their own."""
+    """Write the two traders into a plugin folder of their own."""
     write_trader(folder, "by_array", BY_ARRAY, name="by-array")
     write_trader(folder, "by_symbol", BY_SYMBOL, name="by-symbol")
     return folder
@@ -85,7 +85,7 @@ ACCUSATIONS = ("audit", "dependence", "flags", "buffer", "gap", "segment")
 
 
 def played(engine: Engine, ledger: Ledger) -> bool:
-    """The feed has written the ledger's last rows."""
+    """Whether the feed has written the ledger's last rows."""
     with engine.segment() as segment:
         names = [name.decode() for name in segment.names[: len(ledger.last)]]
         last = segment.arrays.tickers["last"][: len(ledger.last)]
@@ -93,7 +93,7 @@ def played(engine: Engine, ledger: Ledger) -> bool:
 
 
 def settled(engine: Engine, ledger: Ledger, traders: tuple[str, ...] = TRADERS) -> bool:
-    """Feed at its end, and every trader's matches are exactly those of a full evaluation, synced and live."""
+    """Whether the feed is at its end and every trader's matches are those of a full evaluation, synced and live."""
     if not played(engine, ledger):
         return False
     lines = {line["name"]: line for line in engine.request("collector", "traders")}
@@ -107,8 +107,11 @@ def settled(engine: Engine, ledger: Ledger, traders: tuple[str, ...] = TRADERS) 
 
 
 def check_signals(engine: Engine, ledger: Ledger, traders: tuple[str, ...] = TRADERS) -> None:
-    """No signal was repeated or swallowed: per trader and symbol they alternate, and together they give the matches.
-    And no audit accused a trader, or the flags."""
+    """Check that no signal was repeated or lost: the signals of each trader and symbol alternate, and add up to the
+    matches.
+
+    Check as well that no audit accused a trader or the flags.
+    """
     signals = engine.signals()
     assert [signal["seq"] for signal in signals] == list(range(1, len(signals) + 1))
     for trader in traders:
@@ -123,7 +126,7 @@ def check_signals(engine: Engine, ledger: Ledger, traders: tuple[str, ...] = TRA
 
 
 def apply_signal(held: dict[str, float], signal: dict[str, Any]) -> None:
-    """Apply one signal to a match set; fails where it cannot follow the ones before."""
+    """Apply one signal to a match set. Fails where the signal cannot follow the earlier ones."""
     symbol, event = signal["symbol"], signal["event"]
     if event == "entered":
         assert symbol not in held, f"entered twice: {signal}"

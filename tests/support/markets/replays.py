@@ -1,9 +1,8 @@
-"""`tickflag replay --json` in a process of its own or in this one, always with default settings but for those given."""
+"""`tickflag replay --json` in a process of its own or in this one. All settings but the given ones have their
+defaults."""
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,16 +12,18 @@ from unittest.mock import patch
 
 from click.testing import CliRunner
 
-from services.cli.group import tickflag
+from tests.support.documents.pages import ROOT
+from tests.support.processes.commands import run_command, tickflag_command
+from tests.support.processes.waiting import WITHIN_S
+from tickflag.services.cli.group import tickflag
 
-ROOT = Path(__file__).resolve().parents[2]
 NO_SETTINGS = ROOT / "tests" / "recordings"  # a folder without configuration files
 EVERY_CYCLE = {"TICKFLAG_FEED__MIN_SWAP_INTERVAL_MS": "0", "TICKFLAG_FEED__RATE_LIMIT_MS": "0"}
-"""A cycle for each moment at which something was known, and each update announced in its own."""
+"""A cycle for each moment at which something was known, with each update announced in its own cycle."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ReplayOutcome:
     """What a run printed, and its exit code."""
 
     stdout: str
@@ -48,28 +49,27 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**clean, "TICKFLAG_CONFIG": str(NO_SETTINGS), **settings}
 
 
-def replay(*arguments: str | Path, settings: Mapping[str, str] | None = None) -> Outcome:
-    """In this process: the same code without the start of an interpreter."""
+def replay(*arguments: str | Path, settings: Mapping[str, str] | None = None) -> ReplayOutcome:
+    """Run a replay in this process: the same code without the start of an interpreter."""
     return run("replay", "--json", *arguments, settings=settings)
 
 
-def run(*arguments: str | Path, settings: Mapping[str, str] | None = None) -> Outcome:
-    """Any command in this process. A bug in it comes through."""
+def run(*arguments: str | Path, settings: Mapping[str, str] | None = None) -> ReplayOutcome:
+    """Run any command in this process. An exception of a bug reaches the test."""
     with patch.dict(os.environ, _environment(settings or {}), clear=True):
         result = CliRunner().invoke(tickflag, list(map(str, arguments)))
     assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
-    return Outcome(result.stdout, result.stderr, result.exit_code)
+    return ReplayOutcome(result.stdout, result.stderr, result.exit_code)
 
 
-def replay_process(*arguments: str | Path) -> Outcome:
-    """In a process of its own."""
-    command = [sys.executable, "-m", "services.cli", "replay", "--json", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, env=_environment({}), capture_output=True, text=True, timeout=100)
-    return Outcome(done.stdout, done.stderr, done.returncode)
+def replay_process(*arguments: str | Path) -> ReplayOutcome:
+    """Run a replay in a process of its own."""
+    done = run_command(tickflag_command("replay", "--json", *arguments), env=_environment({}), within_s=2 * WITHIN_S)
+    return ReplayOutcome(done.stdout, done.stderr, done.returncode)
 
 
 def write_ticks(path: Path, rows: Sequence[tuple[Any, ...]], **columns: Any) -> Path:
-    """A Parquet file of ticks: (ts_ns, symbol, price, qty, bid, ask) each; `columns` replace or add some."""
+    """Write a Parquet file of ticks: (ts_ns, symbol, price, qty, bid, ask) each; `columns` replace or add some."""
     import pyarrow as pa
     import pyarrow.parquet
 

@@ -1,10 +1,10 @@
-"""Trader files for tests: one that is named `t`, of a few lines."""
+"""Trader files for tests: a trader named `t`, in a few lines."""
 
 from pathlib import Path
 
 HEAD = """
 import numpy as np
-from common.traderapi import *
+from tickflag import *
 
 @hookimpl
 def trader():
@@ -13,13 +13,13 @@ def trader():
 
 
 def written(folder: Path, body: str, declared: str = "") -> Path:
-    """A trader's file. `body` has the hook that evaluates; `declared` are further fields of the Trader."""
+    """Write a trader's file. `body` has the hook that evaluates; `declared` holds further fields of the Trader."""
     file = folder / "t.py"
     file.write_text(HEAD.format(declared=declared) + body)
     return file
 
 
 def vector(answer: str, before: str = "") -> str:
-    """A hook that gives `answer`, with the lines of `before` in front of it."""
+    """A hook that gives `answer`; the lines of `before` come first."""
     lines = "".join(f"    {line}\n" for line in before.splitlines())
     return f"@hookimpl\ndef evaluate(market):\n{lines}    return {answer}\n"

@@ -1,11 +1,11 @@
-"""What a circuit has to be, told from the whole timeline: tick by tick, with nothing carried over but plain lists."""
+"""What a circuit has to be, computed from its whole timeline: tick by tick, with plain lists as the only memory."""
 
 from typing import NamedTuple
 
-from services.collector.circuit import Kind, Limits
+from tickflag.services.collector.recovery.circuit import Kind, Limits
 
 
-class Input(NamedTuple):
+class CircuitInput(NamedTuple):
     """`word` is `ok`, `release`, or `fail` with the number of the failed cycle."""
 
     tick: int
@@ -13,34 +13,34 @@ class Input(NamedTuple):
     cycle: int = 0
 
 
-class Picture(NamedTuple):
+class CircuitPicture(NamedTuple):
     state: str
     level: int
     opened: int
     fresh_starts: int
 
 
-def picture(kind: Kind, limits: Limits, timeline: list[Input], end: int) -> Picture:
+def picture(kind: Kind, limits: Limits, timeline: list[CircuitInput], end: int) -> CircuitPicture:
     """The circuit at the tick `end`, made at tick 0. Each duration in `limits` has at least one tick."""
-    story = _Story(kind, limits)
+    story = _CircuitStory(kind, limits)
     for tick in range(end + 1):
         story.time_passes(tick)
         for given in timeline:
             if given.tick == tick:
                 getattr(story, given.word)(tick, given.cycle)
                 story.time_passes(tick)
-    return Picture(story.state, story.level, story.opened, story.fresh)
+    return CircuitPicture(story.state, story.level, story.opened, story.fresh)
 
 
-class _Story:
+class _CircuitStory:
     def __init__(self, kind: Kind, limits: Limits) -> None:
         self.plugin = kind == "plugin"
         self.limits = limits
         self.state, self.since = "closed", 0
         self.level = self.opened = self.fresh = 0
         self.quiet_since = 0
-        self.wait = 0  # of an open state
-        self.failures: list[tuple[int, int]] = []  # of the state
+        self.wait = 0  # ticks left in an open state
+        self.failures: list[tuple[int, int]] = []  # the failures that the present state counts
         self.latest = -1
         self.clean = 0
 

@@ -1,8 +1,8 @@
 """The oracle of a replay: every rule evaluated over all symbols after every cycle, without any of the engine's code.
 
-It stands for a replay without rate limit and least time between swaps: a cycle after all rows of one kind that were
-known at the same time, and one whenever the watermark closed a candle. What is left at the end is right for any
-settings.
+It models a replay without rate limit and without a least time between swaps: a cycle follows all rows that were
+known at the same time, and another one follows whenever the watermark closes a candle. The final matches are right
+for any settings.
 """
 
 import itertools
@@ -10,18 +10,18 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from tests.support.oracle_market import Market
-from tests.support.oracle_rows import MS, SECOND, Kline, Row, read
-from tests.support.oracle_rules import RULES, Matches, Rule
+from tests.support.oracles.oracle_market import OracleMarket
+from tests.support.oracles.oracle_rows import Kline, read
+from tests.support.oracles.oracle_rules import RULES, Matches, OracleRule
+from tickflag.common.units import NS_PER_MS, NS_PER_S
 
 KEPT_S = (60, 300, 900, 3_600)
-WATERMARK_NS = 2 * SECOND
+WATERMARK_NS = 2 * NS_PER_S
 
 
 @dataclass(frozen=True)
-class Signal:
+class OracleSignal:
     trader: str
     symbol: str
     event: str
@@ -31,27 +31,29 @@ class Signal:
 
 
 @dataclass
-class _Trader:
-    rule: Rule
+class _OracleTrader:
+    rule: OracleRule
     matches: Matches = field(default_factory=dict)
     told: Matches = field(default_factory=dict)
-    """Scores of the last signals."""
+    """The scores of the last signals."""
     began: bool = False
 
 
 class Oracle:
-    """`run` it once; then `signals`, `matches`, `cycles` and `market` hold what came of the recordings."""
+    """Call `run` once; then `signals`, `matches`, `cycles` and `market` hold what came of the recordings."""
 
-    def __init__(self, paths: Sequence[Path], rules: Iterable[Rule] = RULES) -> None:
+    def __init__(self, paths: Sequence[Path], rules: Iterable[OracleRule] = RULES) -> None:
         self._rows = read(paths)
-        brought_s = {row.interval_s for row in self._rows if isinstance(row, Kline)}
-        self.market = Market(KEPT_S, brought_s)
-        self._step_ns = math.gcd(*KEPT_S, *brought_s) * SECOND
-        self._traders = [_Trader(rule) for rule in rules]
+        kept_s = {*KEPT_S, *(row.interval_s for row in self._rows if isinstance(row, Kline))}
+        parquet = not any(path.suffix == ".gz" for path in paths)
+        covered_ns = min(row.start_ns if parquet and isinstance(row, Kline) else row.known_ns for row in self._rows)
+        self.market = OracleMarket(kept_s, covered_ns)
+        self._step_ns = math.gcd(*kept_s) * NS_PER_S
+        self._traders = [_OracleTrader(rule) for rule in rules]
         self._closed: dict[int, int] = {}
-        """Channel -> its last cycle."""
+        """Channel -> its last closed cycle."""
         self.cycles = 0
-        self.signals: list[Signal] = []
+        self.signals: list[OracleSignal] = []
 
     @property
     def matches(self) -> dict[str, Matches]:
@@ -59,7 +61,7 @@ class Oracle:
 
     def run(self) -> "Oracle":
         watermark_ns = (self._rows[0].known_ns - WATERMARK_NS) // self._step_ns * self._step_ns
-        for (known_ns, _), rows in itertools.groupby(self._rows, key=_moment):
+        for known_ns, rows in itertools.groupby(self._rows, key=lambda row: row.known_ns):
             while watermark_ns + self._step_ns + WATERMARK_NS <= known_ns:
                 watermark_ns += self._step_ns
                 self.market.close_until(watermark_ns)
@@ -80,24 +82,20 @@ class Oracle:
         for trader in self._traders:
             if trader.rule.channel in touched or not trader.began:
                 trader.began = True
-                self.signals += self._changes(trader, now_ns // MS)
+                self.signals += self._changes(trader, now_ns // NS_PER_MS)
 
-    def _changes(self, trader: _Trader, time_ms: int) -> Iterator[Signal]:
-        """Evaluate the rule; what left, what entered, whose score moved, each by name."""
+    def _changes(self, trader: _OracleTrader, time_ms: int) -> Iterator[OracleSignal]:
+        """Evaluate the rule; gives what left, what entered and whose score moved, each in the order of names."""
         name, cycle = trader.rule.name, self._closed.get(trader.rule.channel, 0)
         before, after = trader.matches, trader.rule.matches(list(self.market.symbols.values()))
         trader.matches = after
         for symbol in sorted(before.keys() - after.keys()):
             del trader.told[symbol]
-            yield Signal(name, symbol, "left", before[symbol], time_ms, cycle)
+            yield OracleSignal(name, symbol, "left", before[symbol], time_ms, cycle)
         for symbol in sorted(after.keys() - before.keys()):
             trader.told[symbol] = after[symbol]
-            yield Signal(name, symbol, "entered", after[symbol], time_ms, cycle)
+            yield OracleSignal(name, symbol, "entered", after[symbol], time_ms, cycle)
         for symbol in sorted(after.keys() & before.keys()):
             if abs(after[symbol] - trader.told[symbol]) > trader.rule.score_step:
                 trader.told[symbol] = after[symbol]
-                yield Signal(name, symbol, "score", after[symbol], time_ms, cycle)
-
-
-def _moment(row: Row) -> tuple[Any, ...]:
-    return row.known_ns, type(row)
+                yield OracleSignal(name, symbol, "score", after[symbol], time_ms, cycle)

@@ -1,17 +1,17 @@
-"""Recordings read a second time, row by row with pandas and json: what the oracle is fed with."""
+"""Recordings read a second time, row by row with pandas and json: the oracle's input."""
 
 import gzip
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-MS = 1_000_000
-SECOND = 1_000 * MS
+from tickflag.common.units import NS_PER_MS, NS_PER_S
+
 LENGTHS_S = {"1s": 1, "1m": 60, "5m": 300, "15m": 900, "1h": 3_600}
 
 
@@ -26,6 +26,7 @@ class Tick:
     ask: float | None = None
     bid_size: float | None = None
     ask_size: float | None = None
+    trade_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,44 @@ class Kline:
     low: float
     close: float
     volume: float
+    event_ns: int = 0
+    until_ns: int = 0
+    """End of the recording's last candle of this symbol and interval."""
+    last_id: int = 0
+    """The trade that it names as its last; 0 where it names none."""
+
+    @property
+    def end_ns(self) -> int:
+        return self.start_ns + self.interval_s * NS_PER_S
 
 
 Row = Tick | Kline
 
 
 def read(paths: Iterable[Path]) -> list[Row]:
-    """The rows of all files by the time they were known, those of one time in the order of the files."""
+    """The rows of all files by the time at which they were known. Of one time come first candles, the longest first,
+    then ticks by their trade id; else in the order of the files' names."""
     rows: list[Row] = []
-    for path in paths:
-        rows += _read(path)
-    return sorted(rows, key=lambda row: row.known_ns)
+    for path in sorted(paths, key=lambda path: path.name):
+        rows += _until(list(_read(path)))
+    return sorted(rows, key=_place)
+
+
+def _place(row: Row) -> tuple[int, int, int]:
+    if isinstance(row, Kline):
+        return row.known_ns, 0, -row.interval_s
+    return row.known_ns, 1, row.trade_id
+
+
+def _until(rows: list[Row]) -> Iterator[Row]:
+    """The rows of a file, its candles with the end of the last one of their symbol and interval."""
+    ends: dict[tuple[str, int], int] = {}
+    for row in rows:
+        if isinstance(row, Kline):
+            pair = row.symbol, row.interval_s
+            ends[pair] = max(ends.get(pair, 0), row.end_ns)
+    for row in rows:
+        yield replace(row, until_ns=ends[row.symbol, row.interval_s]) if isinstance(row, Kline) else row
 
 
 def _read(path: Path) -> Iterator[Row]:
@@ -66,13 +94,13 @@ def _ticks(frame: pd.DataFrame) -> Iterator[Row]:
         prices = [None if math.isnan(value) else value for value in (price, qty)]
         quotes = [None if math.isnan(value) or value == 0 else value for value in (bid, ask)]
         if prices[0] is not None or quotes != [None, None]:
-            yield Tick(ts_ns, ts_ns, symbol, *prices, *quotes)
+            yield Tick(ts_ns, ts_ns, symbol, prices[0], prices[1], quotes[0], quotes[1])
 
 
 def _klines(frame: pd.DataFrame) -> Iterator[Row]:
     for open_ms, symbol, interval, *numbers in frame.itertuples(index=False, name=None):
         length_s = LENGTHS_S[interval]
-        yield Kline(open_ms * MS + length_s * SECOND, open_ms * MS, symbol, length_s, 0, True, *numbers)
+        yield Kline(open_ms * NS_PER_MS + length_s * NS_PER_S, open_ms * NS_PER_MS, symbol, length_s, 0, True, *numbers)
 
 
 def _capture(path: Path) -> Iterator[Row]:
@@ -88,18 +116,24 @@ def _capture(path: Path) -> Iterator[Row]:
 
 def _message(data: dict[str, Any], known_ns: int) -> Iterator[Row]:
     time_ms = data.get("T") or data.get("E")
-    event_ns = known_ns if time_ms is None else time_ms * MS
+    event_ns = known_ns if time_ms is None else time_ms * NS_PER_MS
     match data.get("e", "bookTicker" if {"u", "s", "b", "a"} <= data.keys() else "snapshot"):
         case "bookTicker":
             bid, ask = (float(data[side]) or None for side in "ba")
             sizes = float(data["B"]), float(data["A"])
             yield Tick(known_ns, event_ns, data["s"], None, None, bid, ask, *sizes)
         case "trade" | "aggTrade":
-            yield Tick(known_ns, event_ns, data["s"], float(data["p"]), float(data["q"]))
+            trade_id = data.get("t" if data["e"] == "trade" else "l", 0)
+            yield Tick(known_ns, event_ns, data["s"], float(data["p"]), float(data["q"]), trade_id=trade_id)
         case "kline":
             k = data["k"]
-            numbers = [float(k[field]) for field in "ohlcv"]
-            yield Kline(known_ns, k["t"] * MS, data["s"], LENGTHS_S[k["i"]], k["n"], k["x"], *numbers)
+            open_, high, low, close, volume = (float(k[field]) for field in "ohlcv")
+            start_ns, length_s = k["t"] * NS_PER_MS, LENGTHS_S[k["i"]]
+            prices = open_, high, low, close
+            last_id = max(0, k.get("L", 0))
+            yield Kline(
+                known_ns, start_ns, data["s"], length_s, k["n"], k["x"], *prices, volume, event_ns, last_id=last_id
+            )
         case "depthUpdate" | "snapshot":
             pass
         case kind:

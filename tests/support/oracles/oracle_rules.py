@@ -1,6 +1,6 @@
-"""The rules of the shipped traders and of those in `tests/support/traders`, said again in plain Python.
+"""The rules of the shipped traders and of those in `tests/support/traders`, written again in plain Python.
 
-A rule takes all symbols, in the order in which they first appeared, and gives the matches with their scores.
+A rule gets all symbols, in the order in which they first appeared, and gives the matches with their scores.
 """
 
 import math
@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import pairwise
 
-from tests.support.oracle_market import Symbol
+from tests.support.oracles.oracle_market import OracleSymbol
 
 Matches = dict[str, float]
 MINUTE_S = 60
@@ -19,16 +19,16 @@ CLOSED_ONLY = False
 
 
 @dataclass(frozen=True)
-class Rule:
+class OracleRule:
     """What the oracle knows of a trader. `channel` is 0 for the ticker, or an interval's seconds."""
 
     name: str
-    matches: Callable[[Sequence[Symbol]], Matches]
+    matches: Callable[[Sequence[OracleSymbol]], Matches]
     channel: int = 0
     score_step: float = 0.0
 
 
-def breakout(symbols: Sequence[Symbol]) -> Matches:
+def breakout(symbols: Sequence[OracleSymbol]) -> Matches:
     found = {}
     for symbol in symbols:
         highs = [candle.high for candle in symbol.candles(300, 20, CLOSED_ONLY)]
@@ -37,7 +37,7 @@ def breakout(symbols: Sequence[Symbol]) -> Matches:
     return found
 
 
-def ma_cross(symbols: Sequence[Symbol]) -> Matches:
+def ma_cross(symbols: Sequence[OracleSymbol]) -> Matches:
     found = {}
     for symbol in symbols:
         closes = tuple(candle.close for candle in symbol.candles(MINUTE_S, 64, CLOSED_ONLY))
@@ -49,16 +49,16 @@ def ma_cross(symbols: Sequence[Symbol]) -> Matches:
     return found
 
 
-@lru_cache(1_000)  # by the numbers themselves, which are the same for most symbols and cycles
+@lru_cache(1_000)  # cached by the values, which are the same for most symbols and cycles
 def _average(values: tuple[float, ...], period: int) -> list[float]:
-    """Exponential, after each of the values from the `period`-th on."""
+    """The exponential average after each of the values from the `period`-th on."""
     averages = [sum(values[:period]) / period]
     for value in values[period:]:
         averages.append((value * 2 + averages[-1] * (period - 1)) / (period + 1))
     return averages
 
 
-def rsi(symbols: Sequence[Symbol]) -> Matches:
+def rsi(symbols: Sequence[OracleSymbol]) -> Matches:
     found = {}
     for symbol in symbols:
         closes = tuple(candle.close for candle in symbol.candles(MINUTE_S, 100, True))
@@ -72,7 +72,7 @@ def rsi(symbols: Sequence[Symbol]) -> Matches:
 
 @lru_cache(1_000)
 def _strength(closes: tuple[float, ...]) -> float:
-    """Wilder's: 100 - 100 / (1 + average gain / average loss), averaged over 14."""
+    """Wilder's relative strength index: 100 - 100 / (1 + average gain / average loss), averaged over 14."""
     steps = [after - before for before, after in pairwise(closes)]
     gain = sum(step for step in steps[:14] if step > 0) / 14
     loss = -sum(step for step in steps[:14] if step < 0) / 14
@@ -84,17 +84,17 @@ def _strength(closes: tuple[float, ...]) -> float:
     return 100 - 100 / (1 + gain / loss)
 
 
-def spread(symbols: Sequence[Symbol]) -> Matches:
+def spread(symbols: Sequence[OracleSymbol]) -> Matches:
     widths = {symbol.name: (symbol.ask - symbol.bid) / ((symbol.ask + symbol.bid) / 2) for symbol in symbols}
     return {name: width for name, width in widths.items() if width >= 0.002}
 
 
-def top_movers(symbols: Sequence[Symbol]) -> Matches:
+def top_movers(symbols: Sequence[OracleSymbol]) -> Matches:
     gains = [(symbol.name, symbol.change_24h) for symbol in symbols if symbol.change_24h > 0]
     return dict(sorted(gains, key=lambda gain: gain[1], reverse=True)[:10])
 
 
-def volume_surge(symbols: Sequence[Symbol]) -> Matches:
+def volume_surge(symbols: Sequence[OracleSymbol]) -> Matches:
     found = {}
     for symbol in symbols:
         volumes = [candle.volume for candle in symbol.candles(MINUTE_S, 31, True)]
@@ -104,7 +104,7 @@ def volume_surge(symbols: Sequence[Symbol]) -> Matches:
     return found
 
 
-def busiest(symbols: Sequence[Symbol]) -> Matches:
+def busiest(symbols: Sequence[OracleSymbol]) -> Matches:
     candles = {symbol.name: symbol.candles(MINUTE_S, 3, True) for symbol in symbols}
     totals = {name: sum(candle.volume for candle in last) for name, last in candles.items() if last}
     usual, whole = statistics.median(totals.values() or [0]), sum(totals.values())
@@ -112,7 +112,7 @@ def busiest(symbols: Sequence[Symbol]) -> Matches:
     return {name: totals[name] / whole for name in watched if totals[name] > 4 * usual}
 
 
-def drift(symbols: Sequence[Symbol]) -> Matches:
+def drift(symbols: Sequence[OracleSymbol]) -> Matches:
     found = {}
     for symbol in symbols:
         closes = [candle.close for candle in symbol.candles(300, 6, CLOSED_ONLY)]
@@ -121,7 +121,7 @@ def drift(symbols: Sequence[Symbol]) -> Matches:
     return {name: value for name, value in found.items() if abs(value) > 0.001}
 
 
-def one_sided(symbols: Sequence[Symbol]) -> Matches:
+def one_sided(symbols: Sequence[OracleSymbol]) -> Matches:
     found: Matches = {}
     for symbol in symbols:
         name, bid, ask = symbol.name, symbol.bid, symbol.ask
@@ -135,14 +135,14 @@ def one_sided(symbols: Sequence[Symbol]) -> Matches:
 
 
 RULES = (
-    Rule("breakout", breakout, score_step=0.002),
-    Rule("busiest", busiest, score_step=0.02),
-    Rule("drift", drift, channel=300, score_step=1e-6),
-    Rule("ma-cross", ma_cross, channel=60, score_step=0.001),
-    Rule("one-sided", one_sided),
-    Rule("rsi", rsi, score_step=1.0),
-    Rule("spread", spread, score_step=0.0005),
-    Rule("top-movers", top_movers, score_step=0.005),
-    Rule("volume-surge", volume_surge, score_step=0.5),
+    OracleRule("breakout", breakout, score_step=0.002),
+    OracleRule("busiest", busiest, score_step=0.02),
+    OracleRule("drift", drift, channel=300, score_step=1e-6),
+    OracleRule("ma-cross", ma_cross, channel=60, score_step=0.001),
+    OracleRule("one-sided", one_sided),
+    OracleRule("rsi", rsi, score_step=1.0),
+    OracleRule("spread", spread, score_step=0.0005),
+    OracleRule("top-movers", top_movers, score_step=0.005),
+    OracleRule("volume-surge", volume_surge, score_step=0.5),
 )
-"""In the order of their files' names, which is that of their signals."""
+"""In the order of their files' names, which is the order of their signals."""

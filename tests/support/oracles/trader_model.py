@@ -1,34 +1,34 @@
-"""Traders that remember, look at references, want every close or keep a pace, in plain Python: what the engine has to
-come to, whatever way its passes go."""
+"""Traders in plain Python that remember, read references, want every close or keep a pace. Whatever path its passes
+take, the engine has to come to the same matches."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.market_model import Symbol
+from tests.support.oracles.market_model import ModelSymbol
 
 Numbers = dict[str, float]
-Market = dict[str, Symbol]
+Market = dict[str, ModelSymbol]
 
 
 @dataclass
-class Memory:
-    """What one symbol's evaluations left."""
+class SymbolMemory:
+    """The numbers that a symbol's evaluations left."""
 
     seen: int = 0
     before: Numbers = field(default_factory=dict)
     after: Numbers = field(default_factory=dict)
 
 
-class Plain:
+class TraderModel:
     """One trader. `rule(symbol, number of closed candles, references, numbers)` sets numbers and gives a score or
     None."""
 
     def __init__(
         self,
         first: Numbers,
-        rule: Callable[[Symbol, int, dict[str, Symbol | None], Numbers], float | None],
+        rule: Callable[[ModelSymbol, int, dict[str, ModelSymbol | None], Numbers], float | None],
         watch: str = "",
         references: tuple[str, ...] = (),
         look_back: int = 0,
@@ -39,19 +39,20 @@ class Plain:
         self._first, self._rule, self._watch = first, rule, watch
         self._references, self._look_back, self._depth = references, look_back, depth
         self._min_interval_ns, self._every_ns = min_interval_ns, every_ns
-        self.memories: dict[str, Memory] = {}
+        self.memories: dict[str, SymbolMemory] = {}
         self.matches: dict[str, float] = {}
         self.gaps = 0
         self.begin_generation()
 
     def begin_generation(self) -> None:
-        """One that grew out of the one before: every time is right, and no row counts as changed."""
+        """Begin a generation of the same lineage: any time is allowed for the next pass, and no row counts as
+        changed."""
         self._looked_at: dict[str, int] = {}
         self._updates = -1
         self._not_before_ns = self._everything_ns = 0
 
     def step(self, market: Market, now_ns: int) -> None:
-        """A pass, if there is reason for one. Everything in the market is announced."""
+        """Run a pass if there is a reason for one. Everything in the market is announced."""
         updates = sum(symbol.updates for symbol in market.values())
         everything = self._every_ns > 0 and now_ns >= self._everything_ns
         if now_ns < self._not_before_ns or not (everything or updates != self._updates):
@@ -69,11 +70,11 @@ class Plain:
             if name.startswith(self._watch) and self._version(symbol):
                 self._evaluate(name, symbol, references, again)
 
-    def _version(self, symbol: Symbol) -> int:
+    def _version(self, symbol: ModelSymbol) -> int:
         return len(symbol.closed.get(0, [])) if self._look_back else symbol.updates
 
-    def _evaluate(self, name: str, symbol: Symbol, references: dict[str, Symbol | None], again: bool) -> None:
-        memory = self.memories.setdefault(name, Memory(0, dict(self._first), dict(self._first)))
+    def _evaluate(self, name: str, symbol: ModelSymbol, references: dict[str, ModelSymbol | None], again: bool) -> None:
+        memory = self.memories.setdefault(name, SymbolMemory(0, dict(self._first), dict(self._first)))
         version = self._version(symbol)
         if version == memory.seen:
             if again:
@@ -85,7 +86,7 @@ class Plain:
         memory.seen = version
 
     def _closes(self, seen: int, version: int) -> list[int]:
-        """Numbers of the closes to evaluate, the first one being 1."""
+        """Numbers of the closes to evaluate. The first close has the number 1."""
         if not seen:
             return [version]
         oldest = version - self._depth + 1
@@ -94,7 +95,7 @@ class Plain:
         return held
 
     def _judge(
-        self, name: str, symbol: Symbol, number: int, references: dict[str, Symbol | None], numbers: Numbers
+        self, name: str, symbol: ModelSymbol, number: int, references: dict[str, ModelSymbol | None], numbers: Numbers
     ) -> None:
         score = self._rule(symbol, number, references, numbers)
         self.matches.pop(name, None)
@@ -102,18 +103,18 @@ class Plain:
             self.matches[name] = score
 
 
-# Rules, each said twice: for a plain trader, and for the engine.
+# Rules, each written twice: for a plain trader, and for the engine.
 
 
-def count(symbol: Symbol, _number: int, _references: Any, numbers: Numbers) -> float | None:
-    """How many changes were seen, of symbols above ten; adds up the prices."""
+def count(symbol: ModelSymbol, _number: int, _references: Any, numbers: Numbers) -> float | None:
+    """How many changes of a symbol above ten were seen; adds up the prices."""
     numbers["count"] += 1
     numbers["sum"] += symbol.last
     return numbers["count"] if symbol.last > 10.0 else None
 
 
-def average(symbol: Symbol, number: int, _references: Any, numbers: Numbers) -> float | None:
-    """The exponential average of all closes, where the latest two rise and the last is above it."""
+def average(symbol: ModelSymbol, number: int, _references: Any, numbers: Numbers) -> float | None:
+    """The exponential average of all closes; a match where the latest two rise and the last is above the average."""
     closes = [candle.close for candle in symbol.closed[0]]
     close = closes[number - 1]
     mean = numbers["mean"]
@@ -122,8 +123,10 @@ def average(symbol: Symbol, number: int, _references: Any, numbers: Numbers) -> 
     return numbers["mean"] if rises and close > numbers["mean"] else None
 
 
-def ahead(symbol: Symbol, _number: int, references: dict[str, Symbol | None], numbers: Numbers) -> float | None:
-    """How often it was seen above the leader, where it is so now."""
+def ahead(
+    symbol: ModelSymbol, _number: int, references: dict[str, ModelSymbol | None], numbers: Numbers
+) -> float | None:
+    """How often the symbol was seen above the leader; a match where it is above it now."""
     leader = references["B2"]
     if leader is None or not symbol.last > leader.last:
         return None

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def disk_full_after(size_bytes: int) -> Iterator[None]:
-    """No file of this process can grow beyond `size_bytes`: a write is cut short there, the next one fails."""
+    """Let no file of this process grow beyond `size_bytes`: the write that reaches the limit is cut short, the next one
+    fails."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.runtime import Runtime
+from tickflag.common.runtime import Runtime
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Hostile: what nobody should send to a command socket, and a ROUTER that has it."""
+"""Hostile requests: what nobody should send to a command socket, and a ROUTER that receives them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,8 +7,8 @@ import msgpack
 import zmq
 from hypothesis import strategies as st
 
-from common.codec import MAX_REQUEST_BYTES, decode_as
-from common.messages import Reply
+from tickflag.common.wire.codec import MAX_REQUEST_BYTES, decode_as
+from tickflag.common.wire.messages import Reply
 
 COLLECTOR: dict[str, dict[str, Any]] = {
     "status": {},
@@ -30,7 +30,7 @@ COLLECTOR: dict[str, dict[str, Any]] = {
     "flags.explain": {"flag": "audit", "name": "breakout", "owner": "o"},
     "flags.history": {"flag": "audit", "limit": 5},
 }
-"""Command -> arguments that it takes."""
+"""Command -> its arguments."""
 FEED: dict[str, dict[str, Any]] = {"status": {}, "swap": {}, "debug": {"on": True}, "burst": {"symbols": 2}}
 SUPERVISOR: dict[str, dict[str, Any]] = {
     "supervisor": {},
@@ -51,7 +51,7 @@ WRONG: list[Any] = [
     "\0\x1b[2J\n", nested(990), {"a": {"b": nested(50)}}, ["x"] * 10_000, msgpack.ExtType(5, b"x"),
     msgpack.Timestamp(1, 1), {"trader": "breakout"}, ["breakout"], [True],
 ]  # fmt: skip
-"""Values that hardly anybody wants."""
+"""Values that hardly any command accepts."""
 
 
 def request(what: Any, arguments: Any, number: Any = 1) -> bytes:
@@ -61,7 +61,8 @@ def request(what: Any, arguments: Any, number: Any = 1) -> bytes:
 
 
 def of_other_types(commands: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each command with a value of another type for each of its arguments, one without it, and one too many."""
+    """Requests of each command: one with a value of another type for each argument, one without it, one with too
+    many."""
     for what, arguments in commands.items():
         for name, value in arguments.items():
             for wrong in WRONG:
@@ -76,7 +77,7 @@ OPTIONAL = {"flag": ("flags.history",), "on": ("flags.kill",)}
 
 
 def _alike(wrong: Any, value: Any) -> bool:
-    """The value may be right after all: of the numbers only 1.5, which is a percentage."""
+    """Whether the value may be right after all: the only such number is 1.5, which is a percentage."""
     return wrong == 1.5 if value == 25 else isinstance(wrong, str | list) and isinstance(wrong, type(value))
 
 
@@ -90,12 +91,12 @@ DAMAGED: list[bytes] = [
     msgpack.packb(["request"]), msgpack.packb([["request"]]), bytes(MAX_REQUEST_BYTES + 1),
     request("status", {"x": bytes(2 * MAX_REQUEST_BYTES)}),
 ]  # fmt: skip
-"""Frames that are no request, or one that no service carries out."""
+"""Frames that are no request, or a request that no service carries out."""
 
 
 @st.composite
 def mutated(draw: st.DrawFn, commands: dict[str, dict[str, Any]]) -> bytes:
-    """A request with some bytes cut off, changed or put in."""
+    """A request with some bytes removed, changed or inserted."""
     what = draw(st.sampled_from(sorted(commands)))
     frame = bytearray(request(what, commands[what]))
     for _ in range(draw(st.integers(1, 3))):
@@ -120,7 +121,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
     max_leaves=12,
 )
-"""Whatever msgpack can say."""
+"""Whatever msgpack can express."""
 
 
 @st.composite
@@ -134,11 +135,11 @@ def made_up(draw: st.DrawFn, commands: dict[str, dict[str, Any]]) -> bytes:
 
 
 def frames(commands: dict[str, dict[str, Any]]) -> st.SearchStrategy[bytes]:
-    """All sorts of frames."""
+    """Frames of all these sorts."""
     return st.binary(max_size=60) | st.sampled_from(DAMAGED) | mutated(commands) | made_up(commands)
 
 
-class Part:
+class FakeFrame:
     """Stands in for a received frame."""
 
     def __init__(self, content: bytes, key: str = "") -> None:
@@ -149,17 +150,17 @@ class Part:
         return self._key
 
 
-class Router:
-    """Stands in for a ROUTER that has one client. `waiting` is what came, `sent` what went out."""
+class FakeRouter:
+    """Stands in for a ROUTER with one client. `waiting` holds what came, `sent` what went out."""
 
     def __init__(self) -> None:
-        self.waiting: list[list[Part]] = []
+        self.waiting: list[list[FakeFrame]] = []
         self.sent: list[list[bytes]] = []
 
     def put(self, *parts: bytes, key: str = "") -> None:
-        self.waiting.append([Part(part, key) for part in (b"client", *parts)])
+        self.waiting.append([FakeFrame(part, key) for part in (b"client", *parts)])
 
-    def recv_multipart(self, flags: int, *, copy: bool) -> list[Part]:
+    def recv_multipart(self, flags: int, *, copy: bool) -> list[FakeFrame]:
         assert flags == zmq.NOBLOCK
         assert not copy
         if not self.waiting:
@@ -171,7 +172,7 @@ class Router:
         self.sent.append(parts)
 
     def take(self) -> list[Reply]:
-        """The replies so far."""
+        """The replies since the last call."""
         replies = [decode_as(Reply, parts[-1]) for parts in self.sent]
         self.sent.clear()
         return replies

@@ -1,16 +1,14 @@
-"""Real processes for race tests: they start together, run a function of a test module and hand back what it gives."""
+"""Real processes for race tests: they start together, run a function of a test module and hand back its result."""
 
 import importlib
 import json
 import subprocess
 import sys
-import time
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-WITHIN_S = 60.0  # a hang is a failure; no run takes a tenth of it
+from tests.support.documents.pages import ROOT
+from tests.support.processes.waiting import WITHIN_S, Deadline, allowed_s
 
 
 class Racers:
@@ -20,7 +18,7 @@ class Racers:
         self._processes: list[subprocess.Popen[str]] = []
 
     def add(self, function: str, **arguments: Any) -> None:
-        """Start a process for `module:function` and wait until it stands at the barrier. Arguments travel as JSON."""
+        """Start a process for `module:function` and wait until it is at the barrier. Arguments travel as JSON."""
         process = subprocess.Popen(
             [sys.executable, "-W", "error", "-m", __name__, function, json.dumps(arguments)],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -28,20 +26,20 @@ class Racers:
         self._processes.append(process)
 
     def race(self) -> list[Any]:
-        """Let all go at once; what each gave, in the order they were added."""
+        """Start all at once; gives their results, in the order in which they were added."""
         for process in self._processes:
             assert process.stdin is not None
             assert process.stdout is not None
             if process.stdout.readline() != "ready\n":
-                raise AssertionError(process.communicate(timeout=WITHIN_S)[1])
+                raise AssertionError(process.communicate(timeout=allowed_s(WITHIN_S))[1])
         for process in self._processes:
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
         results = []
-        deadline = time.monotonic() + WITHIN_S
+        deadline = Deadline(WITHIN_S)
         for process in self._processes:
-            out, err = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
+            out, err = process.communicate(timeout=deadline.left_s())
             assert process.returncode == 0, err
             results.append(json.loads(out))
         return results
@@ -58,7 +56,7 @@ class Racers:
 
 
 def barrier() -> None:
-    """Called by a racer when it is ready: returns when all are."""
+    """Called by a racer that is ready: returns when all are."""
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()

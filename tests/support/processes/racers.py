@@ -1,4 +1,4 @@
-"""What the processes of the race tests do. Each calls `barrier` when everything it needs is loaded and compiled."""
+"""What the processes of the race tests do. Each calls `barrier` when all that it needs is loaded and compiled."""
 
 import mmap
 import os
@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.bitset import BitSet
-from common.intake import Intake
-from common.layout import CANDLE_FIELDS, CLOSED, HEARTBEAT, flag_words
-from common.rows import CandleWish, RowReader, Rows
-from common.runtime import Runtime
-from common.segment import Segment
-from common.swap import ChannelReader, Route
-from services.feed.market import Market
-from tests.support.markets import MINUTE, NOON, SECOND, swap, tick_batch
-from tests.support.processes import WITHIN_S, barrier
+from tests.support.markets.markets import MINUTE, NOON, swap, tick_batch
+from tests.support.processes.processes import barrier
+from tests.support.processes.waiting import WITHIN_S, allowed_s
+from tests.support.stand_ins.bit_set import BitSet
+from tickflag.common.protocol.fast_path import FastPath
+from tickflag.common.protocol.reader import ChannelReader, Route
+from tickflag.common.protocol.rows import CandleWish, RowReader, Rows
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment.layout import CANDLE_FIELDS, CLOSED, HEARTBEAT, flag_words
+from tickflag.common.segment.segment import Segment
+from tickflag.common.units import NS_PER_S
+from tickflag.services.feed.market.market import MarketWriter
 
 DEPTH = 8
 OVER = -1  # the heartbeat of a writer that has finished
@@ -30,21 +32,21 @@ def runtime_of(folder: str) -> Runtime:
     return Runtime(path.parent, path.name)
 
 
-def _market(segment_path: str) -> Market:
-    """The writer's side of a published segment, in another process than the one that made it."""
+def _market(segment_path: str) -> MarketWriter:
+    """The writer's side of a published segment, in a process that did not make it."""
     path = Path(segment_path)
     with Segment.attach(path) as attached:
         plan, generation = attached.layout, attached.generation
     with path.open("r+b") as file:
         mapping = mmap.mmap(file.fileno(), plan.total_bytes)
-    return Market(Segment(path, mapping, plan, generation, 0), 0, 0)
+    return MarketWriter(Segment(path, mapping, plan, generation, 0), 0, 0)
 
 
 # --- rows: every field of a row carries the same value
 
 
 def repeat_values(segment_path: str, slots: int, rounds: int) -> int:
-    """Write rows of which all fields carry the round's number; every round closes a candle of the round before.
+    """Write rows whose fields all carry the round's number; every round closes a candle of the round before.
 
     The price is the number; the event time is that many minutes after noon.
     """
@@ -75,7 +77,7 @@ _ALIKE = ("last", "bid", "ask", "last_size", "bid_size", "ask_size",
 def copy_values(segment_path: str, slots: int, candles: bool) -> dict[str, int]:
     """Copy all rows, to a chunk and to a mirror in turn, until the writer has finished.
 
-    Raises AssertionError at the first mixed row or step back.
+    Raises AssertionError at the first row that mixes rounds or goes back.
     """
     segment = Segment.attach(Path(segment_path))
     wish = CandleWish(0, 5, tuple(range(len(CANDLE_FIELDS))), True) if candles else None
@@ -85,7 +87,7 @@ def copy_values(segment_path: str, slots: int, candles: bool) -> dict[str, int]:
     failed = moved = 0
     chunk.read(wanted[:0])  # compiled or loaded before the start
     barrier()
-    over, deadline = False, time.monotonic() + WITHIN_S
+    over, deadline = False, time.monotonic() + allowed_s(WITHIN_S)
     while not over:
         assert time.monotonic() < deadline
         over = segment.arrays.living[HEARTBEAT] == OVER
@@ -100,13 +102,13 @@ def copy_values(segment_path: str, slots: int, candles: bool) -> dict[str, int]:
         rows = mirror.mirrored(slots)
         _assert_alike(rows)
         assert (rows.tickers["last"] >= former).all() or failed, "a row went back"
-    return {"failed": failed, "moved": moved, "last": int(former.min())}
+    return {"failed": failed, "moved": moved, "last": int(np.min(former))}
 
 
 def _assert_alike(rows: Rows) -> None:
-    """All fields of a row carry its round's number; its candles are those of this round and of the ones before."""
+    """All fields of a row carry its round's number; its candles are those of this round and of earlier ones."""
     values = rows.tickers["last"]
-    if np.isnan(values).any():  # of a mirror into which nothing could be read yet
+    if np.isnan(values).any():  # in a mirror, a row that could not be read yet
         return
     for field in _ALIKE:
         assert (rows.tickers[field] == values).all(), f"{field}: {rows.tickers}"
@@ -116,7 +118,7 @@ def _assert_alike(rows: Rows) -> None:
     look_back = rows.candles.shape[2]
     expected = values[:, None] - np.arange(look_back - 1, -1, -1)
     young = expected < 1
-    wanted = {"time": NOON // SECOND + 60 * expected, "trades": np.ones_like(expected)}
+    wanted = {"time": NOON // NS_PER_S + 60 * expected, "trades": np.ones_like(expected)}
     for number, field in enumerate(CANDLE_FIELDS):
         right = rows.candles[number] == wanted.get(field, expected)
         assert np.where(young, np.isnan(rows.candles[number]), right).all(), f"{field}: {rows.candles[number]}"
@@ -126,14 +128,16 @@ def _assert_alike(rows: Rows) -> None:
 
 
 def change_bits(path: str, size: int, number: int, racers: int, rounds: int) -> dict[str, int]:
-    """Of twice `size` bits, set each of the first half, as all racers do. Of the second half set and clear those that
-    are ours, every `racers`-th, and leave each second one of them set; bits of all racers share their words.
+    """Race for the first `size` of twice `size` bits, and change bits of this racer's own among the others.
+
+    All racers set each bit of the first half. Of the second half, each racer sets and clears every `racers`-th bit and
+    leaves every other one of these set; bits of all racers share their words.
     """
     descriptor = os.open(path, os.O_RDWR)
     words = np.frombuffer(mmap.mmap(descriptor, 4 * flag_words(2 * size)), np.uint32)
     os.close(descriptor)
     bits = BitSet(2 * size, words)
-    BitSet(1).update([0])  # compiled or loaded before the start
+    BitSet(1).set(0)  # compiled or loaded before the start
     BitSet(1).clear(0)
     mine = range(size + number, 2 * size, racers)
     barrier()
@@ -159,7 +163,7 @@ def schedule(slots: int, rounds: int, seed: int) -> npt.NDArray[np.bool_]:
 
 
 def swap_rounds(segment_path: str, slots: int, rounds: int, seed: int) -> list[int]:
-    """Update and swap, first as fast as possible, then with random pauses, at last with such that readers can keep up.
+    """Update and swap, first as fast as possible, then with random pauses, at last so slowly that readers can keep up.
 
     Gives the final versions.
     """
@@ -179,7 +183,7 @@ def swap_rounds(segment_path: str, slots: int, rounds: int, seed: int) -> list[i
         market.apply(batch, 1)
         [event] = swap(market)
         until = time.perf_counter_ns() + pause_ns
-        if pause_ns > 200_000:  # one in which readers are to keep up needs no processor
+        if pause_ns > 200_000:  # a pause in which readers are to keep up: leave them the processor
             time.sleep(pause_ns / 1e9)
         while time.perf_counter_ns() < until:
             pass
@@ -189,9 +193,9 @@ def swap_rounds(segment_path: str, slots: int, rounds: int, seed: int) -> list[i
 
 
 def follow_rounds(segment_path: str, slots: int, rounds: int, seed: int, number: int) -> dict[str, Any]:
-    """Take and commit until the writer has finished, with some failed cycles and some that process all.
+    """Take and commit until the writer has finished; some cycles fail, some process everything.
 
-    After each commit every symbol has to be at least as new as the last round announced up to `done` made it.
+    After each commit every symbol is at least as new as the last round announced up to `done` made it.
     """
     segment = Segment.attach(Path(segment_path))
     reader = ChannelReader(segment, 0, np.ones(segment.layout.capacity, np.uint8))
@@ -204,20 +208,20 @@ def follow_rounds(segment_path: str, slots: int, rounds: int, seed: int, number:
     unconserved = 0
     rows.read(reader.take(*reader.observe()).slots)  # compiled or loaded before the start
     reader.oldest_ns(reader.take(*reader.observe()))
-    intake = Intake(reader, rows)
-    intake.take(slots)
+    fast_path = FastPath(reader, rows)
+    fast_path.take(slots)
     barrier()
-    over, done, deadline = False, 0, time.monotonic() + WITHIN_S
+    over, done, deadline = False, 0, time.monotonic() + allowed_s(WITHIN_S)
     while not over or reader.pending():
         assert time.monotonic() < deadline
         over = over or segment.arrays.living[HEARTBEAT] == OVER
         chance = fate.random()
-        taken = intake.take(slots) if 0.02 < chance < 0.5 else None
+        taken = fast_path.take(slots) if 0.02 < chance < 0.5 else None
         if taken is None:
             take = reader.take(*reader.observe(), everything=chance < 0.02)
             copy = rows.read(take.slots)
         else:
-            take, copy = taken
+            take, copy, _ = taken
         if chance > 0.95 and not over:
             reader.require_exact()  # a failed cycle
             continue

@@ -1,7 +1,8 @@
-"""Turns: two threads led step by step, of which one runs at a time. A step ends before an ordered access and after a
-store, as a store tells the others of what was to be done before it.
+"""Threads led step by step, of which one runs at a time.
 
-It works on the plain twins of kernels (`tests/support/kernels.py`): there an access is a function, which can wait.
+A step ends before an ordered access and after a store, because a store tells the others of the work before it. Threads
+are led through the plain twins of kernels (`tests/support/stand_ins/kernels.py`): there an access is a function, which
+can wait.
 """
 
 import threading
@@ -16,8 +17,8 @@ STORES = ("store_relaxed", "store_release", "fetch_or", "fetch_and")
 _led = threading.local()
 
 
-class Side:
-    """`act` in a thread of its own, as far as it is led; what it raises, `finish` raises."""
+class SteppedThread:
+    """`act` in a thread of its own that runs only as far as it is led. `finish` raises what `act` raised."""
 
     def __init__(self, act: Callable[[], None]) -> None:
         self._act = act
@@ -28,7 +29,7 @@ class Side:
         self._thread.start()
 
     def step(self) -> bool:
-        """On to the next access; False where there is none, and all is done."""
+        """Run to the next access; False where there is none and `act` has ended."""
         if not self._over:
             self._go.release()
             self._rests.acquire()
@@ -52,14 +53,14 @@ class Side:
         self._rests.release()
 
     def wait(self) -> None:
-        """Called by its thread: until it is led on."""
+        """Block until the thread is led on. Called by the thread itself."""
         self._rests.release()
         self._go.acquire()
 
 
 @contextmanager
 def led_accesses(*modules: ModuleType) -> Iterator[None]:
-    """Inside the block a thread that is led waits at each ordered access that a kernel of `modules` makes."""
+    """Inside the block a led thread waits at each ordered access that a kernel of `modules` makes."""
     with ExitStack() as stack:
         for module in modules:
             for name in (*LOADS, *STORES):
@@ -70,7 +71,7 @@ def led_accesses(*modules: ModuleType) -> Iterator[None]:
 
 def _led_one(access: Callable[..., Any], stores: bool) -> Callable[..., Any]:
     def led(*arguments: Any) -> Any:
-        side: Side | None = getattr(_led, "side", None)
+        side: SteppedThread | None = getattr(_led, "side", None)
         if side is None:
             return access(*arguments)
         side.wait()

@@ -1,7 +1,8 @@
-"""A provider of feature flags as a team may have it: OpenFeature's own, in memory, with rules that read a file.
+"""A provider of feature flags as a team may have one: OpenFeature's own, in memory, with rules that read a file.
 
-`tests.support.flag_provider:provider` is what `collector.flag_provider` names; the variable FILE has the path:
-flag -> trader or owner -> value. A file that is no JSON is a server that is away.
+The setting `collector.flag_provider` names `tests.support.stand_ins.flag_provider:provider`; the variable FILE has the
+path. The file is JSON: flag -> trader or owner -> value. Where it is not JSON, the provider's server counts as
+unreachable.
 """
 
 import json
@@ -33,7 +34,7 @@ def _resolved(flag: str) -> InMemoryFlag[bool]:
 
 
 def provider() -> InMemoryProvider:
-    """Knows the flags that the file has at its start."""
+    """Make the provider. It knows the feature flags that the file has at this moment."""
     return InMemoryProvider({flag: _resolved(flag) for flag in _rules()})
 
 

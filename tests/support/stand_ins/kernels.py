@@ -1,4 +1,4 @@
-"""Run kernels as plain Python: the same bodies without the compiler."""
+"""Kernels as plain Python: the same bodies without the compiler."""
 
 import sys
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from unittest.mock import patch
 
-PACKAGES = ("common", "services")
+PACKAGE = "tickflag"
 
 
 @contextmanager
 def plain_kernels(*modules: ModuleType) -> Iterator[None]:
-    """Inside the block every kernel of `modules` (by default all of ours that are loaded) is its plain twin."""
+    """Inside the block every kernel of `modules` (by default of all our loaded modules) is its plain twin."""
     with ExitStack() as stack:
         for module in modules or _ours():
             for name, value in list(vars(module).items()):
@@ -22,4 +22,4 @@ def plain_kernels(*modules: ModuleType) -> Iterator[None]:
 
 
 def _ours() -> list[ModuleType]:
-    return [module for name, module in list(sys.modules.items()) if name.split(".")[0] in PACKAGES]
+    return [module for name, module in list(sys.modules.items()) if name.split(".")[0] == PACKAGE]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from common.messages import AnyMessage, Message
+from tickflag.common.wire.messages import AnyMessage, Message
 
 MESSAGES: tuple[type[Message], ...] = get_args(AnyMessage)
 

@@ -1,5 +1,6 @@
-"""RecordedLog: stands in for the log and keeps the lines."""
+"""RecordedLog: stands in for the log and keeps its lines."""
 
+import logging
 from typing import Any
 
 
@@ -20,6 +21,10 @@ class RecordedLog:
 
     def error(self, event: str, **fields: Any) -> None:
         self.lines.append(("error", event, fields))
+
+    def log(self, level: int, event: str, **fields: Any) -> None:
+        """A line of a level by number, as the standard library has them."""
+        self.lines.append((logging.getLevelName(level).lower(), event, fields))
 
     def events(self) -> list[str]:
         return [event for _, event, _ in self.lines]

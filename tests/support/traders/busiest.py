@@ -1,8 +1,8 @@
-"""The symbols with four times the usual volume in their last three one-minute candles. Looks at the whole market."""
+"""The symbols with four times the usual volume in their last three one-minute candles. Needs the whole market."""
 
 import numpy as np
 
-from common.traderapi import Market, Trader, hookimpl
+from tickflag import Market, Trader, hookimpl
 
 
 @hookimpl

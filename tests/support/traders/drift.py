@@ -1,8 +1,9 @@
-"""The last five-minute close is 0.1 % off the mean of six. Wakes when such a candle closes; gives scores alone."""
+"""The last five-minute close is 0.1 % off the mean of six. The trader wakes when such a candle closes, and gives scores
+alone."""
 
 import numpy as np
 
-from common.traderapi import Market, Trader, hookimpl, sma
+from tickflag import Market, Trader, hookimpl, sma
 
 
 @hookimpl

@@ -1,8 +1,8 @@
-"""A quote that is no market: one side is missing, or both meet or cross. Written for one symbol at a time."""
+"""A quote that is no market: one side is missing, or bid and ask meet or cross. The hook gets one symbol at a time."""
 
 import math
 
-from common.traderapi import Symbol, Trader, hookimpl
+from tickflag import Symbol, Trader, hookimpl
 
 
 @hookimpl

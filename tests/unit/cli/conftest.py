@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from common.requests import Client
-from common.runtime import Runtime
-from services.cli.group import tickflag
-from tests.support.folders import runtime_folder
+from tests.support.processes.folders import runtime_folder
+from tickflag.common.runtime import Runtime
+from tickflag.common.wire.requests import Client
+from tickflag.services.cli.group import tickflag
 
 Run = Callable[..., Result]
 Answers = dict[str, Any]
@@ -28,7 +28,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime
 
 @pytest.fixture
 def run() -> Run:
-    """Run a command line; a bug of ours comes through."""
+    """Run a command line; an exception of a bug reaches the test."""
 
     def invoke(*arguments: str) -> Result:
         result = CliRunner().invoke(tickflag, arguments)
@@ -41,7 +41,7 @@ def run() -> Run:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
-    """What every service answers, by request; whatever is not in it is a request that must not be made."""
+    """The answers of all services, by request. A request that is missing here must not be made."""
     known: Answers = {}
 
     def ask(_client: Client, what: str, **arguments: Any) -> Any:
@@ -53,7 +53,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
 
 
 def trader_line(name: str, **fields: Any) -> dict[str, Any]:
-    """A trader as the collector describes it."""
+    """A trader's line as the collector gives it."""
     return {
         "name": name, "state": "running", "pid": 1, "synced": True, "matches": 0, "stale": 0, "cycle": 0, "cycles": 0,
         "processed": 0, "skipped": 0, "efficiency": 0.0, "bytes_sent": 0, "bytes_full": 0, "bytes_wire": 0, "fast": 0,

@@ -1,6 +1,8 @@
-"""The group: commands come lazily, mistakes are one line, exit codes are fixed."""
+"""The group: commands are imported when they are used, mistakes are one line, exit codes are fixed."""
 
+import errno
 import os
+import resource
 import subprocess
 import sys
 import tomllib
@@ -8,11 +10,12 @@ from pathlib import Path
 
 import click
 import pytest
+import zmq
 from click.testing import CliRunner
 
-from common.errors import AlreadyRunning, SegmentError, TickflagError
-from services.cli import group
-from services.cli.group import COMMANDS, LazyGroup, tickflag
+from tickflag.common.errors import NO_DESCRIPTORS, NO_MEMORY, NO_THREADS, AlreadyRunning, SegmentError, TickflagError
+from tickflag.services.cli import group
+from tickflag.services.cli.group import COMMANDS, CommandEntry, LazyGroup, tickflag
 
 from .conftest import Run
 
@@ -24,19 +27,21 @@ def test_help_imports_nothing_heavy() -> None:
     """`tickflag --help` stays quick: it imports no command."""
     code = f"""
 import sys
-from services.cli.group import tickflag
+from tickflag.services.cli.group import tickflag
 tickflag(["--help"], standalone_mode=False)
 print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
 """
-    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}  # which imports more
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
     assert found.stderr == "[]\n"
-    assert all(help_text in found.stdout for help_text in COMMANDS.values())
+    assert all(entry.help in found.stdout for entry in COMMANDS.values())
 
 
-@pytest.mark.parametrize("module", ["status", "traders", "signals", "segment", "doctor", "logs", "start"])
-def test_numba_is_imported_by_those_who_need_it_only(module: str) -> None:
+@pytest.mark.parametrize("command", ["status", "traders", "signals", "segment", "doctor", "logs", "start"])
+def test_numba_is_imported_by_those_who_need_it_only(command: str) -> None:
     """Commands that read no rows start without the compiler."""
-    code = f"import sys, services.cli.{module}; print('numba' in sys.modules)"
+    code = f"import sys, tickflag.services.cli.{COMMANDS[command].module}; print('numba' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert found.stdout == "False\n"
 
@@ -50,15 +55,15 @@ def test_every_command_is_where_the_table_says(run: Run) -> None:
 
 
 def test_a_command_whose_module_is_missing_is_not_listed(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
-    """One missing part takes nothing else with it."""
-    monkeypatch.setitem(COMMANDS, "not-there", "Something else.")
+    """One missing module does not affect other commands."""
+    monkeypatch.setitem(COMMANDS, "not-there", CommandEntry("engine.not_there", "Something else."))
     assert "not-there" not in run("--help").stdout
     assert run("not-there").exit_code == 2
     assert run("status", "--help").exit_code == 0
 
 
 def test_wrong_usage_is_exit_code_2(run: Run) -> None:
-    """An unknown command, option or folder."""
+    """The command, option or folder is unknown."""
     for arguments in (("nothing",), ("status", "--nothing"), ("matches",), ("--config", "/no/such/folder", "status")):
         result = run(*arguments)
         assert result.exit_code == 2
@@ -70,7 +75,7 @@ def test_wrong_usage_is_exit_code_2(run: Run) -> None:
     [(TickflagError("set it"), 1), (SegmentError("set it"), 1), (AlreadyRunning("set it"), 75)],
 )
 def test_a_mistake_is_one_line(error: Exception, status: int) -> None:
-    """No traceback, and the exit code tells the kind."""
+    """There is no traceback, and the exit code tells the kind of mistake."""
 
     @click.group(cls=LazyGroup)
     def main() -> None:
@@ -91,6 +96,47 @@ def test_a_folder_of_another_user_is_one_line() -> None:
     assert (result.exit_code, result.stderr) == (1, "tickflag: /some/folder: Permission denied\n")
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the output cannot be written: No space left on device"),
+        (OSError(errno.EMFILE, "Too many open files"), NO_DESCRIPTORS),
+        (zmq.ZMQError(errno.EMFILE), NO_DESCRIPTORS),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", b"/x"), "/x: No such file or directory"),
+        (OSError("strange"), "strange"),
+        (MemoryError(), NO_MEMORY),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), NO_MEMORY),
+        (ImportError("libarrow.so: failed to map segment from shared object"), NO_MEMORY),
+        (RuntimeError("can't start new thread"), NO_THREADS),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line(error: BaseException, words: str) -> None:
+    """A full disk, too few descriptors or too little memory are no bugs."""
+
+    @click.group(cls=LazyGroup)
+    def main() -> None:
+        raise error
+
+    result = CliRunner().invoke(main, ["status"])
+    assert (result.exit_code, result.stderr) == (1, f"tickflag: {words}\n")
+
+
+def test_too_little_memory_is_said_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a library fails in its own way. No limit, and one that is large enough, are fine."""
+
+    @click.group(cls=LazyGroup)
+    def main() -> None:
+        click.get_current_context().exit(0)
+
+    for limit, code in ((resource.RLIM_INFINITY, 0), (2 << 30, 0), (200 << 20, 1)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _what, limit=limit: (limit, limit))
+        result = CliRunner().invoke(main, ["status"])
+        assert result.exit_code == code
+    assert result.stderr == (
+        "tickflag: this process may use only 200 MB of addresses (`ulimit -v`): tickflag needs 1024\n"
+    )
+
+
 def test_our_own_bugs_come_through() -> None:
     """Anything else keeps its traceback."""
 
@@ -102,7 +148,7 @@ def test_our_own_bugs_come_through() -> None:
 
 
 def test_global_options_reach_settings_and_children(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--instance` and `--config` are environment variables for all that follows."""
+    """`--instance` and `--config` become environment variables for everything that follows."""
     monkeypatch.setenv("TICKFLAG_INSTANCE", "before")
     monkeypatch.setenv("TICKFLAG_CONFIG", "before")
     result = run("--instance", "second", "--config", str(tmp_path), "show-config")
@@ -111,13 +157,13 @@ def test_global_options_reach_settings_and_children(run: Run, tmp_path: Path, mo
 
 
 def test_version(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The installed version, or that there is none."""
+    """The installed version is shown, or that there is none."""
     monkeypatch.setattr("importlib.metadata.version", lambda _name: "1.2.3")
     assert run("--version").stdout == "tickflag 1.2.3\n"
 
 
 def test_the_entry_point_is_the_one_declared() -> None:
-    """pyproject.toml names our main."""
+    """pyproject.toml names our `main`."""
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert scripts["tickflag"] == "services.cli.__main__:main"
-    assert Path(group.__file__).parent == ROOT / "services" / "cli"
+    assert scripts["tickflag"] == "tickflag.services.cli.__main__:main"
+    assert Path(group.__file__).resolve().parent == ROOT / "services" / "cli"

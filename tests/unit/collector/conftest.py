@@ -2,19 +2,19 @@
 
 import pytest
 
-from tests.support.desk import Desk
-from tests.support.fake_trader import FakeTrader
+from tests.support.harnesses.fake_trader import FakeTrader
+from tests.support.harnesses.views_harness import ViewsHarness
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def harness() -> ViewsHarness:
+    return ViewsHarness()
 
 
 @pytest.fixture
-def breakout(desk: Desk) -> FakeTrader:
+def breakout(harness: ViewsHarness) -> FakeTrader:
     """A trader with matches A and B, whose view is synced."""
     trader = FakeTrader()
     trader.matches = {"A": 1.0, "B": 2.0}
-    desk.take(trader.snapshot())
+    harness.take(trader.snapshot())
     return trader

@@ -1,5 +1,6 @@
-"""What operators get for their requests, right ones and others."""
+"""The answers to operators' requests, right and wrong."""
 
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -7,37 +8,38 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.clock import ReplayClock
-from common.codec import decode_as, encode
-from common.errors import MessageError
-from common.messages import Control, Reply, Request, Roster
-from services.collector import journal as journal_module
-from services.collector.commands import Commands
-from services.collector.control import ControlState
-from services.collector.journal import Journal
-from services.collector.views import Views
-from tests.support.fake_trader import FakeTrader, roster
+from tests.support.harnesses.fake_trader import FakeTrader, roster
+from tests.support.stand_ins.manual_clock import ManualClock
+from tickflag.common.errors import MessageError
+from tickflag.common.wire.codec import decode_as, encode
+from tickflag.common.wire.messages import Control, Reply, Request, Roster
+from tickflag.services.collector.commands import CollectorCommands
+from tickflag.services.collector.control import ControlState
+from tickflag.services.collector.journal import journal as journal_module
+from tickflag.services.collector.journal.journal import Journal
+from tickflag.services.collector.journal.mark import BLOCK
+from tickflag.services.collector.views.views import Views
 
 COMMANDS = ["status", "traders", "matches", "snapshot", "signals", "control", "resync"]
 
 
-class Office:
-    """Commands over everything they look at, in memory."""
+class CommandsHarness:
+    """Commands over views, journal and control state, in memory."""
 
-    def __init__(self, keep: int = 1_000) -> None:
-        self.clock = ReplayClock(10_000_000_000)
+    def __init__(self, keep: int = 1_000, path: Path | str = ":memory:") -> None:
+        self.clock = ManualClock(10_000_000_000)
         self.control = ControlState()
-        self.views = Views(self.control, 5_000_000_000)
-        self.journal = Journal(":memory:", keep)
-        self.commands = Commands(self.views, self.journal, self.control, self.clock, lambda: {"pid": 1}, {})
+        self.views = Views(self.control.resync, 5_000_000_000)
+        self.journal = Journal(path, keep)
+        self.commands = CollectorCommands(self.views, self.journal, self.control, self.clock, lambda: {"pid": 1}, {})
 
     def take(self, *messages: Any) -> None:
         for message in messages:
-            drafts = self.views.apply(message, self.clock.now_ns)
-            self.journal.commit(drafts, self.views.take_moved(), self.control.version)
+            signals = self.views.apply(message, self.clock.now_ns)
+            self.journal.commit(signals, self.views.drain_positions(), self.control.version)
 
     def reply(self, what: str, **arguments: Any) -> Reply:
-        """Through the codec, as on the wire."""
+        """The reply, through the codec as on the wire."""
         request = decode_as(Request, encode(Request(id=5, what=what, arguments=arguments)))
         reply = decode_as(Reply, encode(self.commands.answer(request)))
         assert reply.id == 5
@@ -50,24 +52,24 @@ class Office:
 
 
 @pytest.fixture
-def office() -> Any:
-    office = Office()
-    yield office
-    office.journal.close()
+def harness() -> Any:
+    harness = CommandsHarness()
+    yield harness
+    harness.journal.close()
 
 
 @pytest.fixture
-def trader(office: Office) -> FakeTrader:
+def trader(harness: CommandsHarness) -> FakeTrader:
     trader = FakeTrader(score_step=1.0)
     trader.matches = {"A": 1.0, "B": 2.0}
-    office.take(roster("breakout", "quiet"), trader.snapshot(stale=["B"]))
-    office.take(trader.change_to({"A": 1.5, "B": 2.0, "C": 3.0}, {"C": "new"}))
+    harness.take(roster("breakout", "quiet"), trader.snapshot(stale=["B"]))
+    harness.take(trader.change_to({"A": 1.5, "B": 2.0, "C": 3.0}, {"C": "new"}))
     return trader
 
 
-def test_matches_are_the_newest(office: Office, trader: FakeTrader) -> None:
-    """Newest scores, also those too small for a signal."""
-    assert office.ask("matches", trader="breakout") == {
+def test_matches_are_the_newest(harness: CommandsHarness, trader: FakeTrader) -> None:
+    """The scores are the newest, also where they moved too little for a signal."""
+    assert harness.ask("matches", trader="breakout") == {
         "trader": "breakout",
         "synced": True,
         "stale": False,
@@ -79,16 +81,18 @@ def test_matches_are_the_newest(office: Office, trader: FakeTrader) -> None:
     }
 
 
-def test_snapshot_is_what_the_signals_add_up_to(office: Office, trader: FakeTrader) -> None:
-    """With the signals after `last_seq` a consumer stays right for ever."""
-    snapshot = office.ask("snapshot")
-    assert snapshot == {"last_seq": 3, "matches": {"breakout": {"A": 1.0, "B": 2.0, "C": 3.0}}}
-    assert snapshot["matches"] == {saved.position.trader: saved.matches for saved in office.journal.load().traders}
+def test_snapshot_is_what_the_signals_add_up_to(harness: CommandsHarness, trader: FakeTrader) -> None:
+    """A consumer that adds the signals after `last_seq` stays right for ever."""
+    snapshot = harness.ask("snapshot")
+    place = {"journal_id": harness.journal.journal_id, "last_seq": 3, "last_notice": 0}
+    begin = {"first_seq": 1, "after_notice": 0}
+    assert snapshot == {**place, **begin, "matches": {"breakout": {"A": 1.0, "B": 2.0, "C": 3.0}}}
+    assert snapshot["matches"] == {saved.position.trader: saved.matches for saved in harness.journal.load().traders}
 
 
-def test_signals_page_by_page(office: Office, trader: FakeTrader) -> None:
+def test_signals_page_by_page(harness: CommandsHarness, trader: FakeTrader) -> None:
     """Signals with a number above `since`, at most `limit`."""
-    page = office.ask("signals", since=1, limit=1)
+    page = harness.ask("signals", since=1, limit=1)
     assert page["signals"] == [
         {
             "seq": 2, "trader": "breakout", "symbol": "B", "event": "entered", "score": 2.0, "time_ms": 100, "cycle": 1,
@@ -96,42 +100,62 @@ def test_signals_page_by_page(office: Office, trader: FakeTrader) -> None:
         }
     ]  # fmt: skip
     assert (page["first_seq"], page["last_seq"]) == (1, 3)
-    assert office.ask("signals", since=2)["signals"][0]["note"] == "new"
-    assert [signal["seq"] for signal in office.ask("signals")["signals"]] == [1, 2, 3]
-    assert office.ask("signals", since=3)["signals"] == []
+    assert harness.ask("signals", since=2)["signals"][0]["note"] == "new"
+    assert [signal["seq"] for signal in harness.ask("signals")["signals"]] == [1, 2, 3]
+    assert harness.ask("signals", since=3)["signals"] == []
 
 
 def test_pruned_signals_are_an_error_and_not_a_hole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer tells where the journal begins."""
+    """The error tells where the journal begins."""
     monkeypatch.setattr(journal_module, "PRUNE_STEP", 1)
-    office = Office(keep=2)
+    harness = CommandsHarness(keep=2)
     trader = FakeTrader()
-    office.take(trader.snapshot(), *[trader.change(**{f"S{n}": 1.0}) for n in range(6)])
-    error = office.reply("signals", since=3).error
-    assert office.journal.first_seq == 5
+    harness.take(trader.snapshot(), *[trader.change(**{f"S{n}": 1.0}) for n in range(6)])
+    error = harness.reply("signals", since=3).error
+    assert harness.journal.first_seq == 5
     assert "'since'" in error
     assert "the first is 5" in error
-    assert [signal["seq"] for signal in office.ask("signals", since=4)["signals"]] == [5, 6]
-    office.journal.close()
+    assert [signal["seq"] for signal in harness.ask("signals", since=4)["signals"]] == [5, 6]
+    harness.journal.close()
+    harness.journal.close()
 
 
-def test_signals_of_the_future_are_an_error(office: Office, trader: FakeTrader) -> None:
-    """A consumer of a journal that was moved away must learn of it."""
-    assert "the last signal is 3" in office.reply("signals", since=4).error
+def test_signals_of_the_future_are_an_error(harness: CommandsHarness, trader: FakeTrader) -> None:
+    """A consumer must learn that a journal was moved away."""
+    assert "the last signal is 3" in harness.reply("signals", since=4).error
 
 
-def test_status_holds_collector_and_traders(office: Office, trader: FakeTrader) -> None:
-    """One request is enough for a first look."""
-    status = office.ask("status")
+def test_numbers_of_another_journal_are_an_error(tmp_path: Path) -> None:
+    """A consumer learns that its place means nothing any more, whether it names the journal id or not. The log and a
+    notice tell why."""
+    path = tmp_path / "journal.sqlite"
+    with Journal(path) as journal:
+        former = journal.journal_id
+    path.unlink()
+    harness = CommandsHarness(path=path)
+    journal_id = harness.journal.journal_id
+    harness.take(FakeTrader().snapshot())
+    assert former in harness.reply("signals", journal_id=former).error
+    assert "are those of an earlier journal id" in harness.reply("signals", since=5).error
+    assert harness.ask("signals", since=BLOCK, journal_id=journal_id)["journal_id"] == journal_id
+    assert harness.ask("status")["collector"]["journal_id"] == journal_id
+    snapshot = harness.ask("snapshot")
+    assert (snapshot["journal_id"], snapshot["last_seq"], snapshot["last_notice"]) == (journal_id, BLOCK, BLOCK)
+    harness.journal.close()
+
+
+def test_status_holds_collector_and_traders(harness: CommandsHarness, trader: FakeTrader) -> None:
+    """One request is enough for an overview."""
+    status = harness.ask("status")
     assert status["collector"]["pid"] == 1
     assert (status["collector"]["first_seq"], status["collector"]["last_seq"]) == (1, 3)
-    assert status["collector"]["state_version"] == office.control.version
+    assert status["collector"]["state_version"] == harness.control.version
     assert status["collector"]["journal_bytes"] > 0
-    assert status["traders"] == office.ask("traders")
+    assert status["traders"] == harness.ask("traders")
 
 
-def test_traders_merge_worker_and_supervisor(office: Office, trader: FakeTrader) -> None:
-    """Sorted by name; a trader that has not reported yet is there as well."""
+def test_traders_merge_worker_and_supervisor(harness: CommandsHarness, trader: FakeTrader) -> None:
+    """The rows are sorted by name; a trader that has not reported yet has one too."""
     beat = trader.heartbeat(
         "failing",
         failures=3,
@@ -144,9 +168,9 @@ def test_traders_merge_worker_and_supervisor(office: Office, trader: FakeTrader)
         batched=1,
         cpu_ns=5,
     )
-    office.take(beat)
-    office.clock.now_ns += 1_500_000_000
-    first, second = office.ask("traders")
+    harness.take(beat)
+    harness.clock.now_ns += 1_500_000_000
+    first, second = harness.ask("traders")
     expected = {
         "name": "breakout",
         "state": "failing",
@@ -169,47 +193,47 @@ def test_traders_merge_worker_and_supervisor(office: Office, trader: FakeTrader)
     assert first.keys() == second.keys()
 
 
-def test_state_of_a_trader(office: Office, trader: FakeTrader) -> None:
-    """The supervisor's word, then silence, then the worker's own."""
+def test_state_of_a_trader(harness: CommandsHarness, trader: FakeTrader) -> None:
+    """The supervisor's state counts most, then silence, then the worker's own state."""
 
     def state() -> str:
-        return str(office.ask("traders")[0]["state"])
+        return str(harness.ask("traders")[0]["state"])
 
     assert state() == "running"
-    office.take(trader.heartbeat("waiting"))
+    harness.take(trader.heartbeat("waiting"))
     assert state() == "waiting"
-    office.clock.now_ns += 6_000_000_000
-    office.views.expire(office.clock.now_ns)
+    harness.clock.now_ns += 6_000_000_000
+    harness.views.expire(harness.clock.now_ns)
     assert state() == "stale"
-    office.take(trader.heartbeat("stopped"))
+    harness.take(trader.heartbeat("stopped"))
     assert state() == "stopped"
-    office.take(roster(breakout="restarting"))
+    harness.take(roster(breakout="restarting"))
     assert state() == "restarting"
-    office.take(roster("breakout"), trader.restart())
+    harness.take(roster("breakout"), trader.restart())
     assert state() == "running"
 
 
-def test_skipped_trader_shows_its_reason(office: Office) -> None:
-    """A plugin that could not be loaded is not just missing."""
+def test_skipped_trader_shows_its_reason(harness: CommandsHarness) -> None:
+    """A plugin that could not be loaded is listed."""
     entry = {"name": "broken", "state": "skipped", "reason": "no hook", "source": "plugins/broken.py", "restarts": 2}
-    office.take(Roster.model_validate({"pid": 1, "time_ms": 1, "traders": []}))
+    harness.take(Roster.model_validate({"pid": 1, "time_ms": 1, "traders": []}))
     message = roster(broken="skipped")
-    office.take(message.model_copy(update={"traders": [message.traders[0].model_copy(update=entry)]}))
-    (row,) = office.ask("traders")
+    harness.take(message.model_copy(update={"traders": [message.traders[0].model_copy(update=entry)]}))
+    (row,) = harness.ask("traders")
     assert row | entry == row
 
 
-def test_control_document(office: Office, trader: FakeTrader) -> None:
-    """As it is published."""
-    document = Control.model_validate(office.ask("control"))
-    assert document == office.control.document(10_000)
+def test_control_document(harness: CommandsHarness, trader: FakeTrader) -> None:
+    """The answer is the document as published."""
+    document = Control.model_validate(harness.ask("control"))
+    assert document == harness.control.document(10_000)
 
 
-def test_resync_puts_a_token_into_the_control_document(office: Office, trader: FakeTrader) -> None:
+def test_resync_puts_a_token_into_the_control_document(harness: CommandsHarness, trader: FakeTrader) -> None:
     """The reply names the token that the snapshot will carry."""
-    answer = office.ask("resync", trader="breakout")
-    assert office.ask("control")["resync"] == {"breakout": answer["token"]}
-    assert not office.ask("matches", trader="breakout")["synced"]
+    answer = harness.ask("resync", trader="breakout")
+    assert harness.ask("control")["resync"] == {"breakout": answer["token"]}
+    assert not harness.ask("matches", trader="breakout")["synced"]
 
 
 @pytest.mark.parametrize(
@@ -232,25 +256,32 @@ def test_resync_puts_a_token_into_the_control_document(office: Office, trader: F
     ],
 )
 def test_wrong_requests_are_answered_by_name(
-    office: Office, trader: FakeTrader, what: str, arguments: dict[str, Any], words: list[str]
+    harness: CommandsHarness, trader: FakeTrader, what: str, arguments: dict[str, Any], words: list[str]
 ) -> None:
     """The error names the argument at fault."""
-    error = office.reply(what, **arguments).error
+    error = harness.reply(what, **arguments).error
     assert all(word in error for word in words), error
 
 
-def test_no_trader_is_known_yet(office: Office) -> None:
+def test_a_disabled_trader_is_told_as_one(harness: CommandsHarness) -> None:
+    """The error has the command that enables the trader."""
+    harness.take(roster(breakout="disabled"))
+    error = harness.reply("matches", trader="breakout").error
+    assert error == "trader 'breakout' is disabled: `tickflag trader enable breakout`"
+
+
+def test_no_trader_is_known_yet(harness: CommandsHarness) -> None:
     """The name may be right: the engine is still starting."""
     assert (
         "no trader 'rsi': none is known yet: the engine is still starting"
-        in office.reply("matches", trader="rsi").error
+        in harness.reply("matches", trader="rsi").error
     )
 
 
-def test_error_with_many_traders_fits_a_reply(office: Office) -> None:
+def test_error_with_many_traders_fits_a_reply(harness: CommandsHarness) -> None:
     """The list of known names is cut where it is too long."""
-    office.take(roster(*[f"trader-with-a-rather-long-name-{n}" for n in range(500)]))
-    assert "known are trader-with" in office.reply("matches", trader="x" * 100_000).error
+    harness.take(roster(*[f"trader-with-a-rather-long-name-{n}" for n in range(500)]))
+    assert "known are trader-with" in harness.reply("matches", trader="x" * 100_000).error
 
 
 plain = st.recursive(
@@ -268,18 +299,18 @@ names = st.sampled_from(["trader", "since", "limit", "breakout"]) | st.text(min_
 )
 def test_any_arguments_get_an_answer(what: str, arguments: dict[str, Any]) -> None:
     """No request raises, and every answer can be sent."""
-    office = Office()
+    harness = CommandsHarness()
     trader = FakeTrader()
     trader.matches = {"A": 1.0}
-    office.take(trader.snapshot())
-    reply = office.commands.answer(Request(id=1, what=what, arguments=arguments))
+    harness.take(trader.snapshot())
+    reply = harness.commands.answer(Request(id=1, what=what, arguments=arguments))
     assert decode_as(Reply, encode(reply)).id == 1
-    office.journal.close()
+    harness.journal.close()
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=200) | plain.map(msgpack.packb))
 def test_garbage_is_a_message_error(frame: bytes) -> None:
-    """What the service counts and drops; nothing else comes out of decoding."""
+    """Decoding garbage raises nothing else; the service counts and drops it."""
     with pytest.raises(MessageError):
         decode_as(Request, frame)

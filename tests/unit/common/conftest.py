@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from common.runtime import Runtime
-from tests.support.folders import runtime_folder
-from tests.support.kernels import plain_kernels
+from tests.support.processes.folders import runtime_folder
+from tests.support.stand_ins.kernels import plain_kernels
+from tickflag.common.runtime import Runtime
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import inspect
 import os
 from pathlib import Path
 from typing import Any
@@ -5,11 +6,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from common import blocks
-from common.blocks import FeedBlock, TraderTable
-from common.errors import TickflagError
-from common.runtime import default_root
-from common.settings import PREFIX, Settings, _FilesSource, config_folder, load, origin
+from tickflag.common.errors import TickflagError
+from tickflag.common.runtime import default_root
+from tickflag.common.settings import PREFIX, Settings, _FilesSource, config_folder, load, origin
+from tickflag.common.settings_schema.feed import FeedBlock
+from tickflag.common.settings_schema.trader import TraderTable
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,7 @@ def test_without_anything_set_the_defaults_hold() -> None:
 
 
 def test_arguments_win_over_environment_over_files_over_defaults(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each source overrides key by key what is below it, and leaves the block's other keys alone."""
+    """Each source overrides the keys of the sources below it, and leaves the other keys of a block alone."""
     (files / "feed.toml").write_text("[feed]\nsource = 'file'\nrate_limit_ms = 1\nheartbeat_ms = 11\n")
     monkeypatch.setenv("TICKFLAG_FEED__RATE_LIMIT_MS", "2")
     monkeypatch.setenv("TICKFLAG_FEED__HEARTBEAT_MS", "12")
@@ -49,7 +50,7 @@ def test_arguments_win_over_environment_over_files_over_defaults(files: Path, mo
 
 
 def test_all_files_of_the_folder_count(files: Path) -> None:
-    """A block may be spread over files; other files are not read."""
+    """A block may be spread over files; files of other kinds are not read."""
     (files / "a.toml").write_text("instance = 'second'\n[feed]\nsource = 'replay'\n")
     (files / "b.toml").write_text("[feed]\nheartbeat_ms = 50\n")
     (files / "notes.txt").write_text("[feed]\nnope = 1\n")
@@ -58,7 +59,7 @@ def test_all_files_of_the_folder_count(files: Path) -> None:
 
 
 def test_the_folder_is_configs_unless_chosen(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`TICKFLAG_CONFIG` names the folder; else it is `configs` below the current one."""
+    """`TICKFLAG_CONFIG` names the folder; else it is `configs` in the current one."""
     assert config_folder() == files
     monkeypatch.delenv("TICKFLAG_CONFIG")
     assert config_folder() == Path("configs")
@@ -84,7 +85,7 @@ def test_an_unknown_variable_is_named(variable: str, monkeypatch: pytest.MonkeyP
 
 
 def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable without our prefix, and ours that are no settings, are nobody's fault."""
+    """Variables without our prefix, and those of ours that are no settings, are accepted."""
     monkeypatch.setenv("OTHER_FEED__NOPE", "1")
     monkeypatch.setenv("TICKFLAG_TEST_DATA", "/nowhere")
     assert load() == Settings()
@@ -106,7 +107,8 @@ def test_an_unknown_argument_is_named(arguments: dict[str, Any]) -> None:
     ],
 )
 def test_a_key_in_two_files_is_refused(files: Path, first: str, second: str, named: str) -> None:
-    """Which of two files would win is nothing to guess: the key and the second file are named, be the values equal."""
+    """Nobody has to guess which file counts: the error names the key and the second file, even where both values are
+    equal."""
     (files / "a.toml").write_text(first)
     (files / "b.toml").write_text(second)
     assert _fault() == f"{files / 'b.toml'}: `{named}` is also set in another file"
@@ -114,19 +116,19 @@ def test_a_key_in_two_files_is_refused(files: Path, first: str, second: str, nam
 
 @pytest.mark.parametrize("content", [b"[feed\n", b"\xff\xfe", b"a = 1\na = 2\n"])
 def test_a_file_that_cannot_be_read_is_named(files: Path, content: bytes) -> None:
-    """A file that is no TOML is refused by its path."""
+    """A file that is no TOML is refused with its path."""
     (files / "a.toml").write_bytes(content)
     assert _fault().startswith(f"{files / 'a.toml'}: ")
 
 
 def test_a_folder_in_a_files_place_is_named(files: Path) -> None:
-    """What cannot be opened is refused by its path as well."""
+    """A path that cannot be opened as a file is refused too."""
     (files / "a.toml").mkdir()
     assert _fault().startswith(f"{files / 'a.toml'}: ")
 
 
 def test_a_bad_value_of_a_file_is_named(files: Path) -> None:
-    """The key and the file that set it."""
+    """The error names the key and the file that set it."""
     (files / "a.toml").write_text("[segment]\ncapacity = 0\n")
     (files / "b.toml").write_text("[feed]\nsource = 'a'\n")
     assert _fault().startswith(f"setting `segment.capacity` ({files / 'a.toml'}): ")
@@ -134,33 +136,33 @@ def test_a_bad_value_of_a_file_is_named(files: Path) -> None:
 
 @pytest.mark.parametrize("value", ["-1", "nan", "inf", "", "fast"])
 def test_a_bad_value_of_a_variable_is_named(value: str, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key and the variable, also where a file sets the same key."""
+    """The error names the key and the variable, also where a file sets the same key."""
     (files / "a.toml").write_text("[feed]\nrate_limit_ms = 5\n")
     monkeypatch.setenv("TICKFLAG_FEED__RATE_LIMIT_MS", value)
     assert _fault().startswith("setting `feed.rate_limit_ms` (environment variable TICKFLAG_FEED__RATE_LIMIT_MS): ")
 
 
 def test_a_bad_argument_is_not_blamed_on_others(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The source named is the one that won."""
+    """The error names the source that counts most."""
     (files / "a.toml").write_text("[feed]\nrate_limit_ms = 5\n")
     monkeypatch.setenv("TICKFLAG_FEED__RATE_LIMIT_MS", "6")
     assert _fault(feed={"rate_limit_ms": -1}).startswith("setting `feed.rate_limit_ms` (argument): ")
 
 
 def test_all_faults_are_told_at_once() -> None:
-    """A line for each."""
+    """Each fault has its line."""
     assert len(_fault(feed={"rate_limit_ms": -1, "heartbeat_ms": 0}, nope=1).splitlines()) == 3
 
 
 @pytest.mark.parametrize("variable", ["TICKFLAG_SEGMENT__INTERVALS", "TICKFLAG_SEGMENT"])
 def test_a_list_or_block_in_a_variable_is_json(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is no JSON is refused with the variable's name."""
+    """A value that is no JSON is refused with the variable's name."""
     monkeypatch.setenv(variable, "1m,5m")
     assert _fault().startswith(f"environment variable {variable}: must be JSON: ")
 
 
 def test_json_in_variables_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list, and a whole block beside a key of it; the key wins."""
+    """A variable may hold a list, or a whole block beside a key of it; the key counts more."""
     monkeypatch.setenv("TICKFLAG_SEGMENT__INTERVALS", '["1h", "1m"]')
     monkeypatch.setenv("TICKFLAG_FEED", '{"source": "replay", "rate_limit_ms": 1}')
     monkeypatch.setenv("TICKFLAG_FEED__RATE_LIMIT_MS", "2")
@@ -170,7 +172,7 @@ def test_json_in_variables_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_bad_value_in_a_blocks_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The block's variable is the origin of its keys."""
+    """The variable of the block is the origin of its keys."""
     monkeypatch.setenv("TICKFLAG_FEED", '{"rate_limit_ms": -1}')
     assert _fault().startswith("setting `feed.rate_limit_ms` (environment variable TICKFLAG_FEED): ")
 
@@ -185,14 +187,14 @@ def test_a_bad_value_in_a_blocks_variable_is_named(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_bad_intervals_are_named(intervals: list[str], reason: str) -> None:
-    """Each interval is one of its own and there are 1 to 8 of them."""
+    """There are 1 to 8 intervals, all different."""
     fault = _fault(segment={"intervals": intervals})
     assert fault.startswith("setting `segment.intervals` (argument): ")
     assert reason in fault
 
 
 def test_a_bad_element_of_a_list_is_named(files: Path) -> None:
-    """The place in the list is part of the key."""
+    """The index in the list is part of the key."""
     (files / "a.toml").write_text("[segment]\nintervals = ['1m', 5]\n")
     assert _fault().startswith(f"setting `segment.intervals.1` ({files / 'a.toml'}): ")
 
@@ -202,8 +204,8 @@ class _Strict(Settings):
 
 
 def test_a_default_has_no_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault that nobody's value is to blame for names the key alone."""
-    monkeypatch.setattr("common.settings.Settings", _Strict)
+    """A fault of a default names the key alone."""
+    monkeypatch.setattr("tickflag.common.settings.Settings", _Strict)
     assert _fault() == "setting `must`: Field required"
 
 
@@ -217,7 +219,8 @@ def test_settings_do_not_change() -> None:
 
 
 def test_where_the_journal_lies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the state folder, by instance; below a root that is set, also where that is the default; or as it is said."""
+    """It lies in the state folder, by instance; below a root that is set, even to the default; or where its own setting
+    says."""
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     assert load(instance="two").journal_path() == Path("/state/tickflag/two/journal.sqlite")
     monkeypatch.setenv("TICKFLAG_RUNTIME__ROOT", str(default_root()))
@@ -226,22 +229,22 @@ def test_where_the_journal_lies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_a_state_folder_the_journal_lies_in_the_runtime_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user without a home has none."""
-    monkeypatch.setattr("common.settings.state_root", lambda: None)
+    """A user without a home has no state folder."""
+    monkeypatch.setattr("tickflag.common.settings.state_root", lambda: None)
     assert load().journal_path() == default_root() / "main" / "journal.sqlite"
 
 
 def test_values_of_files_come_as_a_whole() -> None:
-    """The source of files answers for all fields at once."""
+    """The source of files gives all fields at once."""
     with pytest.raises(NotImplementedError):
         _FilesSource(Settings).get_field_value(None, "feed")
 
 
 def test_every_block_is_documented() -> None:
-    """Each key of a block has its docstring in the source, as `show-config` and the docs tell it."""
-    source = Path(blocks.__file__).read_text()
+    """Each key of a block has its docstring in the source, which `show-config` and the docs quote."""
     for block in Settings.model_fields.values():
         if isinstance(block.annotation, type) and issubclass(block.annotation, BaseModel):
+            source = Path(inspect.getfile(block.annotation)).read_text()
             for key in block.annotation.model_fields:
                 _, _, rest = source.partition(f"class {block.annotation.__name__}(")
                 following = rest.split(f"    {key}: ", 1)[1].split("\n", 2)[1]
@@ -249,17 +252,17 @@ def test_every_block_is_documented() -> None:
 
 
 def test_a_named_folder_must_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`TICKFLAG_CONFIG` that names no folder is a mistake, not a wish for defaults."""
+    """A `TICKFLAG_CONFIG` that names no folder is an error and does not mean the defaults."""
     monkeypatch.setenv("TICKFLAG_CONFIG", str(tmp_path / "missing"))
     with pytest.raises(TickflagError, match=r"TICKFLAG_CONFIG: no such folder: .*missing"):
         load()
 
 
-class TestTraders:
+class TestTraderInstances:
     """Instances of traders: tables of `traders.toml`, and variables."""
 
     def test_tables_are_instances(self, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Named by the table; a variable sets one value, or adds an instance."""
+        """The table names the instance; a variable sets one value, or adds an instance."""
         (files / "traders.toml").write_text("[fast]\nsource = 'rsi'\n[fast.settings]\nperiod = 7\nlow = 20\n['a.b']\n")
         monkeypatch.setenv("TICKFLAG_TRADERS__FAST__SETTINGS__PERIOD", "9")
         monkeypatch.setenv("TICKFLAG_TRADERS__FAST__SETTINGS__MODE", "wide")
@@ -295,12 +298,12 @@ class TestTraders:
         ],
     )
     def test_a_bad_table_is_named(self, files: Path, content: str, fault: str) -> None:
-        """Key, file and reason."""
+        """The error has key, file and reason."""
         (files / "traders.toml").write_text(content)
         assert _fault().startswith(fault.format(path=files / "traders.toml"))
 
     def test_a_bad_variable_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A misspelt key, and a table that is no JSON."""
+        """A misspelt key and a table that is no JSON are named."""
         monkeypatch.setenv("TICKFLAG_TRADERS__FAST__SORCE", "rsi")
         assert _fault() == (
             "setting `traders.fast.sorce` (environment variable TICKFLAG_TRADERS__FAST__SORCE): no such setting"
@@ -310,7 +313,7 @@ class TestTraders:
         assert _fault().startswith("setting `traders.fast` (environment variable TICKFLAG_TRADERS__FAST): ")
 
     def test_an_instance_in_two_files_is_refused(self, files: Path) -> None:
-        """The block may stand in another file too, but a table in one only."""
+        """The block may be in another file too, but each table in one only."""
         (files / "engine.toml").write_text("[traders.fast]\n")
         (files / "traders.toml").write_text("[slow]\n")
         assert load().traders.keys() == {"fast", "slow"}
@@ -319,10 +322,10 @@ class TestTraders:
 
 
 class TestFlags:
-    """Feature flags from the start."""
+    """Feature flags set from the start."""
 
     def test_a_flag_is_set_by_file_and_variable(self, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """One by one, each with its origin; the words are those of a boolean."""
+        """Each is set by itself and has its origin; the values are those of a boolean."""
         (files / "engine.toml").write_text("[flags]\naudit = false\nbatch_mode = true\n")
         monkeypatch.setenv("TICKFLAG_FLAGS__PER_SYMBOL_TRACKING", "false")
         monkeypatch.setenv("TICKFLAG_FLAGS__BATCH_MODE", "off")
@@ -331,7 +334,7 @@ class TestFlags:
         assert origin(("flags", "batch_mode")) == "environment variable TICKFLAG_FLAGS__BATCH_MODE"
 
     def test_a_bad_value_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Key, variable and reason; of a name that no flag may have as well."""
+        """The error has key, variable and reason; so too for a name that no feature flag can have."""
         monkeypatch.setenv("TICKFLAG_FLAGS__AUDIT", "maybe")
         assert _fault().startswith("setting `flags.audit` (environment variable TICKFLAG_FLAGS__AUDIT): Input should")
         monkeypatch.delenv("TICKFLAG_FLAGS__AUDIT")
@@ -342,7 +345,7 @@ class TestFlags:
 
 
 def test_the_flags_lie_beside_the_journal(tmp_path: Path) -> None:
-    """Of each journal its own."""
+    """Each journal has a file of its own."""
     settings = load(collector={"journal": str(tmp_path / "one.sqlite")})
     assert settings.flags_path() == tmp_path / "one.flags.json"
 
@@ -351,7 +354,7 @@ def test_the_flags_lie_beside_the_journal(tmp_path: Path) -> None:
     "address", ["", "tcp://0.0.0.0:7711", "tcp://*:*", "tcp://eth0:1", "tcp://[::]:65535", "tcp://10.0.0.1:80"]
 )
 def test_addresses_for_other_machines(address: str) -> None:
-    """One of this machine with a port, or none."""
+    """An address of this machine with a port, or an empty one, is accepted."""
     assert load(remote={"commands": address, "signals": address}).remote.commands == address
 
 
@@ -359,7 +362,7 @@ def test_addresses_for_other_machines(address: str) -> None:
     "address", ["7711", "0.0.0.0:7711", "ipc:///tmp/x", "tcp://x", "tcp://x:", "tcp://x:0", "tcp://x:65536", "tcp://:1"]
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
-    """The key is named, with an example; everywhere but tcp there are no keys."""
+    """The error names the key and has an example; only tcp has keys."""
     words = "must be an address of this machine with a port, as `tcp://0.0.0.0:7711`"
     assert _fault(remote={"commands": address}) == f"setting `remote.commands` (argument): {words}"
     assert "`remote.signals`" in _fault(remote={"signals": address})
@@ -367,14 +370,14 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 
 def test_one_connects_to_one_machine() -> None:
-    """At a port that is known."""
+    """The address has a fixed port."""
     assert load(remote={"connect": "tcp://engine.example.org:7711"}).remote.connect == "tcp://engine.example.org:7711"
     for address in ("tcp://*:7711", "tcp://engine:*"):
         assert "must be the address of one machine" in _fault(remote={"connect": address})
 
 
 def test_keys_lie_beside_the_journal_unless_named(tmp_path: Path) -> None:
-    """Each of them; they outlive a reboot."""
+    """Each key file does; the folder outlives a reboot."""
     state = tmp_path / "main"
     settings = load(runtime={"root": tmp_path})
     assert settings.keys_folder() == state / "keys"
@@ -387,3 +390,10 @@ def test_keys_lie_beside_the_journal_unless_named(tmp_path: Path) -> None:
         Path("/b"),
         Path("/c"),
     )
+
+
+def test_where_the_dashboards_token_lies(tmp_path: Path) -> None:
+    """In the state folder, or where the setting says."""
+    settings = load(runtime={"root": str(tmp_path)})
+    assert settings.token_path() == tmp_path / "main" / "dashboard.token"
+    assert load(dashboard={"token_file": "/etc/token"}).token_path() == Path("/etc/token")

@@ -1,4 +1,4 @@
-"""Candles of the time before the start: from the last run and from recordings, and none from what is damaged."""
+"""Candles from before the start: from the last run and from recordings; nothing from a damaged file."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,23 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.blocks import FeedBlock
-from common.client import save_recording
-from common.errors import TickflagError
-from common.layout import CLOSE, CLOSED, VOLUME
-from common.rows import CandleWish, RowReader
-from common.runtime import Runtime
-from services.feed import candle_file
-from services.feed.history import History
-from services.feed.market import Market
-from tests.support.folders import runtime_folder
-from tests.support.markets import MINUTE, NOON, SECOND, kline_batch, open_market, tick_batch
+from tests.support.markets.markets import MINUTE, NOON, kline_batch, open_market, tick_batch
+from tests.support.processes.folders import runtime_folder
+from tickflag import save_recording
+from tickflag.common.errors import TickflagError
+from tickflag.common.protocol.rows import CandleWish, RowReader
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment.layout import CLOSE, CLOSED, VOLUME
+from tickflag.common.settings_schema.feed import FeedBlock
+from tickflag.common.units import NS_PER_S
+from tickflag.services.feed import candle_file
+from tickflag.services.feed.history import History
+from tickflag.services.feed.market.market import MarketWriter
 
 HOUR = 60 * MINUTE
 
 
-class Said:
-    """A log that keeps what is said."""
+class FakeLog:
+    """A log that keeps its lines."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, dict[str, Any]]] = []
@@ -41,23 +42,26 @@ def runtime() -> Iterator[Runtime]:
 
 @pytest.fixture
 def log() -> Any:
-    return Said()
+    return FakeLog()
 
 
 @contextmanager
 def _started(
     runtime: Runtime, log: Any, history: list[str], wall_ns: int = NOON + HOUR, **plan: Any
-) -> Iterator[Market]:
+) -> Iterator[MarketWriter]:
     """A market that begins with this history."""
     past = History(FeedBlock(history=history, history_age_s=3600), runtime, log)
     with open_market(runtime, **plan) as market:
-        for one in past.batches(market.slot, wall_ns):
-            market.apply_past(one.batch, 1, one.base_s, one.brought_s)
+        for one in past.batches(market.slot, wall_ns, market.next_watermark_ns):
+            one.apply(market, 1)
+        market.begin(0)
         yield market
 
 
-def _candles(market: Market, symbol: str, interval: int = 0, forming: bool = False, n: int = 5) -> list[list[float]]:
-    """[close, volume] of its candles."""
+def _candles(
+    market: MarketWriter, symbol: str, interval: int = 0, forming: bool = False, n: int = 5
+) -> list[list[float]]:
+    """[close, volume] of the symbol's candles."""
     reader = RowReader(market.segment, 0, CandleWish(interval, n, (CLOSE, VOLUME), forming), 1)
     rows = reader.read(np.array([market.symbols.slot(symbol)], np.int32))
     assert rows.candles is not None
@@ -66,17 +70,18 @@ def _candles(market: Market, symbol: str, interval: int = 0, forming: bool = Fal
     return found
 
 
-def _save(runtime: Runtime, fill: Callable[[Market], None], wall_ns: int = NOON + HOUR, **plan: Any) -> Path:
-    """The file of a run whose market was filled so."""
+def _save(runtime: Runtime, fill: Callable[[MarketWriter], None], wall_ns: int = NOON + HOUR, **plan: Any) -> Path:
+    """The file that a run with such a market leaves."""
     with open_market(runtime, **plan) as market:
         fill(market)
-        History(FeedBlock(history=["last"]), runtime, Said()).keep(market, wall_ns)  # type: ignore[arg-type] # logs
+        History(FeedBlock(history=["last"]), runtime, FakeLog()).save(market, wall_ns)  # type: ignore[arg-type] # logs
     return candle_file.path(runtime)
 
 
-def _two_minutes_and_a_half(market: Market) -> None:
+def _two_minutes_and_a_half(market: MarketWriter) -> None:
     slots = [market.slot("A"), market.slot("B")]
     market.apply(kline_batch([slots[0]] * 7, range(1, 8), [NOON + n * MINUTE for n in range(7)], volume=10.0), 1)
+    market.begin(0)  # the candles were history; what follows is built of trades
     market.apply(tick_batch([slots[0]], [9.0], NOON + 7 * MINUTE, qty=3.0), 1)
     market.apply(tick_batch([slots[1]], [5.0], NOON + 7 * MINUTE), 1)
 
@@ -86,14 +91,14 @@ def _two_minutes_and_a_half(market: Market) -> None:
 
 @pytest.mark.parametrize("depth", [2, 5, 9])
 def test_the_last_run_goes_on(runtime: Runtime, log: Any, depth: int) -> None:
-    """Closed candles are there again, the forming one takes the trades that come, and closes in its time."""
-    _save(runtime, _two_minutes_and_a_half)  # a ring of 5 that has gone round
+    """Closed candles are there again; the forming one gets further trades and closes at its end."""
+    _save(runtime, _two_minutes_and_a_half)  # the ring of 5 has wrapped round
     with _started(runtime, log, ["last"], depth=depth, capacity=9) as market:
         kept = [[float(price), 10.0] for price in range(3, 8)][-depth:]
         assert _candles(market, "A", n=min(depth, 5)) == kept
         assert _candles(market, "A", forming=True, n=2) == [[7.0, 10.0], [9.0, 3.0]]
         assert _candles(market, "B", forming=True, n=1) == [[5.0, 1.0]]
-        market.apply(tick_batch([0], [11.0], NOON + 7 * MINUTE + SECOND, qty=4.0), 2)
+        market.apply(tick_batch([0], [11.0], NOON + 7 * MINUTE + NS_PER_S, qty=4.0), 2)
         market.apply(tick_batch([0], [12.0], NOON + 8 * MINUTE), 2)
         assert _candles(market, "A", n=1) == [[11.0, 7.0]]
         assert market.segment.arrays.tickers["last"][:2].tolist() == [12.0, 5.0]
@@ -101,9 +106,9 @@ def test_the_last_run_goes_on(runtime: Runtime, log: Any, depth: int) -> None:
 
 
 def test_other_symbols_and_intervals(runtime: Runtime, log: Any) -> None:
-    """Slots may differ, a symbol that does not trade any more stays away, an interval that is not kept any more too."""
+    """Slots may differ. A symbol that no longer trades is left out, and so is an interval that is no longer kept."""
 
-    def fill(market: Market) -> None:
+    def fill(market: MarketWriter) -> None:
         _two_minutes_and_a_half(market)
         market.apply(tick_batch([market.slot("GONE")], [1.0], NOON, status=[1]), 1)
 
@@ -117,9 +122,11 @@ def test_other_symbols_and_intervals(runtime: Runtime, log: Any) -> None:
 def test_hours_count_into_the_day(runtime: Runtime, log: Any) -> None:
     """The 24 h figures of the last run's hours are there again."""
 
-    def fill(market: Market) -> None:
+    def fill(market: MarketWriter) -> None:
         hours = [NOON + n * HOUR for n in range(3)]
-        market.apply_past(kline_batch([market.slot("A")] * 3, [4.0, 9.0, 2.0], hours, 3600, volume=5.0), 1)
+        market.apply_saved(
+            kline_batch([market.slot("A")] * 3, [4.0, 9.0, 2.0], hours, 3600, volume=5.0), 1, (3600,), 3600
+        )
 
     _save(runtime, fill, intervals_s=(60, 3600))
     with _started(runtime, log, ["last"], intervals_s=(60, 3600)) as market:
@@ -128,9 +135,9 @@ def test_hours_count_into_the_day(runtime: Runtime, log: Any) -> None:
 
 
 def test_without_the_setting_nothing_is_kept(runtime: Runtime, log: Any) -> None:
-    """No file, and none is read."""
+    """No file is written, and none is read."""
     with open_market(runtime, symbols=1) as market:
-        History(FeedBlock(), runtime, log).keep(market, NOON)
+        History(FeedBlock(), runtime, log).save(market, NOON)
     assert not candle_file.path(runtime).exists()
     _save(runtime, _two_minutes_and_a_half)
     with _started(runtime, log, []) as market:
@@ -138,20 +145,20 @@ def test_without_the_setting_nothing_is_kept(runtime: Runtime, log: Any) -> None
 
 
 def test_a_folder_that_cannot_be_written_is_told(runtime: Runtime, log: Any) -> None:
-    """The stop goes on; the old file and no half one stays."""
+    """The stop goes on. The old file stays, without a half-written one beside it."""
     candle_file.path(runtime).mkdir()
     with open_market(runtime, symbols=1) as market:
-        History(FeedBlock(history=["last"]), runtime, log).keep(market, NOON)
+        History(FeedBlock(history=["last"]), runtime, log).save(market, NOON)
     assert [text for text, _ in log.lines] == ["candles not saved"]
     assert [path.name for path in runtime.folder.glob("candles*")] == ["candles.npz"]
 
 
 @pytest.mark.parametrize(
     ("wall_ns", "used"),
-    [(NOON + HOUR, True), (NOON + 2 * HOUR, True), (NOON + 2 * HOUR + SECOND, False), (NOON, False)],
+    [(NOON + HOUR, True), (NOON + 2 * HOUR, True), (NOON + 2 * HOUR + NS_PER_S, False), (NOON, False)],
 )
 def test_age(runtime: Runtime, log: Any, wall_ns: int, used: bool) -> None:
-    """A file that is too old, or of the future, is not used, and the log says so."""
+    """A file that is too old, or from the future, is not used, and the log says so."""
     _save(runtime, _two_minutes_and_a_half)
     with _started(runtime, log, ["last"], wall_ns) as market:
         assert (len(market.symbols) == 2) == used
@@ -191,7 +198,7 @@ def _other(**changes: Any) -> Callable[[Path], None]:
         (lambda path: path.write_bytes(b""), "is damaged (EOFError"),
         (lambda path: path.write_bytes(b"no archive at all"), "is damaged (ValueError"),
         (lambda path: np.save(path.open("wb"), np.zeros(3)), "is damaged ("),
-        (_other(version=np.int64(2)), "was written by another version of this program"),
+        (_other(version=np.int64(9)), "was written by another version of this program"),
         (_other(rings=None), "is damaged (KeyError"),
         (_other(rings=np.zeros((2, 2, 7, 0))), "its arrays do not fit together"),
         (_other(rings=np.zeros((2, 3, 7, 5))), "its arrays do not fit together"),
@@ -207,7 +214,7 @@ def _other(**changes: Any) -> Callable[[Path], None]:
 )
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_damaged_file_is_left_out(runtime: Runtime, log: Any, damage: Callable[[Path], None], reason: str) -> None:
-    """The feed starts without it, and the log has one line that says why."""
+    """The feed starts without the file, and one line of the log says why."""
     damage(_save(runtime, _two_minutes_and_a_half))
     with _started(runtime, log, ["last"]) as market:
         assert len(market.symbols) == 0
@@ -217,7 +224,7 @@ def test_a_damaged_file_is_left_out(runtime: Runtime, log: Any, damage: Callable
 
 
 def test_candles_that_cannot_be_are_rejected(runtime: Runtime, log: Any) -> None:
-    """Whatever a file says, the market's kernels look at every candle."""
+    """The market's kernels check every candle, whatever a file holds."""
     path = _save(runtime, _two_minutes_and_a_half)
     with np.load(path) as archive:
         rings = archive["rings"].copy()
@@ -241,9 +248,9 @@ def _klines(path: Path, prices: list[float], interval: str = "1m", start_ns: int
 
 
 def test_longer_candles_are_built_from_a_recording(runtime: Runtime, log: Any, tmp_path: Path) -> None:
-    """Of one-minute candles, those of five minutes and the figures of the day; then the trades go on."""
+    """One-minute candles build those of five minutes and the 24 h figures; then trades go on."""
     name = _klines(tmp_path / "k.parquet", [float(n) for n in range(1, 13)])
-    with _started(runtime, log, [name]) as market:
+    with _started(runtime, log, [name], watermark_ns=2 * NS_PER_S) as market:
         assert _candles(market, "A") == [[float(n), 10.0] for n in range(8, 13)]
         assert _candles(market, "A", interval=1) == [[5.0, 50.0], [10.0, 50.0]]
         assert _candles(market, "A", interval=1, forming=True, n=1) == [[12.0, 20.0]]
@@ -254,7 +261,7 @@ def test_longer_candles_are_built_from_a_recording(runtime: Runtime, log: Any, t
 
 
 def test_intervals_that_recordings_bring_are_taken_as_they_are(runtime: Runtime, log: Any, tmp_path: Path) -> None:
-    """Not built once more from the shorter ones; afterwards trades build them again."""
+    """They are not built from shorter ones as well; later trades build them again."""
     names = [
         _klines(tmp_path / "1m.parquet", [1.0] * 10),
         _klines(tmp_path / "5m.parquet", [7.0, 8.0, 9.0], "5m", NOON - 5 * MINUTE, 5 * MINUTE),
@@ -267,9 +274,9 @@ def test_intervals_that_recordings_bring_are_taken_as_they_are(runtime: Runtime,
 
 
 def test_trades_of_a_recording(runtime: Runtime, log: Any, tmp_path: Path) -> None:
-    """They build candles as live ones do; the last run comes after them."""
+    """Trades build candles as live ones do; the last run is applied after them."""
     path = tmp_path / "t.parquet"
-    times = [NOON - 60 * MINUTE + n * 30 * SECOND for n in range(4)]
+    times = [NOON - 60 * MINUTE + n * 30 * NS_PER_S for n in range(4)]
     save_recording({"time": times, "price": [1.0, 2.0, 3.0, 4.0], "qty": [1.0] * 4}, path, symbol="A")
     with _started(runtime, log, [str(path)]) as market:
         assert _candles(market, "A") == [[2.0, 2.0]]
@@ -280,13 +287,13 @@ def test_trades_of_a_recording(runtime: Runtime, log: Any, tmp_path: Path) -> No
 
 
 def test_a_recording_that_cannot_be_opened(runtime: Runtime, log: Any, tmp_path: Path) -> None:
-    """It is a mistake in the settings."""
+    """Such a path is a mistake in the settings."""
     with pytest.raises(TickflagError, match=r"setting `feed.history`: .*nothing.parquet: cannot be opened"):
         History(FeedBlock(history=[str(tmp_path / "nothing.parquet")]), runtime, log)
 
 
 def test_a_recording_that_ends_early(runtime: Runtime, log: Any, tmp_path: Path) -> None:
-    """What was read before stays; rows at fault and the end are told."""
+    """What was read before stays; the log reports each row at fault, the early end, and how many rows were at fault."""
     import gzip
 
     lines = [f'{{"recv_ns": {NOON + n}, "msg": {{"e": "trade", "s": "A", "p": "1", "q": "1", "T": {NOON // 10**6}}}}}'
@@ -295,11 +302,11 @@ def test_a_recording_that_ends_early(runtime: Runtime, log: Any, tmp_path: Path)
     path.write_bytes(gzip.compress("\n".join(["{bad", *lines]).encode())[:-4000])
     with _started(runtime, log, [str(path)]) as market:
         assert market.segment.counters()["updates"] > 0
-    assert [text for text, _ in log.lines][-1] == "history ends early"
+    assert [text for text, _ in log.lines] == ["row refused", "history ends early", "rows at fault"]
 
 
 def test_flags_and_cycles_are_as_ever(runtime: Runtime, log: Any) -> None:
-    """History is announced with the first cycle."""
+    """The first cycle announces the history."""
     _save(runtime, _two_minutes_and_a_half)
     with _started(runtime, log, ["last"]) as market:
         assert market.dirty

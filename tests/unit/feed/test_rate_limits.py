@@ -1,4 +1,4 @@
-"""For which symbols the rate limit counts."""
+"""The symbols for which the rate limit counts."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,22 +7,24 @@ import numpy as np
 import pytest
 import zmq
 
-from common.codec import encode
-from common.flags.buckets import bucket
-from common.messages import Control
-from common.runtime import Runtime
-from common.sockets import CONTROL_IN, CONTROL_OUT, Context, Socket, open_socket
-from services.feed.growth import grown
-from services.feed.limits import FLAG, RateLimits
-from services.feed.market import Market
-from tests.support.folders import runtime_folder
-from tests.support.markets import open_market, swap, tick_batch
+from tests.support.markets.markets import open_market, swap, tick_batch
+from tests.support.processes.folders import runtime_folder
+from tickflag.common.flags import SYMBOL_RATE_LIMIT
+from tickflag.common.flags.buckets import bucket
+from tickflag.common.runtime import Runtime
+from tickflag.common.wire.codec import encode
+from tickflag.common.wire.messages import Control
+from tickflag.common.wire.sockets import CONTROL_IN, CONTROL_OUT, Context, Socket, open_socket
+from tickflag.services.feed.market.growth import grown
+from tickflag.services.feed.market.market import MarketWriter
+from tickflag.services.feed.market.state import NEXT_DUE
+from tickflag.services.feed.rate_limits import RateLimits
 
 NAMES = [f"S{number}" for number in range(200)]
 
 
 class Channel:
-    """The control state's socket, both ends."""
+    """Both ends of the socket of the control state."""
 
     def __init__(self, context: Context, runtime: Runtime) -> None:
         self._out = open_socket(context, runtime, CONTROL_OUT)
@@ -31,10 +33,10 @@ class Channel:
             self._out.send(encode(Control(state_version=1, time_ms=1)))
 
     def tell(self, limits: RateLimits, features: dict[str, Any]) -> bool:
-        """Publish a state and have it taken, whatever came before."""
+        """Publish a state and let `limits` follow it; gives whether the rule changed."""
         self._out.send(encode(Control(state_version=2, time_ms=2, features=features)))
         assert self.socket.poll(10_000)
-        return limits.look()
+        return limits.refresh()
 
 
 @pytest.fixture
@@ -46,15 +48,15 @@ def channel() -> Iterator[Channel]:
 
 
 def test_it_counts_for_all_unless_somebody_says_otherwise(channel: Channel) -> None:
-    """The same state again is no change; a percentage takes symbols by their bucket."""
+    """The same state again is no change. A percentage chooses symbols by their buckets."""
     limits = RateLimits(channel.socket, {})
-    limits.look()
-    assert not limits.look()
+    limits.refresh()
+    assert not limits.refresh()
     assert limits.counts("S1")
     assert limits.mask(NAMES).all()
-    half = {FLAG: {"default": True, "percentage": 50, "force": {"S0": True, "S1": False}}}
+    half = {SYMBOL_RATE_LIMIT: {"default": True, "percentage": 50, "force": {"S0": True, "S1": False}}}
     assert channel.tell(limits, half)
-    expected = [bucket(FLAG, name) < 50_000 for name in NAMES]
+    expected = [bucket(SYMBOL_RATE_LIMIT, name) < 50_000 for name in NAMES]
     expected[:2] = [True, False]
     assert limits.mask(NAMES).tolist() == expected
     assert [limits.counts(name) for name in NAMES] == expected
@@ -65,19 +67,19 @@ def test_it_counts_for_all_unless_somebody_says_otherwise(channel: Channel) -> N
 
 
 def test_the_setting_counts_until_a_state_comes(channel: Channel) -> None:
-    """For whoever starts before the collector."""
-    limits = RateLimits(channel.socket, {FLAG: False, "audit": True})
+    """A feed that starts before the collector uses the setting."""
+    limits = RateLimits(channel.socket, {SYMBOL_RATE_LIMIT: False, "audit": True})
     assert not limits.counts("S1")
     assert channel.tell(limits, {})
     assert limits.counts("S1")
 
 
 def test_what_cannot_be_understood_changes_nothing(channel: Channel) -> None:
-    """As if it had not come."""
-    limits = RateLimits(channel.socket, {FLAG: False})
-    limits.look()
-    assert channel.tell(limits, {FLAG: {"default": False}})
-    assert not channel.tell(limits, {FLAG: {"default": "?"}})
+    """A state with an invalid rule is dropped."""
+    limits = RateLimits(channel.socket, {SYMBOL_RATE_LIMIT: False})
+    limits.refresh()
+    assert channel.tell(limits, {SYMBOL_RATE_LIMIT: {"default": False}})
+    assert not channel.tell(limits, {SYMBOL_RATE_LIMIT: {"default": "?"}})
     assert not limits.counts("S1")
 
 
@@ -88,19 +90,19 @@ class TestMarket:
             yield runtime
 
     @pytest.fixture
-    def market(self, runtime: Runtime) -> Iterator[Market]:
-        """Two symbols, of which each is announced at most once in 100 ns."""
+    def market(self, runtime: Runtime) -> Iterator[MarketWriter]:
+        """Two symbols, each announced at most once in 100 ns."""
         with open_market(runtime, capacity=2, rate_limit_ns=100, symbols=2) as market:
             yield market
 
     @staticmethod
-    def _flagged(market: Market, now_ns: int) -> int:
-        """Both symbols tick; gives how many are announced at once."""
+    def _flagged(market: MarketWriter, now_ns: int) -> int:
+        """Let both symbols tick; gives how many are announced at once."""
         market.apply(tick_batch([0, 1], [1.0, 1.0]), now_ns)
         return sum(event.flagged for event in swap(market) if event.channel == "ticker")
 
-    def test_only_where_it_counts_announcements_wait(self, market: Market) -> None:
-        """Each symbol by itself."""
+    def test_only_where_it_counts_announcements_wait(self, market: MarketWriter) -> None:
+        """The limit counts for each symbol separately."""
         assert self._flagged(market, 1_000) == 2
         assert self._flagged(market, 1_010) == 0
         market.limit(np.array([1, 0], np.uint8), 1_020)
@@ -110,17 +112,18 @@ class TestMarket:
         swap(market)
         assert self._flagged(market, 1_050) == 0
 
-    def test_what_was_put_off_is_announced_when_it_changes(self, market: Market) -> None:
-        """No limit is left that would be over; the same limits again announce nothing."""
+    def test_what_was_put_off_is_announced_when_it_changes(self, market: MarketWriter) -> None:
+        """No limit will end for such an announcement, so a change of the limits makes it. The same limits announce
+        nothing."""
         self._flagged(market, 1_000)
         self._flagged(market, 1_010)
         market.limit(np.array([1, 1], np.uint8), 1_020)
-        assert (market.dirty, market.next_due_ns()) == (False, 1_100)
+        assert (market.dirty, market.pending[NEXT_DUE]) == (False, 1_100)
         market.limit(np.array([0, 1], np.uint8), 1_030)
-        assert market.next_due_ns() == 0
+        assert market.pending[NEXT_DUE] == 0
         assert [event.flagged for event in swap(market)] == [2]
 
-    def test_growth_keeps_it(self, runtime: Runtime, market: Market) -> None:
+    def test_growth_keeps_it(self, runtime: Runtime, market: MarketWriter) -> None:
         market.limit(np.array([0, 1], np.uint8), 1_000)
         after = grown(market, runtime)
         assert after.state.limited.tolist() == [0, 1, 1, 1]

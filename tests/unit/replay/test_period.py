@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.replay.period import parse_utc, utc
+from tickflag.services.replay.period import parse_utc, utc
 
 
 @pytest.mark.parametrize(
@@ -18,17 +18,17 @@ from services.replay.period import parse_utc, utc
     ],
 )
 def test_times(text: str, ns: int) -> None:
-    """UTC where no offset is named; exact to the microsecond."""
+    """A time without an offset is UTC; times are exact to the microsecond."""
     assert parse_utc(text) == ns
 
 
 @pytest.mark.parametrize("text", ["", "now", "2024", "2024-02-30", "1969-12-31T23:59", "9999-01-01", "1709510400000"])
 def test_what_is_no_time(text: str) -> None:
-    """Neither text, nor a time before 1970 or beyond what recordings can hold."""
+    """Refused are a text that is no time, a time before 1970, and one beyond what recordings can hold."""
     with pytest.raises(ValueError, match=r"isoformat|range|offset|must be|month|day"):
         parse_utc(text)
 
 
 def test_times_for_people() -> None:
-    """To the millisecond, not rounded up."""
+    """Times are shown to the millisecond, rounded down."""
     assert utc(1_709_562_615_250_999_999) == "2024-03-04 14:30:15.250"

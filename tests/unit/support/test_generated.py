@@ -2,11 +2,11 @@
 
 import pyarrow.parquet as parquet
 
-from tests.support import generated
+from tests.support.markets import generated
 
 
 def test_the_files_are_what_the_generator_makes() -> None:
-    """Column for column and row for row, on any machine."""
+    """Each column and row is the same on any machine."""
     for path, table in zip((generated.TICKS, generated.KLINES), generated.tables(), strict=True):
         assert parquet.read_table(path).equals(table)
         assert path.stat().st_size < 300_000

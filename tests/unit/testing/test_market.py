@@ -1,13 +1,14 @@
-"""ManualMarket: what is filled in by hand is what a trader sees."""
+"""ManualMarket: a trader sees what the test fills in."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from common.errors import SegmentError, SymbolTableFull
-from common.settings import load
-from services.testing.market import NS, START_NS, ManualMarket
+from tickflag.common.errors import SegmentError, SymbolTableFull
+from tickflag.common.settings import load
+from tickflag.common.units import NS_PER_S
+from tickflag.services.testing.market import START_NS, ManualMarket
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def closed(market: ManualMarket, symbol: str, interval: str) -> list[list[float]
 
 
 def test_ticks(market: ManualMarket) -> None:
-    """A trade or a quote; what is left out stays as it was, NaN where it was never said."""
+    """A tick is a trade or a quote; a value that is left out stays as it was, NaN where it was never given."""
     market.tick("A", last=10.0, size=2.0)
     market.tick("A", bid=9.0, ask=11.0, ask_size=3.0)
     a = row(market, "A")
@@ -41,7 +42,7 @@ def test_ticks(market: ManualMarket) -> None:
 
 
 def test_figures_of_a_day(market: ManualMarket) -> None:
-    """They are given with the day's opening; trades no longer change them."""
+    """They are given with the day's opening; after that trades do not change them."""
     market.tick("A", last=12.0, open_24h=10.0, high_24h=20.0, low_24h=5.0, volume_24h=100.0)
     market.tick("A", last=30.0)
     a = row(market, "A")
@@ -51,7 +52,7 @@ def test_figures_of_a_day(market: ManualMarket) -> None:
 
 
 def test_delisting(market: ManualMarket) -> None:
-    """Until the next tick."""
+    """A delisting lasts until the next tick."""
     market.tick("A", last=10.0)
     market.delist("A")
     assert row(market, "A")["status"] == 1
@@ -59,11 +60,21 @@ def test_delisting(market: ManualMarket) -> None:
     assert row(market, "A")["status"] == 0
 
 
+def test_of_an_incomplete_candle_the_close_alone_is_known(market: ManualMarket) -> None:
+    """A candle is incomplete where its open is NaN, whatever else is given."""
+    market.candles("A", "1m", [1.0, 2.0], open=np.array([np.nan, 1.0]), high=np.array([5.0, 3.0]), volume=2.0)
+    incomplete, whole = closed(market, "A", "1m")
+    assert incomplete[4] == 1.0
+    assert np.isnan([incomplete[place] for place in (1, 2, 3, 5, 6)]).all()
+    assert whole[1:] == [1.0, 3.0, 1.0, 2.0, 2.0, 1.0]
+
+
 def test_candles(market: ManualMarket) -> None:
-    """The last ends now; opening, high and low follow from the closes, and the latest price is the last close."""
+    """The last candle ends now; opening, high and low follow from the closes, and the latest price is the last
+    close."""
     market.advance(100.0)
     market.candles("A", "1m", close=[10.0, 12.0, 11.0])
-    start = START_NS // NS + 60
+    start = START_NS // NS_PER_S + 60
     assert closed(market, "A", "1m") == [
         [start - 180, 10, 10, 10, 10, 1, 1],
         [start - 120, 10, 12, 10, 12, 1, 1],
@@ -71,7 +82,7 @@ def test_candles(market: ManualMarket) -> None:
     ]
     assert row(market, "A")["last"] == 11.0
     market.candles("B", "5m", close=np.array([3.0]), open=2.0, high=[9.0], low=1.0, volume=7.0, trades=2)
-    assert closed(market, "B", "5m") == [[START_NS // NS - 300, 2, 9, 1, 3, 7, 2]]
+    assert closed(market, "B", "5m") == [[START_NS // NS_PER_S - 300, 2, 9, 1, 3, 7, 2]]
 
 
 def test_time_passes_when_told(market: ManualMarket) -> None:
@@ -82,14 +93,14 @@ def test_time_passes_when_told(market: ManualMarket) -> None:
     market.advance(0.5)
     assert [candle[4] for candle in closed(market, "A", "1m")] == [10.0]
     market.advance("1h")
-    assert market.time_ns == START_NS + 3_660 * NS
+    assert market.time_ns == START_NS + 3_660 * NS_PER_S
     assert [candle[4] for candle in closed(market, "A", "1h")] == [10.0]
     with pytest.raises(ValueError, match="time does not go back"):
         market.advance(-1.0)
 
 
 def test_what_the_feed_would_refuse(market: ManualMarket) -> None:
-    """It is an error that names the symbol."""
+    """The error names the symbol."""
     for price in (0.0, -1.0, np.inf):
         with pytest.raises(ValueError, match="tick of A: prices are finite"):
             market.tick("A", last=price)
@@ -108,7 +119,7 @@ def test_what_the_feed_would_refuse(market: ManualMarket) -> None:
 
 
 def test_it_announces_once(market: ManualMarket) -> None:
-    """And nothing where nothing changed."""
+    """Where nothing changed, nothing is announced."""
     market.publish()
     market.tick("A", last=1.0)
     market.publish()

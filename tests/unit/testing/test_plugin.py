@@ -1,4 +1,4 @@
-"""The pytest plugin, as a user has it: real pytest in a process of its own, in a folder of its own."""
+"""The pytest plugin as a user has it: real pytest in a process and a folder of its own."""
 
 import re
 import subprocess
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from services.testing.template import TEMPLATES, make_trader
+from tickflag.services.testing.template import TEMPLATES, make_trader
 
 TRADER = """
 from pydantic import BaseModel
-from common.traderapi import *
+from tickflag import *
 
 class Own(BaseModel):
     above: float = 10.0
@@ -89,7 +89,7 @@ def test_two_traders_at_one_market(market, load_trader):
     assert high.step().entered == {}
 
 def test_faults_are_raised(market, load_trader):
-    from common.errors import PluginError
+    from tickflag.common.errors import PluginError
     trader = load_trader("above.py")
     market.tick("A", last=13.0)
     with pytest.raises(PluginError, match="bad luck") as caught:
@@ -132,7 +132,8 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What pytest says of the tests above: the trader beside them, and another of the same name in the root folder."""
+    """The output of pytest on the tests above, with the trader beside them and another of the same name in the root
+    folder."""
     root = tmp_path_factory.mktemp("project")
     (root / "pytest.ini").write_text("[pytest]\n")
     (root / "root.py").write_text(TRADER.replace('"above"', '"root"'))
@@ -146,7 +147,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("name", re.findall(r"def (test_\w+)", TESTS))
 def test_fixtures(name: str, output: str) -> None:
-    """Each of the tests above passes but one, which shows both sides of its comparison."""
+    """Each of the tests above passes, except one, which shows both sides of its comparison."""
     if name == "test_a_failed_comparison":
         assert f"::{name} FAILED" in output
         assert "{'A': 11.5}" in output
@@ -155,20 +156,21 @@ def test_fixtures(name: str, output: str) -> None:
 
 
 def test_it_is_registered() -> None:
-    """Under a name by which it can be left out, `-p no:tickflag`."""
+    """The name makes `-p no:tickflag` possible."""
     (entry,) = entry_points(group="pytest11", name="tickflag")
-    assert entry.value == "services.testing.plugin"
+    assert entry.value == "tickflag.services.testing.plugin"
 
 
 def test_it_costs_other_projects_nothing(tmp_path: Path) -> None:
-    """Where no test asks for a fixture, nothing of ours but the plugin is imported."""
-    test = "import sys\ndef test():\n    assert not {'numba', 'common', 'services.feed'} & sys.modules.keys()\n"
+    """Where no test asks for a fixture, only the plugin module of ours is imported."""
+    heavy = {"numba", "tickflag.common", "tickflag.services.feed"}
+    test = f"import sys\ndef test():\n    assert not {heavy} & sys.modules.keys()\n"
     (tmp_path / "test_other.py").write_text(test)
     assert run_pytest(tmp_path).returncode == 0
 
 
 def test_templates_pass_their_tests(tmp_path: Path) -> None:
-    """As they are written, side by side in one folder."""
+    """They pass as written, side by side in one folder."""
     for template in TEMPLATES:
         make_trader(f"deep.{template}-2", template, tmp_path)
     result = run_pytest(tmp_path, "-q")

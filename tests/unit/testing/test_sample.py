@@ -1,18 +1,18 @@
-"""The sample: the same every time, and with everything in it that a market has."""
+"""The sample: the same every time, with everything that a market has."""
 
 import numpy as np
 import pytest
 
-from common.settings import load
-from common.traderapi import Trader
-from services.testing.market import ManualMarket
-from services.testing.sample import Change, Moment, otherwise, sample, symbols_of, watched_symbols, without
-from services.trader.watchlist import WatchList
+from tickflag import Trader
+from tickflag.common.settings import load
+from tickflag.services.testing.market import ManualMarket
+from tickflag.services.testing.sample import MarketCall, Moment, otherwise, sample, symbols_of, watched_symbols, without
+from tickflag.services.trader.evaluation.planning.watchlist import WatchList
 
 TRADER = Trader(name="t", candles="5m", look_back=20, channel="1m")
 
 
-def changes(moments: list[Moment]) -> list[Change]:
+def changes(moments: list[Moment]) -> list[MarketCall]:
     return [change for moment in moments for change in moment.changes]
 
 
@@ -21,7 +21,7 @@ def plain(moments: list[Moment]) -> str:
         return repr(moments)
 
 
-def _prices(of: list[Change]) -> dict[str, set[float]]:
+def _prices(of: list[MarketCall]) -> dict[str, set[float]]:
     """The traded prices of each symbol that traded often."""
     prices: dict[str, list[float]] = {}
     for change in of:
@@ -31,7 +31,7 @@ def _prices(of: list[Change]) -> dict[str, set[float]]:
 
 
 def test_the_seed_gives_the_market() -> None:
-    """The same one for the same seed, another for another."""
+    """A seed always gives the same market, another seed another one."""
     assert plain(sample(TRADER, 1)) == plain(sample(TRADER, 1)) != plain(sample(TRADER, 2))
 
 
@@ -43,6 +43,9 @@ def test_it_has_everything(seed: int) -> None:
     lengths = {len(change.arguments["close"]) for change in all_of_them if change.call == "candles"}
     assert min(lengths) < 4
     assert max(lengths) > 20
+    incomplete = [np.isnan(change.arguments["open"]).sum() for change in all_of_them if change.call == "candles"]
+    assert 0.1 < np.mean(np.array(incomplete) == 1) < 0.5
+    assert set(incomplete) == {0, 1}
     ticks: dict[str, set[str]] = {}
     for change in all_of_them:
         if change.call == "tick":
@@ -64,7 +67,7 @@ def test_it_has_everything(seed: int) -> None:
     "trader", [TRADER, Trader(name="t"), Trader(name="t", channel="1h", candles="1h", look_back=3)]
 )
 def test_the_feed_takes_it(trader: Trader, seed: int) -> None:
-    """No value is refused, and candles close while it is played."""
+    """No value is refused, and candles close while the sample is played."""
     with ManualMarket(load()) as market:
         for moment in sample(trader, seed):
             market.advance(moment.after_s)
@@ -77,7 +80,7 @@ def test_the_feed_takes_it(trader: Trader, seed: int) -> None:
 
 @pytest.mark.parametrize("watch", [["*"], ["BTC*", "ETH*"], ["?X[AB]*", "[!A]BC"], ["PEPEUSDC"], ["*\u00e4*"]])
 def test_watched_symbols(watch: list[str]) -> None:
-    """Names that the patterns take, and none else; many where there is room for many."""
+    """All names fit the patterns; there are many where the patterns allow it."""
     trader = Trader(name="t", watch=watch, exclude=["*9*"])
     names = watched_symbols(trader, 30)
     wants = WatchList(trader.watch, trader.exclude, 0).wants
@@ -87,14 +90,14 @@ def test_watched_symbols(watch: list[str]) -> None:
 
 
 def test_references_are_in_it() -> None:
-    """They trade from the beginning, whether watched or not."""
+    """References trade from the beginning, whether watched or not."""
     trader = Trader(name="t", watch=["ETH*"], scope="references", references=["INDEX"])
     first = sample(trader, 1)[1].changes
     assert "INDEX" in {change.symbol for change in first if "last" in change.arguments}
 
 
 def test_others_absent_or_changed() -> None:
-    """The rest stays as it is, moment by moment."""
+    """The other symbols stay as they are, moment by moment."""
     moments = sample(TRADER, 1)
     some = set(symbols_of(moments)[::2])
     assert not some & set(symbols_of(without(moments, some)))

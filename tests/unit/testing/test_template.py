@@ -1,4 +1,4 @@
-"""New traders: names, files, and what they hold."""
+"""New traders: their names, files and contents."""
 
 import subprocess
 import sys
@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import TickflagError
-from services.testing.template import FOLDER, TEMPLATES, make_trader
-from services.trader.catalog import trader_files
-from services.trader.plugin import load_plugin
-from tests.support.pages import ROOT
+from tests.support.documents.pages import ROOT
+from tickflag.common.errors import TickflagError
+from tickflag.services.testing.template import FOLDER, TEMPLATES, make_trader
+from tickflag.services.trader.evaluation.plugin.catalog import trader_files
+from tickflag.services.trader.evaluation.plugin.plugin import load_plugin
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_the_trader_has_its_name(template: str, tmp_path: Path) -> None:
-    """In the file's name, its text and its test; it loads, and its test is taken for no trader."""
+    """The file's name, its text and its test have it; the trader loads, and its test is not taken for a trader."""
     made = make_trader("deep.dip-2", template, tmp_path / "new" / "folder")
     assert [path.name for path in made] == ["deep_dip_2.py", "test_deep_dip_2.py"]
     assert load_plugin(made[0]).trader.name == "deep.dip-2"
@@ -24,7 +24,7 @@ def test_the_trader_has_its_name(template: str, tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    """Neither the trader nor its test, and then the other is not written."""
+    """Neither the trader nor its test is overwritten; where one exists, the other is not written."""
     for name in ("dip.py", "test_dip.py"):
         (tmp_path / name).write_text("mine")
         with pytest.raises(TickflagError, match=f"{name} is there already"):
@@ -36,27 +36,27 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "Dip", "_dip", "a b", "../dip", "ä", "x" * 65, "test_dip", "test-dip", "a/b"])
 def test_names_that_no_trader_can_have(name: str, tmp_path: Path) -> None:
-    """Refused by name, before anything is written."""
+    """The error has the name, and comes before anything is written."""
     with pytest.raises(TickflagError, match="is no trader's name"):
         make_trader(name, "minimal", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    """One line that names it."""
+    """One line names the folder."""
     (tmp_path / "file").touch()
     with pytest.raises(TickflagError, match=r"cannot write to .*file"):
         make_trader("dip", "minimal", tmp_path / "file")
 
 
 def test_every_template_is_offered() -> None:
-    """Each is a trader and its test."""
+    """Each template is a trader and its test."""
     names = {f"{template}.py" for template in TEMPLATES}
     assert {path.name for path in FOLDER.glob("*.py")} == names | {f"test_{name}" for name in names}
 
 
 def test_they_please_ruff_and_mypy(tmp_path: Path) -> None:
-    """Generated, with the settings of this project."""
+    """The generated files pass with the settings of this project."""
     for number, template in enumerate(TEMPLATES):
         make_trader(f"new-{number}", template, tmp_path)
     settings = str(ROOT / "pyproject.toml")

@@ -1,14 +1,14 @@
-"""Fixtures of the trader's tests: a market of 70 symbols and its segment as a trader has it."""
+"""Fixtures of the trader's tests: a market of 70 symbols, and its segment as a trader maps it."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from common.runtime import Runtime
-from common.segment import Segment
-from services.feed.market import Market
-from tests.support.folders import runtime_folder
-from tests.support.markets import open_market
+from tests.support.markets.markets import open_market
+from tests.support.processes.folders import runtime_folder
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment.segment import Segment
+from tickflag.services.feed.market.market import MarketWriter
 
 
 @pytest.fixture
@@ -19,14 +19,14 @@ def runtime() -> Iterator[Runtime]:
 
 
 @pytest.fixture
-def market(runtime: Runtime) -> Iterator[Market]:
-    """Symbols S0 to S69 without data; room for 130; 1m and 5m candles, of which 5 are kept."""
+def market(runtime: Runtime) -> Iterator[MarketWriter]:
+    """Symbols S0 to S69 without data; room for 130; 1m and 5m candles, with rings of 5."""
     with open_market(runtime, capacity=130, symbols=70) as market:
         yield market
 
 
 @pytest.fixture
-def segment(runtime: Runtime, market: Market) -> Iterator[Segment]:
+def segment(runtime: Runtime, market: MarketWriter) -> Iterator[Segment]:
     """The market's segment, read-only."""
     with Segment.attach_current(runtime) as segment:
         yield segment

@@ -1,16 +1,14 @@
 """Raw Binance captures: one websocket message a line, in an envelope that tells when it was received."""
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, pairwise
-from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from common.recordings.checks import (
+from tickflag.common.arrays import Integers, Mask, Records
+from tickflag.common.recordings.checks import (
     KLINE_NUMBERS,
     TICK_NUMBERS,
     RowChecks,
@@ -18,73 +16,64 @@ from common.recordings.checks import (
     check_tick,
     without_value,
 )
-from common.recordings.errors import Fault, RecordingError, Unit
-from common.recordings.interval import interval_seconds
-from common.recordings.symbols import SymbolIndex, symbol_fault
-from services.feed.recordings.lines import read_lines
-from services.feed.recordings.messages import (
+from tickflag.common.recordings.errors import RecordingError, RowFault, Unit
+from tickflag.common.recordings.symbols import SymbolIndex
+from tickflag.common.units import NS_PER_S, NS_PER_US, US_PER_S
+from tickflag.services.feed.recordings.captures.envelope import UNREAD, UNREAD_KINDS, parse_envelope
+from tickflag.services.feed.recordings.captures.id_ranges import IdRanges
+from tickflag.services.feed.recordings.captures.lines import read_lines
+from tickflag.services.feed.recordings.captures.message_fields import FieldFault
+from tickflag.services.feed.recordings.captures.messages import (
+    AGGREGATES,
     KLINE_FIELDS,
+    NOT_MARKET,
     TICK_FIELDS,
-    FieldFault,
     MessageDecoder,
     is_binance,
     payloads,
 )
-from services.feed.recordings.recording import (
+from tickflag.services.feed.recordings.captures.survey import survey_capture
+from tickflag.services.feed.recordings.recording import (
     CHUNK_ROWS,
     KLINE_INPUT,
     TICK_INPUT,
     Chunk,
     KlineChunk,
     Recording,
-    Records,
     Survey,
     TickChunk,
 )
-from services.feed.recordings.records import pick
-
-# Order book messages are most of many captures, so they are told by how the line begins and are never parsed. Lines
-# written in another way (spaces, other key order) are merely slower.
-_UNREAD = re.compile(
-    rb'\{"recv_(?:ns|ts)":[0-9.e+]+,(?:"conn":"[^"]*",)?"msg":'
-    rb'(?:\{"stream":"(?:[^"@]*@)?!?(depth|markPrice)(?=[@"0-9])'
-    rb'|\[?\{"e":"(depth|markPrice)Update"'
-    rb'|\{"lastUpdateId":[0-9]+,"()(?:E|T|bids|symbol|pair)")'
-)
-_UNREAD_KINDS = {b"depth": "depth", b"markPrice": "markPrice", b"": "snapshot"}
-
-_RECEIVED = re.compile(rb'"recv_(ns|ts)":\s*([0-9.e+]+)')
-_SYMBOL = re.compile(rb'"s":\s*"((?:[^"\\]|\\.)+)"')
-_INTERVAL = re.compile(rb'"i":\s*"([^"\\]+)"')
+from tickflag.services.feed.recordings.records import pick
 
 _LOOKED_AT = 1_000
-"""Lines from the start among which one must hold a Binance message."""
+"""One of this many lines from the start must hold a Binance message."""
 
+_BACKSLASH = ord("\\")
 _MAX_NS = 9_000_000_000_000_000_000
-_decode_json = JSONDecoder().raw_decode
 
 
 class BinanceCapture(Recording):
     """A capture of Binance market streams, spot or futures. Replay time is the time of receipt.
 
-    Best bid and ask, trades, 24 h tickers and klines (forming and closed) become rows. Order books, mark prices and
-    whatever else is sound is skipped and counted by kind, in messages. Event time is that of the trade or change, else
-    of the message, else of its receipt. A line's fault refuses the line, or one element of an array message.
+    Best bid and ask, trades, 24 h tickers and klines (forming and closed) become rows. All other sound messages, such
+    as order books and mark prices, are skipped and counted by kind. Event time is the time of the trade or change, else
+    of the message, else of its receipt. A fault refuses its line, or only its element of an array message.
     """
 
     unit: ClassVar[Unit] = "line"
 
-    def __init__(self, path: Path, on_fault: Callable[[Fault], None] | None = None, chunk_rows: int = CHUNK_ROWS):
+    def __init__(self, path: Path, on_fault: Callable[[RowFault], None] | None = None, chunk_rows: int = CHUNK_ROWS):
         super().__init__(path, on_fault, chunk_rows)
         self._index = SymbolIndex()
         self._floor_ns = 0
+        self._numbered: Mapping[str, IdRanges] = {}
         self._refuse_strangers()
 
     def _refuse_strangers(self) -> None:
         seen = received = 0
         for line in islice(read_lines(self._path), _LOOKED_AT):
             try:
-                envelope = _parse(line)
+                envelope = parse_envelope(line)
             except FieldFault:
                 continue
             if "msg" not in envelope or _is_own(envelope):
@@ -106,37 +95,25 @@ class BinanceCapture(Recording):
         )
 
     def _look_through(self) -> Survey:
-        symbols: dict[str, None] = {}
-        intervals: set[int] = set()
-        first = last = None
-        rows = 0
-        try:
-            for line in read_lines(self._path):
-                rows += 1
-                if _UNREAD.match(line):
-                    continue
-                received = _RECEIVED.search(line, 0, 200)
-                if received is None:
-                    continue
-                first, last = first or received, received
-                symbols.update((_text(raw), None) for raw in _SYMBOL.findall(line))
-                if b'"kline"' in line:
-                    found = (interval_seconds(raw.decode(errors="replace")) for raw in _INTERVAL.findall(line))
-                    intervals.update(seconds for seconds in found if seconds is not None)
-        except RecordingError:
-            pass  # reading will say so, after it gave what comes before the damage
-        names = tuple(name for name in symbols if symbol_fault(name) is None)
-        return Survey(names, frozenset(intervals), _received_ns(first), _received_ns(last), rows)
+        return survey_capture(self._path)
+
+    def verdict(self) -> list[str]:
+        told = [(kind, self.skipped[kind]) for kind in (AGGREGATES, NOT_MARKET) if kind in self.skipped]
+        return super().verdict() + [f"{self.name}: {count:,} messages left out: {kind}" for kind, count in told]
+
+    def expect(self, numbered: Mapping[str, IdRanges]) -> None:
+        self._numbered = numbered
 
     def _read(self) -> Iterator[Chunk]:
         self._floor_ns = 0
         decoder = MessageDecoder(self._index)
+        decoder.numbered = self._numbered
         try:
             for number, line in enumerate(read_lines(self._path), start=1):
-                unread = _UNREAD.match(line)
-                # Without its end the line is a broken one, which parsing it will tell.
+                unread = UNREAD.match(line)
+                # A line without its end is broken, which parsing reports.
                 if unread is not None and line.endswith(b"}\n"):
-                    self._skip(_UNREAD_KINDS[unread[unread.lastindex or 0]])
+                    self._skip(UNREAD_KINDS[unread[unread.lastindex or 0]])
                     continue
                 try:
                     self._add(line, number, decoder)
@@ -150,9 +127,12 @@ class BinanceCapture(Recording):
         yield from self._flush(decoder)
 
     def _add(self, line: bytes, number: int, decoder: MessageDecoder) -> None:
-        if line.isspace():
-            return
-        envelope = _parse(line)
+        try:
+            envelope = parse_envelope(line)
+        except FieldFault:
+            if line.isspace():
+                return
+            raise
         message = envelope.get("msg")
         if message is None or "sent_ts" in envelope:
             if _is_own(envelope):
@@ -163,20 +143,23 @@ class BinanceCapture(Recording):
         if recv_ns < self._floor_ns and any(decoder.wants(payload) for payload in found):
             raise FieldFault("recv_ns or recv_ts", f"{recv_ns} ns is before the time of an earlier line")
         before = decoder.count
-        kinds: set[str | None] = set()
+        decoder.escaped = _BACKSLASH in line
+        kinds: list[str] = []
         for payload in found:
             try:
-                kinds.add(decoder.add(payload, recv_ns, number))
+                kind = decoder.add(payload, recv_ns, number)
             except FieldFault as fault:
                 self._faults.add(number, fault.field, fault.reason)
+                continue
+            if kind is not None and kind not in kinds:
+                kinds.append(kind)
         for kind in kinds:
-            if kind is not None:
-                self._skip(kind)
+            self._skip(kind)
         if decoder.count > before:
             self._floor_ns = recv_ns
 
     def _flush(self, decoder: MessageDecoder) -> Iterator[Chunk]:
-        """Give the collected rows that pass the checks, ticks and candles in line order."""
+        """The collected rows that pass the checks, ticks and candles in line order."""
         ticks, tick_lines = self._checked_ticks(decoder)
         klines, kline_lines = self._checked_klines(decoder)
         decoder.clear()
@@ -193,7 +176,7 @@ class BinanceCapture(Recording):
                 used = ticks_before
         yield TickChunk(names, ticks[used:])
 
-    def _checked_ticks(self, decoder: MessageDecoder) -> tuple[Records, NDArray[np.int64]]:
+    def _checked_ticks(self, decoder: MessageDecoder) -> tuple[Records, Integers]:
         ticks: Records = np.array(decoder.ticks, TICK_INPUT)
         lines = np.array(decoder.tick_lines, np.int64)
         checks = RowChecks(len(ticks))
@@ -209,31 +192,23 @@ class BinanceCapture(Recording):
         self._skip("no value", int(np.count_nonzero(empty)))
         return _kept(ticks, lines, keep ^ empty)
 
-    def _checked_klines(self, decoder: MessageDecoder) -> tuple[Records, NDArray[np.int64]]:
+    def _checked_klines(self, decoder: MessageDecoder) -> tuple[Records, Integers]:
         klines: Records = np.array(decoder.klines, KLINE_INPUT)
+        if len(klines):
+            names, ends = self._index.names, self.survey.brought
+            pairs = zip(klines["symbol"].tolist(), klines["interval_s"].tolist(), strict=True)
+            klines["until_ns"] = [ends.get((names[symbol], interval_s), 0) for symbol, interval_s in pairs]
         lines = np.array(decoder.kline_lines, np.int64)
         checks = RowChecks(len(klines))
         values = {name: np.ascontiguousarray(klines[name]) for name in KLINE_NUMBERS}
         check_kline(checks, values, klines["open_ns"], klines["interval_s"].astype(np.int64))
+        klines["high"], klines["low"] = values["high"], values["low"]
         checks.report(self._faults, lines, KLINE_FIELDS)
         return _kept(klines, lines, ~checks.refused)
 
 
-def _kept(records: Records, lines: NDArray[np.int64], keep: NDArray[np.bool_]) -> tuple[Records, NDArray[np.int64]]:
+def _kept(records: Records, lines: Integers, keep: Mask) -> tuple[Records, Integers]:
     return (records, lines) if keep.all() else (pick(records, np.flatnonzero(keep)), lines[keep])
-
-
-def _parse(line: bytes) -> dict[str, Any]:
-    try:
-        text = line.decode()
-        envelope, end = _decode_json(text)
-    except JSONDecodeError as error:
-        raise FieldFault("", f"the line is not JSON ({error.msg} at character {error.pos + 1})") from error
-    except (ValueError, RecursionError) as error:  # bytes that are not UTF-8, numbers or nesting beyond all bounds
-        raise FieldFault("", f"the line is not JSON ({error})") from error
-    if type(envelope) is not dict or (not text[end:].isspace() and end != len(text)):
-        raise FieldFault("", "the line is not one JSON object")
-    return envelope
 
 
 def _is_own(envelope: dict[str, Any]) -> bool:
@@ -246,33 +221,16 @@ def _received_text(envelope: dict[str, Any]) -> str | None:
 
 
 def _receipt_ns(envelope: dict[str, Any]) -> int:
-    """Give the time of receipt. Seconds are kept to the microsecond, which is what a float of today's time can hold."""
+    """The time of receipt. Seconds are kept to the microsecond, which is what a float of today's time can hold."""
     nanos = envelope.get("recv_ns")
     if type(nanos) is int and 0 < nanos <= _MAX_NS:
         return nanos
     seconds = envelope.get("recv_ts")
-    if nanos is None and isinstance(seconds, (float, int)) and 0 < seconds <= _MAX_NS / 1e9:
-        return round(seconds * 1e6) * 1_000
+    if type(seconds) is bool:
+        seconds = None
+    if nanos is None and isinstance(seconds, (float, int)) and 0 < seconds <= _MAX_NS / NS_PER_S:
+        return round(seconds * US_PER_S) * NS_PER_US
     field = _received_text(envelope)
     if field is None:
         raise FieldFault("recv_ns or recv_ts", "is missing")
     raise FieldFault(field, f"{str(envelope[field])[:60]!r} is not a time since 1970")
-
-
-def _text(raw: bytes) -> str:
-    """What stands between the quotes of a JSON string; nothing where that is none."""
-    if b"\\" not in raw:
-        return raw.decode(errors="replace")
-    try:
-        return str(_decode_json(f'"{raw.decode()}"')[0])
-    except ValueError:
-        return ""
-
-
-def _received_ns(match: re.Match[bytes] | None) -> int | None:
-    if match is None:
-        return None
-    try:
-        return int(match[2]) if match[1] == b"ns" else round(float(match[2]) * 1e6) * 1_000
-    except (ValueError, OverflowError):
-        return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from common.recordings.errors import RecordingError
+from tickflag.common.recordings.errors import RecordingError
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -20,7 +20,7 @@ _MAX_LINE_BYTES = 16 * 2**20
 class _Unpacked(io.RawIOBase):
     """Unpacked bytes for a buffered reader, which finds line ends far faster than a gzip file does.
 
-    Each read gives what one step of unpacking gives, so that what precedes damage is handed on before the error.
+    Each read gives what one step of unpacking gives, so that all bytes before damage are handed on before the error.
     """
 
     def __init__(self, file: gzip.GzipFile) -> None:
@@ -37,9 +37,10 @@ class _Unpacked(io.RawIOBase):
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """Give the lines of a file, line ends included.
+    """The lines of a file, line ends included.
 
-    Raises RecordingError naming the last line that could be read if the file is cut off, damaged, or no lines at all.
+    Raises RecordingError, which names the last line that could be read, if the file is cut off or damaged, or a line is
+    too long.
     """
     count = 0
     try:

@@ -1,30 +1,13 @@
-"""When to go on: after a failure, and at the pace a trader asks for."""
+"""Pace: when a trader's passes are due, by the limits that the trader declares."""
 
 from collections.abc import Callable
 
 
-class Backoff:
-    """Doubles from `first_ns` to `limit_ns`; a success starts it over."""
-
-    def __init__(self, first_ns: int, limit_ns: int) -> None:
-        self._first_ns, self._limit_ns = first_ns, limit_ns
-        self.failures = 0
-
-    def failed(self) -> int:
-        """Note a failure; gives the wait in ns."""
-        wait_ns = min(self._first_ns << min(self.failures, 40), self._limit_ns)
-        self.failures += 1
-        return wait_ns
-
-    def succeeded(self) -> None:
-        self.failures = 0
-
-
 class Pace:
-    """At most one pass in `min_interval_ns`, and one over everything each `every_ns`; 0 is no limit, and never.
+    """At most one pass in `min_interval_ns` (0: no limit), and a pass over everything each `every_ns` (0: never).
 
-    All times are of one clock that the caller has. The first pass is one over everything anyway. Whether tracking is
-    on makes no difference to when passes are made.
+    All times come from one clock of the caller. The first pass is one over everything in any case. Passes come at the
+    same times with tracking on and off.
     """
 
     def __init__(self, min_interval_ns: int, every_ns: int) -> None:
@@ -33,22 +16,22 @@ class Pace:
         self._everything_ns = 0
 
     def allows(self, now_ns: int) -> bool:
-        """The time since the last pass is over."""
+        """Whether the least time between two passes is over."""
         return now_ns >= self._not_before_ns
 
     def wants_everything(self, now_ns: int) -> bool:
-        """A pass over everything is due."""
+        """Whether a pass over everything is due."""
         return self._every_ns > 0 and now_ns >= self._everything_ns
 
     def passed(self, now_ns: int) -> None:
-        """A pass succeeded: over everything, if that was due."""
+        """Note that a pass succeeded; it went over everything if that was due."""
         if self.wants_everything(now_ns):
             self._everything_ns = now_ns + self._every_ns
         if self._min_interval_ns:
             self._not_before_ns = now_ns + self._min_interval_ns
 
     def due_ns(self, pending: Callable[[], bool]) -> int | None:
-        """When a pass is due without an event; `pending` tells whether something has changed. None for never."""
+        """When a pass is due without an event; None for never. `pending` tells whether something has changed."""
         due = [self._not_before_ns] if self._min_interval_ns and pending() else []
         if self._every_ns:
             due.append(max(self._everything_ns, self._not_before_ns))

@@ -1,4 +1,4 @@
-"""Catalog: which traders there are to run: files of the plugin folder, packages, and their instances."""
+"""Catalog: all traders to run: files of the plugin folder, traders of packages, and instances of both."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,45 +6,45 @@ from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from typing import Any
 
-from common.blocks import TraderTable
-from services.trader.loading import ENTRY_POINTS
+from tickflag.common.settings_schema.trader import TraderTable
+from tickflag.services.trader.evaluation.plugin.loading import ENTRY_POINTS
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One trader to run: its code, and as what."""
+    """One trader to run: its code, and the name, settings and group that it runs with."""
 
     label: str
-    """What tells it from all others, whatever its name: `rsi.py`, `traders.rsi_fast`, `momentum (pack.momentum)`."""
+    """Unique, whatever the trader's name is: `rsi.py`, `traders.rsi_fast`, `momentum (pack.momentum)`."""
     stem: str
-    """Of its file, or its entry point's name."""
+    """The stem of the trader's file, or the name of its entry point."""
     source: Path | EntryPoint | None
-    """Its code; None where there is none of this name, as `fault` says."""
+    """Where the code is; None where it was not found: then `fault` says why."""
     name: str = ""
-    """The instance's; empty: the one that the code declares."""
+    """The name of the instance; empty for the name that the code declares."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     enabled: bool = True
     fault: str = ""
     group: str = ""
-    """Of those that share a process; empty: it has one of its own."""
+    """The traders of one group share a process; empty for a trader with a process of its own."""
 
     @property
     def shown_source(self) -> str:
-        """Path of the file, or the package's module."""
+        """Path of the file, or module of the package; empty for none."""
         if isinstance(self.source, EntryPoint):
             return self.source.value
         return str(self.source or "")
 
 
 def trader_files(folder: Path) -> list[Path]:
-    """The files of a plugin folder that are traders: `*.py` not beginning with `_`, `.` or `test_`."""
+    """The trader files of a plugin folder: all `*.py` whose names do not begin with `_`, `.` or `test_`."""
     return sorted(path.resolve() for path in folder.glob("*.py") if not path.name.startswith(("_", ".", "test_")))
 
 
 def read_catalog(folder: Path, tables: Mapping[str, TraderTable]) -> list[Assignment]:
-    """Instances in the order of their tables, then what no table names: files, then packages, by name.
+    """Instances in the order of their tables, then the code that no table names: files, then packages, each by name.
 
-    A file stands in the place of a package's trader of the same name.
+    A file hides a package's trader of the same name.
     """
     entries, found = _entry_points()
     sources: dict[str, Path | EntryPoint] = {entry.name: entry for entry in entries}
@@ -67,13 +67,14 @@ def read_catalog(folder: Path, tables: Mapping[str, TraderTable]) -> list[Assign
 
 
 def _entry_points() -> tuple[list[EntryPoint], list[Assignment]]:
-    """Those of all packages, and one assignment at fault for each package that names some and cannot be read."""
+    """The entry points of all packages, and an assignment with a fault for each package whose entry points cannot be
+    read."""
     found: list[EntryPoint] = []
     faults: list[Assignment] = []
     for package in distributions():
         try:
             found += package.entry_points.select(group=ENTRY_POINTS)
-        except Exception as error:  # noqa: BLE001 - what is malformed fails in ways of its own
+        except Exception as error:  # noqa: BLE001 - a malformed package may raise anything
             if ENTRY_POINTS in (package.read_text("entry_points.txt") or ""):
                 fault = f"package {package.name}: its entry points cannot be read: {error}"
                 faults.append(Assignment(f"package {package.name}", package.name, None, fault=fault))

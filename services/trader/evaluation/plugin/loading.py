@@ -1,10 +1,11 @@
-"""Loading: a trader's code, from its file or package, as hook functions that are bound to its settings.
+"""Loading: imports a trader's code from its file or package, and binds its hooks to its settings.
 
 Hooks are called directly: pluggy checks them here, but its dispatch costs more than a small trader's whole evaluation.
 """
 
 import contextlib
 import hashlib
+import inspect
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -22,11 +23,12 @@ from typing import Any
 import pluggy
 from pydantic import BaseModel, ValidationError
 
-from common.errors import PluginError
-from common.traderapi import PROJECT, Trader, hooks
+from tickflag.common.errors import PluginError
+from tickflag.common.traderapi import PROJECT, Trader, hooks
+from tickflag.services.trader.evaluation.plugin.former_imports import advice
 
 ENTRY_POINTS = "tickflag.traders"
-"""Group of the entry points by which packages bring traders; each names a module with hooks."""
+"""The group of entry points by which packages offer traders; each names a module with hooks."""
 
 VERSION_DIGITS = 8
 REASON_LIMIT = 1_000  # characters
@@ -34,23 +36,23 @@ REASON_LIMIT = 1_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What was imported, checked against the hook specifications."""
+    """A trader's imported code, checked against the hook specifications."""
 
     file: str
-    """As its tracebacks name it; empty where it has none."""
+    """The file as tracebacks name it; empty where there is none."""
     label: str
-    """What errors call it: the file's name, or entry point and module."""
+    """The name in errors: the file's name, or entry point and module."""
     version: str
-    """The first digits of the content's SHA-256; of a package its version."""
+    """The first digits of the file's SHA-256, or the version of the package."""
     helpers: tuple[Path, ...]
-    """Files of the plugin folder that it imported, as far as that is known at its start."""
+    """Files of the plugin folder that the code had imported once it was loaded."""
     hooks: Mapping[str, pluggy.HookImpl]
 
     def fault(self, what: str) -> PluginError:
         return PluginError(f"{self.label}: {what}")
 
     def call(self, hook: str, **arguments: Any) -> Any:
-        """The answer of a hook that is asked at the start. Raises PluginError for whatever it raises."""
+        """The answer of a hook that is called while loading. Raises PluginError for whatever the hook raises."""
         try:
             return self.bound(hook, "", arguments)(None)
         except ValidationError as error:
@@ -63,7 +65,7 @@ class Code:
             raise self.fault(f"hook `{hook}` raised {described(error, self.file)}") from error
 
     def bound(self, hook: str, varying: str, fixed: Mapping[str, Any]) -> Callable[[Any], Any]:
-        """The hook as a function of its argument `varying` alone, with those of `fixed` that it asks for filled in."""
+        """The hook as a function of its argument `varying` alone; the other arguments come from `fixed`."""
         function, wanted = self.hooks[hook].function, self.hooks[hook].argnames
         if wanted == (varying,):
             return function
@@ -93,22 +95,42 @@ def load_code(source: Path | EntryPoint) -> Code:
         manager.register(loaded, label)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise PluginError(f"{label}: {error}") from None
+        raise PluginError(f"{label}: {_misuse(manager, loaded) or error}") from None
     callers = manager.get_hookcallers(loaded) or []
     return Code(file, label, version, helpers, {caller.name: caller.get_hookimpls()[0] for caller in callers})
 
 
+def _misuse(manager: pluggy.PluginManager, loaded: object) -> str:
+    """Which function is no hook, or has an argument that its hook does not; empty where it is something else."""
+    for name in dir(loaded):
+        if manager.parse_hookimpl_opts(loaded, name) is None:
+            continue
+        spec = getattr(hooks, name, None)
+        if spec is None:
+            known = ", ".join(sorted(found for found in dir(hooks) if manager.parse_hookspec_opts(hooks, found)))
+            return f"{name!r} is no hook: hooks are {known}"
+        wanted, has = inspect.signature(spec).parameters, inspect.signature(getattr(loaded, name)).parameters
+        for argument in has:
+            if argument not in wanted:
+                takes = " and ".join(f"`{one}`" for one in wanted)
+                return f"hook `{name}` has no argument {argument!r}: name its arguments {takes}, or leave them out"
+    return ""
+
+
 def described(error: BaseException, file: str = "") -> str:
-    """Its class and words, which a plugin may have made of anything, and where in the trader's `file` it was raised."""
+    """The error's class and text, and where in the trader's `file` it was raised. The error may be any object."""
     try:
         words = str(error)[:REASON_LIMIT]
     except BaseException:  # noqa: BLE001 - the text is the plugin's code, too
         words = "(without words: its `__str__` raises)"
+    former = advice(error, file)  # for an import by a former name: the line to write
+    if former:
+        return former
     return f"{type(error).__name__}{words and ': '}{words}{_place(error, file) if file else ''}"
 
 
 def _place(error: BaseException, file: str) -> str:
-    """The last line that was at work in the file or a helper beside it; empty where there is none."""
+    """The innermost line of the traceback that lies in `file` or in a helper beside it; empty where there is none."""
     helpers, place = _helpers_beginning(Path(file).parent), ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         name = frame.f_code.co_filename
@@ -120,9 +142,10 @@ def _place(error: BaseException, file: str) -> str:
 
 
 def forget(source: Path | EntryPoint) -> None:
-    """Let what this process imported for the code be imported anew with it: helpers beside a file, a package's modules.
+    """Forget the modules that this process imported for the code, so that the next load imports them anew: the helpers
+    beside a file, or the modules of a package.
 
-    Traders that run keep theirs; so those of one process never share a helper's state either.
+    Running traders keep the modules they have, so two traders of one process never share a helper's state.
     """
     if isinstance(source, Path):
         beginning = _helpers_beginning(source.parent)
@@ -136,9 +159,9 @@ def forget(source: Path | EntryPoint) -> None:
 
 
 def own_settings(code: Code, where: str, given: Mapping[str, Any]) -> BaseModel | None:
-    """The trader's own settings as its model has them, None where it has no model.
+    """The trader's own settings, validated by its model; None where it has no model.
 
-    Raises PluginError; `where` is what the keys of `given` stand below, as `traders.rsi_fast.settings`.
+    Raises PluginError. `where` is the block that holds the keys of `given`, as `traders.rsi_fast.settings`.
     """
     if "settings" not in code.hooks:
         askers = [name for name, impl in code.hooks.items() if "settings" in impl.argnames]
@@ -163,13 +186,16 @@ def own_settings(code: Code, where: str, given: Mapping[str, Any]) -> BaseModel 
 
 
 def _faults(error: ValidationError) -> list[tuple[str, str]]:
-    """Each as field and reason; no field where the fault is of none alone."""
+    """Field and reason of each fault; the field is empty where the fault concerns no single field."""
     return [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors(include_url=False)]
 
 
 def _imported(path: Path) -> tuple[ModuleType, str]:
-    """The file as a module, and its version. Compiled from the bytes that the version is of: never from a cache, which
-    two edits within a second could make stale."""
+    """The file as a module, and its version.
+
+    The module is compiled from the very bytes that give the version. A cache of bytecode would be stale after two edits
+    within a second.
+    """
     spec = spec_from_file_location(f"tickflag_plugin_{path.stem}", path)
     if spec is None or not isinstance(spec.loader, SourceFileLoader):
         raise PluginError(f"{path.name}: not a Python file")
@@ -177,7 +203,7 @@ def _imported(path: Path) -> tuple[ModuleType, str]:
     sys.modules[spec.name] = module
     folder = str(path.parent.resolve())
     if folder not in sys.path:
-        sys.path.append(folder)  # at the end: helpers are found there, and hide nothing
+        sys.path.append(folder)  # at the end: helpers are found, and hide no other module
     try:
         content = path.read_bytes()
         exec(compile(content, path, "exec", dont_inherit=True), module.__dict__)
@@ -187,7 +213,7 @@ def _imported(path: Path) -> tuple[ModuleType, str]:
 
 
 def content_version(content: bytes) -> str:
-    """The version of a trader file that declares none."""
+    """The version of a trader file that declares no version."""
     return hashlib.sha256(content).hexdigest()[:VERSION_DIGITS]
 
 
@@ -199,8 +225,11 @@ def _from_package(entry: EntryPoint, label: str) -> tuple[object, str]:
 
 
 def _package_version(entry: EntryPoint) -> str:
-    """Of the package that brings it; empty where that does not say. An entry point forgets its package on its way."""
-    with contextlib.suppress(Exception):  # another package may be malformed
+    """The version of the package that has the entry point; empty where it is not known.
+
+    The entry point itself loses its package on the way to the worker process.
+    """
+    with contextlib.suppress(Exception):  # any installed package may be malformed
         for one in entry_points(group=entry.group, name=entry.name, value=entry.value):
             if one.dist is not None:
                 return one.dist.version
@@ -208,7 +237,10 @@ def _package_version(entry: EntryPoint) -> str:
 
 
 def _helpers(folder: Path) -> tuple[Path, ...]:
-    """Compared as texts: to ask the system for the paths of a thousand modules takes a tenth of a second."""
+    """The helper files of the folder that this process has imported.
+
+    Paths are compared as texts: resolving the paths of a thousand modules takes a tenth of a second.
+    """
     beginning = _helpers_beginning(folder)
     return tuple(sorted({Path(file) for _, file in _module_files() if file.startswith(beginning)}))
 

@@ -6,21 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from common.errors import PluginError
-from common.flags import BUILT_IN
-from common.rows import UNKNOWN, Rows
-from common.traderapi import Market, Symbol, Trader
-from common.traderapi.flags import FlagValue
-from services.trader.answers import AnswerError, Answers, Floats, Notes, score_of
-from services.trader.loading import described, load_code, own_settings
+from tickflag.common.arrays import Floats, Integers, Records
+from tickflag.common.errors import PluginError
+from tickflag.common.flags import BUILT_IN
+from tickflag.common.protocol.rows import UNKNOWN, Rows
+from tickflag.common.traderapi import Market, Symbol, Trader
+from tickflag.common.traderapi.flags import FlagValue
+from tickflag.services.trader.evaluation.plugin.answers import Answers, Notes, score_of
+from tickflag.services.trader.evaluation.plugin.entries import AnswerError
+from tickflag.services.trader.evaluation.plugin.loading import described, load_code, own_settings
 
 References = Mapping[str, Symbol | None]
 
 
 class Plugin:
-    """A trader ready to be asked."""
+    """A loaded trader, ready to be asked."""
 
     def __init__(
         self,
@@ -31,20 +32,18 @@ class Plugin:
         helpers: tuple[Path, ...] = (),
         file: str = "",
     ) -> None:
-        """`file` is the code's as its tracebacks name it."""
+        """`file` is the code's file, as tracebacks name it."""
         self.trader = trader
         self.version = version
-        """As declared, else of its content."""
+        """The declared version, else that of the file's content or of the package."""
         self.helpers = helpers
-        """Files beside its own that it imported."""
+        """Files beside its own that the trader imported."""
         self._file = file
         self._evaluate = evaluate
         self._per_symbol = per_symbol
         rows = np.repeat(UNKNOWN, 2)
         rows.flags.writeable = False
         self._answers = Answers(rows["status"])
-        self.flags: Mapping[str, FlagValue] = {name: FlagValue(default) for name, default in trader.flags.items()}
-        """The trader's own feature flags, as they count now."""
 
     @property
     def vectorised(self) -> bool:
@@ -56,29 +55,27 @@ class Plugin:
         symbols: Callable[[], list[str]],
         time_ns: int,
         out: Floats,
-        state: npt.NDArray[np.void] | None = None,
+        state: Records | None = None,
         references: References | None = None,
+        flags: Mapping[str, FlagValue] | None = None,
     ) -> Notes:
-        """Ask the trader about `rows` and write the scores to `out`, NaN where a symbol does not match.
+        """Ask the trader about `rows`, and write the scores to `out`, NaN where a symbol does not match.
 
-        `state` has the trader's numbers of each row, and those it set afterwards. Gives the notes, by place in `rows`.
+        `state` holds the trader's numbers of each row; the trader changes them in place. `flags` are the present values
+        of the trader's own feature flags. Gives the notes by position in `rows`.
         Raises PluginError naming the trader, the hook and what it did wrong; `out` and `state` are then undefined.
         """
-        market = Market(
-            self.trader, rows.tickers, rows.candles, rows.valid, symbols, time_ns, state, references, self.flags
-        )
+        market = Market(self.trader, rows.tickers, rows.candles, rows.valid, symbols, time_ns, state, references, flags)
         status = rows.tickers["status"]
         if self._per_symbol is not None:
             return self._one_by_one(self._per_symbol, market, status, out)
         answer = self._called("evaluate", self._evaluate, market)
         try:
-            return self._answers.take(answer, status, out)
+            return self._answers.score(answer, status, out, symbols)
         except AnswerError as error:
             raise self._wrong("evaluate", str(error)) from error.__cause__
 
-    def _one_by_one(
-        self, function: Callable[..., Any], market: Market, status: npt.NDArray[np.int64], out: Floats
-    ) -> Notes:
+    def _one_by_one(self, function: Callable[..., Any], market: Market, status: Integers, out: Floats) -> Notes:
         scores, notes = np.empty(len(market)), {}
         for i in range(len(market)):
             answer = self._called("evaluate_symbol", function, market.symbol(i))
@@ -88,7 +85,7 @@ class Plugin:
                 raise self._wrong("evaluate_symbol", f"{error} for {market.symbols[i]}") from None
             if note:
                 notes[i] = note
-        self._answers.take_floats(scores, status, out)
+        self._answers.score_floats(scores, status, out)
         return notes
 
     def _called(self, hook: str, function: Callable[..., Any] | None, argument: Any) -> Any:
@@ -97,19 +94,19 @@ class Plugin:
             return function(argument)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a plugin may raise anything, SystemExit too: its fault stays its own
+        except BaseException as error:  # a plugin may raise anything, SystemExit too, and harms only itself
             raise self._wrong(hook, f"raised {described(error, self._file)}") from error
 
     def _wrong(self, hook: str, what: str) -> PluginError:
-        # A trader's words may hold halves of characters, which no message can.
+        # A trader's text may hold lone surrogates, which no message can.
         return PluginError(f"trader {self.trader.name!r}: hook `{hook}` {what}".encode(errors="replace").decode())
 
 
 def load_plugin(source: Path | EntryPoint, name: str = "", settings: Mapping[str, Any] | None = None) -> Plugin:
     """Load a trader from its file or package and check its contract.
 
-    `name` replaces the declared one. `settings` are the trader's own, for its model. Raises PluginError naming the file
-    or the key at fault and what is wrong with it.
+    `name` replaces the declared name. `settings` are the trader's own, for its model. Raises PluginError naming the
+    file or the key at fault and what is wrong with it.
     """
     code = load_code(source)
     if "trader" not in code.hooks:

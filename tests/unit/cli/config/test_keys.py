@@ -1,4 +1,4 @@
-"""`tickflag keys`, and what other commands do where `remote.connect` names another machine."""
+"""`tickflag keys`, and the other commands where `remote.connect` names another machine."""
 
 import json
 import stat
@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from common.keys import load_pair, load_public
-from common.runtime import Runtime
-
-from .conftest import Answers, Run, trader_line
+from tests.unit.cli.conftest import Answers, Run, trader_line
+from tickflag.common.runtime import Runtime
+from tickflag.common.wire.keys import load_pair, load_public
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -20,7 +19,7 @@ def keys(runtime: Runtime) -> Path:
 
 
 def test_the_engines_key(run: Run, keys: Path) -> None:
-    """It is made once, for its owner only, and the command says what to copy and what to do next."""
+    """The key is made once, for its owner only; the command says what to copy and what to do next."""
     result = run("keys", "new-server")
     assert result.exit_code == 0
     assert f"secret key  {keys / 'server.key_secret'}: it stays here\n" in result.output
@@ -34,7 +33,7 @@ def test_the_engines_key(run: Run, keys: Path) -> None:
 
 
 def test_the_engines_key_elsewhere(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the setting names it; a folder that is there keeps its mode."""
+    """The key is where the setting names it; an existing folder keeps its mode."""
     tmp_path.chmod(0o755)
     monkeypatch.setenv("TICKFLAG_REMOTE__SERVER_KEY", str(tmp_path / "main.key_secret"))
     assert run("keys", "new-server").exit_code == 0
@@ -48,7 +47,7 @@ def test_the_engines_key_elsewhere(run: Run, tmp_path: Path, monkeypatch: pytest
 
 
 def test_an_operators_key(run: Run, keys: Path) -> None:
-    """The command prints the settings of the operator's machine, which can be pasted as they are."""
+    """The command prints the settings for the operator's machine, ready to be pasted."""
     result = run("keys", "new-client", "ann")
     assert result.exit_code == 0
     assert "tickflag keys allow ann.key" in result.output
@@ -59,14 +58,14 @@ def test_an_operators_key(run: Run, keys: Path) -> None:
 
 @pytest.mark.parametrize("name", ["server", "../x", "", "a b", ".x", "x" * 65])
 def test_names_are_checked(run: Run, name: str) -> None:
-    """They become file names."""
+    """Names become file names."""
     result = run("keys", "new-client", name)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"tickflag: key {name!r}: ")
 
 
 def test_allow_list_revoke(run: Run, keys: Path) -> None:
-    """A key is allowed under its file's name, once; the list shows it; it can be taken back."""
+    """A key is allowed under its file's name, once; the list shows it; it can be revoked."""
     assert run("keys", "list").output == "nobody is allowed\n"
     run("keys", "new-client", "ann")
     assert run("keys", "allow", str(keys / "ann.key")).output == "ann is allowed\n"
@@ -83,7 +82,7 @@ def test_allow_list_revoke(run: Run, keys: Path) -> None:
 
 
 def test_what_is_not_allowed(run: Run, keys: Path, tmp_path: Path) -> None:
-    """A secret key, another key of a name that is allowed, and what is no key; nothing is copied."""
+    """Refused are a secret key, another key under an allowed name, and what is no key; nothing is copied."""
     run("keys", "new-client", "ann")
     run("keys", "new-client", "bob")
     run("keys", "allow", str(keys / "ann.key"))
@@ -102,7 +101,7 @@ def test_what_is_not_allowed(run: Run, keys: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def elsewhere(run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Settings and keys of an operator."""
+    """The settings and keys of an operator."""
     run("keys", "new-server")
     run("keys", "new-client", "ann")
     monkeypatch.setenv("TICKFLAG_REMOTE__CONNECT", "tcp://127.0.0.1:7711")
@@ -118,7 +117,7 @@ def elsewhere(run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     ],
 )  # fmt: skip
 def test_commands_for_the_engines_own_machine(run: Run, elsewhere: str, line: str) -> None:
-    """They say so, and where the setting comes from; nothing is done here."""
+    """They say so, and where the setting comes from; nothing is done on this machine."""
     result = run(*line.split())
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"tickflag: `tickflag {' '.join(line.split()[:2])}".rstrip("x ").rstrip())
@@ -137,7 +136,7 @@ def test_commands_for_the_engines_own_machine(run: Run, elsewhere: str, line: st
 def test_a_key_that_is_missing_is_named(
     run: Run, elsewhere: str, keys: Path, line: str, missing: str, words: list[str]
 ) -> None:
-    """Before anything is sent, and with where it comes from."""
+    """The error comes before anything is sent, and says where the setting comes from."""
     (keys / missing).unlink()
     result = run(*line.split())
     assert (result.exit_code, result.stdout) == (1, "")
@@ -146,13 +145,13 @@ def test_a_key_that_is_missing_is_named(
 
 
 def test_a_client_key_that_is_not_set_is_named(run: Run, elsewhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what makes one."""
+    """The error says which command makes one."""
     monkeypatch.delenv("TICKFLAG_REMOTE__CLIENT_KEY")
     assert "setting `remote.client_key`: tcp://127.0.0.1:7711 lets nobody in" in run("status").stderr
 
 
 def test_status_from_elsewhere(run: Run, elsewhere: str, answers: Answers) -> None:
-    """What the collector knows; of the rest it says that it is not known from here."""
+    """Status shows what the collector knows, and says of the rest that it is not known from here."""
     collector = {
         "instance": "paper", "pid": 5, "uptime_s": 1.0, "last_seq": 7, "remote_commands": "tcp://0.0.0.0:7711",
         "remote_signals": "", "remote_keys": ["ann"],
@@ -171,7 +170,7 @@ def test_status_from_elsewhere(run: Run, elsewhere: str, answers: Answers) -> No
 
 
 def test_doctor_checks_the_connection(run: Run, elsewhere: str, answers: Answers, keys: Path) -> None:
-    """And leaves this machine's folders alone."""
+    """The check leaves this machine's folders alone."""
     answers["control"] = {}
     assert f"the collector at {elsewhere} answers" in run("doctor").output
     (keys / "server.key").unlink()
@@ -182,6 +181,6 @@ def test_doctor_checks_the_connection(run: Run, elsewhere: str, answers: Answers
 
 
 def test_signals_that_are_not_published_elsewhere(run: Run, elsewhere: str, answers: Answers) -> None:
-    """Following them says which setting is missing there."""
+    """The error says which setting is missing on the engine's machine."""
     answers["status"] = {"collector": {"remote_signals": ""}}
     assert "set `remote.signals` there, or leave out `--follow`" in run("signals", "--follow").stderr

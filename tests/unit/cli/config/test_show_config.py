@@ -1,4 +1,4 @@
-"""`show-config`: every setting, and who set it."""
+"""`show-config`: every setting, and where its value comes from."""
 
 import json
 import tomllib
@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from common.runtime import Runtime
-from common.settings import Settings
-
-from .conftest import Run
+from tests.unit.cli.conftest import Run
+from tickflag.common.runtime import Runtime
+from tickflag.common.settings import Settings
 
 
 def test_the_text_is_a_configuration_file(runtime: Runtime, run: Run, tmp_path: Path) -> None:
@@ -28,7 +27,7 @@ def test_the_text_is_a_configuration_file(runtime: Runtime, run: Run, tmp_path: 
 def test_where_each_value_comes_from(
     runtime: Runtime, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file, a variable, a part of a block in a variable, or nobody: then it is the default."""
+    """The origin is a file, a variable, a part of a block in a variable, or the default."""
     (tmp_path / "feed.toml").write_text("[feed]\nheartbeat_ms = 250\nwatermark_ms = 100\n")
     monkeypatch.setenv("TICKFLAG_FEED__WATERMARK_MS", "300")
     monkeypatch.setenv("TICKFLAG_SEGMENT", '{"capacity": 64}')
@@ -42,7 +41,7 @@ def test_where_each_value_comes_from(
 
 
 def test_a_wrong_setting_is_one_line(runtime: Runtime, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It names the key and where it was set."""
+    """The line names the key and where it was set."""
     monkeypatch.setenv("TICKFLAG_SEGMENT__CAPACITY", "none")
     result = run("show-config")
     assert result.exit_code == 1
@@ -61,7 +60,7 @@ def test_a_wrong_setting_is_one_line(runtime: Runtime, run: Run, monkeypatch: py
     ],
 )  # fmt: skip
 def test_secrets_of_traders_are_masked(runtime: Runtime, run: Run, tmp_path: Path, name: str, masked: bool) -> None:
-    """A trader's own setting with such a name, or below such a name; one that is empty shows that it is."""
+    """A trader's own setting is masked by its name or by the name above it; an empty one is shown as empty."""
     text = f"[a.settings]\n{name} = 'value'\n[b.settings]\n{name} = ''\n[c.settings.{name}]\nx = [1, 2]\n"
     (tmp_path / "traders.toml").write_text(text)
     found = json.loads(run("show-config", "--json").stdout)

@@ -1,4 +1,4 @@
-"""`doctor --bundle`: what an investigation needs, in one file, whatever is away."""
+"""`doctor --bundle`: what an investigation needs, in one file, whatever does not run."""
 
 import errno
 import json
@@ -13,23 +13,22 @@ from typing import Any
 
 import pytest
 
-from common import layout
-from common.errors import TickflagError
-from common.requests import Client, Unreachable
-from common.runtime import Runtime
-from common.segment import Segment
-from common.symbols import SymbolDirectory, SymbolTable
-from services.cli import bundle as bundle_module
-from services.cli import checks, evidence
-from services.cli.bundle import Bundle
-
-from .conftest import Answers, Run
+from tests.unit.cli.conftest import Answers, Run
+from tickflag.common.errors import TickflagError
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment import layout
+from tickflag.common.segment.segment import Segment
+from tickflag.common.segment.symbols import SymbolDirectory, SymbolTable
+from tickflag.common.wire.requests import Client, Unreachable
+from tickflag.services.cli.doctor import bundle as bundle_module
+from tickflag.services.cli.doctor import checks, evidence
+from tickflag.services.cli.doctor.bundle import Bundle
 
 ALWAYS = {"doctor.json", "versions.json", "settings.toml", "files.txt", "segment.json"}
 
 
 def contents(path: Path) -> dict[str, str]:
-    """Name -> text of the files in the one folder of the bundle, which is named after it."""
+    """Name -> text of each file in the one folder of the bundle, which has the bundle's name."""
     with tarfile.open(path) as archive:
         found = {}
         for member in archive:
@@ -47,7 +46,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_without_an_engine(runtime: Runtime, run: Run, path: Path) -> None:
-    """All that is not asked of a service is there; of the rest it is said why not. The last line tells what it is."""
+    """The bundle has everything that no service is asked for, and the reason why the rest is absent. The last line says
+    what it is."""
     result = run("doctor", "--bundle", str(path))
     assert (result.exit_code, result.stderr) == (0, "")
     found = contents(path)
@@ -59,7 +59,7 @@ def test_without_an_engine(runtime: Runtime, run: Run, path: Path) -> None:
         for question in questions
     }
     assert all(re.search("no (feed|collector|trader) is running for instance 'test'", line) for line in absent)
-    assert {finding["check"] for finding in json.loads(found["doctor.json"])} >= {"python", "folder", "processes"}
+    assert {diagnosis["check"] for diagnosis in json.loads(found["doctor.json"])} >= {"python", "folder", "processes"}
     assert json.loads(found["versions.json"])["packages"]["pyzmq"]
     assert tomllib.loads(found["settings.toml"])["instance"] == "test"
     line = result.stdout.splitlines()[-1]
@@ -70,7 +70,7 @@ def test_without_an_engine(runtime: Runtime, run: Run, path: Path) -> None:
 
 
 def test_nobody_else_may_read_it(runtime: Runtime, run: Run, path: Path) -> None:
-    """Mode 600, and that of all in it, whatever the user's mask is."""
+    """The mode is 600 for the bundle and all in it, whatever the user's umask."""
     former = os.umask(0)
     try:
         run("doctor", "--bundle", str(path))
@@ -84,7 +84,8 @@ def test_nobody_else_may_read_it(runtime: Runtime, run: Run, path: Path) -> None
 def test_its_name_tells_instance_and_time(
     runtime: Runtime, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where none is given it lies in the current folder. As JSON its name, its files and what is absent."""
+    """A bundle without a given path is written to the current folder. JSON has its name, its files and what is
+    absent."""
     monkeypatch.chdir(tmp_path)
     report = json.loads(run("doctor", "--bundle", "--json").stdout)
     written = report["bundle"]
@@ -96,7 +97,8 @@ def test_its_name_tells_instance_and_time(
 
 
 def test_settings_that_do_not_load(runtime: Runtime, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then it has the findings, which name them, and nothing of the instance. It was written: exit code 0."""
+    """The bundle holds the diagnoses, which name the faults, and nothing of the instance. It was written, so the exit
+    code is 0."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TICKFLAG_SEGMENT__CAPACITY", "none")
     monkeypatch.setenv("TICKFLAG_SEGMENT__DEPTH", "none")
@@ -112,7 +114,7 @@ def test_settings_that_do_not_load(runtime: Runtime, run: Run, tmp_path: Path, m
 
 @pytest.mark.parametrize("name", ["found.tar.gz", "."])
 def test_an_existing_file_stays_as_it_is(runtime: Runtime, run: Run, tmp_path: Path, path: Path, name: str) -> None:
-    """One line says so, and nothing was looked for."""
+    """One line says so, and nothing was collected."""
     path.write_text("of value")
     result = run("doctor", "--bundle", str(tmp_path / name))
     assert (result.exit_code, result.stdout) == (1, "")
@@ -121,13 +123,13 @@ def test_an_existing_file_stays_as_it_is(runtime: Runtime, run: Run, tmp_path: P
 
 
 def test_a_place_that_cannot_be_written(runtime: Runtime, run: Run, tmp_path: Path) -> None:
-    """One line."""
+    """The error is one line."""
     result = run("doctor", "--bundle", str(tmp_path / "nowhere" / "x.tar.gz"))
     assert result.stderr == (f"tickflag: {tmp_path}/nowhere/x.tar.gz: No such file or directory: name another file\n")
 
 
 def test_a_full_disk(runtime: Runtime, run: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line, and no half of a bundle is left."""
+    """The error is one line, and no part of a bundle is left."""
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -139,7 +141,7 @@ def test_a_full_disk(runtime: Runtime, run: Run, path: Path, monkeypatch: pytest
 
 
 def test_an_interrupt_leaves_nothing(runtime: Runtime, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Ctrl-C in the middle."""
+    """Ctrl-C in the middle leaves nothing."""
 
     def interrupted() -> None:
         raise KeyboardInterrupt
@@ -151,7 +153,7 @@ def test_an_interrupt_leaves_nothing(runtime: Runtime, path: Path, monkeypatch: 
 
 
 def test_a_fault_of_a_part_is_noted(runtime: Runtime, run: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even of the checks themselves; the rest is there."""
+    """A fault of the checks themselves is noted too; the rest is there."""
 
     def broken() -> None:
         raise ZeroDivisionError("by nothing")
@@ -169,7 +171,8 @@ def test_a_fault_of_a_part_is_noted(runtime: Runtime, run: Run, path: Path, monk
 def test_what_the_services_answer(
     runtime: Runtime, run: Run, path: Path, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each answer is a file; a request that a service does not know is noted in its words, and the next is asked."""
+    """Each answer is a file. If a service does not know a request, its words are noted, and the next request is
+    sent."""
 
     def signals(since: int, limit: int) -> dict[str, Any]:
         return {"signals": [{"seq": seq, "score": float("nan")} for seq in range(since + 1, since + limit + 1)]}
@@ -207,7 +210,7 @@ def test_what_the_services_answer(
 def test_a_silent_service_is_asked_once(
     runtime: Runtime, run: Run, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each further question would be another wait of some seconds."""
+    """Each further request would be another wait of some seconds."""
     asked: list[str] = []
 
     def ask(client: Client, what: str, **_: Any) -> Any:
@@ -221,7 +224,7 @@ def test_a_silent_service_is_asked_once(
 
 
 def test_the_end_of_each_log(runtime: Runtime, run: Run, path: Path) -> None:
-    """The last 256 kB, or all of a shorter one."""
+    """The bundle has the last 256 kB of a log, or a shorter one whole."""
     runtime.logs.mkdir()
     (runtime.logs / "long.log").write_text("a" * 10 + "b" * 256_000)
     (runtime.logs / "short.log").write_text("c")
@@ -238,7 +241,7 @@ def segment(runtime: Runtime) -> Iterator[Segment]:
 
 
 def test_the_segment_without_its_data(runtime: Runtime, run: Run, path: Path, segment: Segment) -> None:
-    """Header and counters, and no symbol's name."""
+    """It has header and counters, and no symbol's name."""
     SymbolTable(segment).slot("NOTFORALL")
     segment.arrays.living[layout.COUNTER["updates"]] = 12_345
     directory = SymbolDirectory(segment)
@@ -254,7 +257,7 @@ def test_the_segment_without_its_data(runtime: Runtime, run: Run, path: Path, se
 
 
 def test_a_damaged_segment(runtime: Runtime, run: Run, path: Path, segment: Segment) -> None:
-    """Its file is described, and why it cannot be used."""
+    """The bundle describes the file, and says why it cannot be used."""
     segment.path.write_bytes(b"x" * 10_000)
     run("doctor", "--bundle", str(path))
     document = json.loads(contents(path)["segment.json"])
@@ -265,7 +268,8 @@ def test_a_damaged_segment(runtime: Runtime, run: Run, path: Path, segment: Segm
 def test_what_lies_in_the_folders(
     runtime: Runtime, run: Run, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every file with mode and size. Of a folder that is not the engine's own, the journal's files only."""
+    """Every file is listed with mode and size. Of a folder that is not the engine's own, only the journal's files
+    are."""
     journal = tmp_path / "elsewhere" / "signals.sqlite"
     journal.parent.mkdir()
     for name in ("signals.sqlite", "signals.sqlite-wal", "signals.flags.json", "diary.txt"):
@@ -281,12 +285,12 @@ def test_what_lies_in_the_folders(
 
 
 def test_a_file_that_goes_meanwhile(tmp_path: Path) -> None:
-    """Its line says so."""
+    """The file's line says that it is gone."""
     assert evidence._line(tmp_path / "gone") == f"No such file or directory  {tmp_path}/gone"
 
 
 def test_a_traders_secrets_are_masked(runtime: Runtime, run: Run, path: Path, tmp_path: Path) -> None:
-    """As in `show-config`, of which it is the output."""
+    """Values are masked as in `show-config`, whose output this is."""
     (tmp_path / "traders.toml").write_text('[rsi]\n[rsi.settings]\napi_key = "hidden"\nperiod = 9\n')
     run("doctor", "--bundle", str(path))
     text = contents(path)["settings.toml"]
@@ -296,8 +300,19 @@ def test_a_traders_secrets_are_masked(runtime: Runtime, run: Run, path: Path, tm
 
 
 def test_a_text_that_is_none(path: Path) -> None:
-    """What cannot be written as UTF-8 does not end it."""
+    """A text that cannot be encoded as UTF-8 does not end the bundle."""
     with bundle_module.create(path) as bundle:
         assert isinstance(bundle, Bundle)
         bundle.add("odd.txt", "a\udc80b")
     assert contents(path)["odd.txt"] == "a?b"
+
+
+def test_the_dashboards_token_is_taken_out(runtime: Runtime, run: Run, path: Path) -> None:
+    """Whoever wrote it into a log: no file of the bundle holds it, and the rest of the line stays."""
+    (runtime.folder / "dashboard.token").write_text("a-token-of-the-test-0123\n")
+    runtime.logs.mkdir()
+    (runtime.logs / "rsi.log").write_text("the token is a-token-of-the-test-0123, look\n")
+    run("doctor", "--bundle", str(path))
+    found = contents(path)
+    assert found["logs/rsi.log"] == "the token is (removed), look\n"
+    assert not any("a-token-of-the-test-0123" in text for text in found.values())

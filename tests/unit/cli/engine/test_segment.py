@@ -1,4 +1,4 @@
-"""`segment`: files are described as they are, rows are shown as they are, remains are removed."""
+"""`segment`: files and rows are shown as they are; files left by a crash are removed."""
 
 import json
 import os
@@ -7,32 +7,33 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from common import layout, sockets
-from common.runtime import POINTER, Role, Runtime
-from common.segment import Segment
-from services.cli import dump, remains
-from tests.support.kernels import plain_kernels
-from tests.support.markets import open_market, swap, tick_batch
-
-from .conftest import Answers, Run
+from tests.support.markets.markets import open_market, swap, tick_batch
+from tests.support.stand_ins.kernels import plain_kernels
+from tests.unit.cli.conftest import Answers, Run
+from tickflag.common.runtime import POINTER, Role, Runtime
+from tickflag.common.segment import layout
+from tickflag.common.segment.segment import Segment
+from tickflag.common.wire import sockets
+from tickflag.services.cli.engine import segment_dump
+from tickflag.services.cli.engine.stale_files import endpoints
 
 
 @pytest.fixture
 def plain() -> Iterator[None]:
-    """No compiler: these tests are about what is shown."""
+    """Kernels without the compiler: these tests are about the output."""
     with plain_kernels():
         yield
 
 
 def make(runtime: Runtime) -> str:
-    """A segment file nobody has mapped; gives its name."""
+    """Make a segment file that nobody maps; gives its name."""
     with Segment.create(runtime, layout.plan(40, 2, (60, 300))) as segment:
         segment.publish(runtime)
         return segment.path.name
 
 
 def test_ls_tells_the_state_of_every_file(runtime: Runtime, run: Run) -> None:
-    """Ready or why not, and which one is current."""
+    """A file is ready, or the reason why not is shown; one file is current."""
     old, current = make(runtime), make(runtime)
     runtime.write_pointer(current)
     (runtime.folder / "cut.seg").write_bytes((runtime.folder / old).read_bytes()[:100])
@@ -53,7 +54,7 @@ def test_ls_tells_the_state_of_every_file(runtime: Runtime, run: Run) -> None:
 
 
 def test_dump_shows_rows_counters_and_channels(runtime: Runtime, run: Run, plain: None) -> None:
-    """The document has what was written, and null where nothing was."""
+    """The document has what was written, and null where nothing was written."""
     with open_market(runtime, symbols=3) as market:
         market.apply(tick_batch([0, 1], [10.0, 20.0], bid=[9.5, np.nan]), 1)
         swap(market)
@@ -73,8 +74,8 @@ def test_dump_shows_rows_counters_and_channels(runtime: Runtime, run: Run, plain
 def test_dump_without_names_shows_the_first_few(
     runtime: Runtime, run: Run, plain: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And says how many there are beside them; `--all` shows them all."""
-    monkeypatch.setattr(dump, "FIRST", 2)
+    """It says how many more there are; `--all` shows them all."""
+    monkeypatch.setattr(segment_dump, "FIRST", 2)
     with open_market(runtime, symbols=5):
         assert "and 3 more" in run("segment", "dump").stdout
         assert len(json.loads(run("segment", "dump", "--json").stdout)["symbols"]) == 2
@@ -82,7 +83,7 @@ def test_dump_without_names_shows_the_first_few(
 
 
 def test_a_row_that_stays_locked_is_said_to_be(runtime: Runtime, run: Run, plain: None) -> None:
-    """Its writer died within it: no torn row is shown, and the others are."""
+    """The writer ended within the row: no torn row is shown, and the others are."""
     with open_market(runtime, symbols=2) as market:
         market.apply(tick_batch([0, 1], [10.0, 20.0]), 1)
         market.segment.arrays.versions[0] += 1
@@ -94,10 +95,14 @@ def test_a_row_that_stays_locked_is_said_to_be(runtime: Runtime, run: Run, plain
 
 
 def test_the_debug_ring_is_shown_oldest_first(runtime: Runtime, run: Run, plain: None) -> None:
-    """The last 100 updates, once the ring has been switched on."""
+    """The ring has the last 100 updates since it was switched on; while it has none, a sentence says why."""
     with open_market(runtime, symbols=2) as market:
         assert json.loads(run("segment", "dump", "--debug", "--json").stdout)["debug"] == []
+        off = "no updates in the debug ring: it is off: `tickflag segment debug on` fills it"
+        assert run("segment", "dump", "--debug").stdout.splitlines()[-1] == off
         market.segment.arrays.living[layout.DEBUG_ON] = 1
+        on = "no updates in the debug ring: it is on, and nothing was written since"
+        assert run("segment", "dump", "--debug").stdout.splitlines()[-1] == on
         for number in range(layout.DEBUG_RING + 5):
             market.apply(tick_batch([number % 2], [10.0]), 1_000_000 * number)
         entries = json.loads(run("segment", "dump", "--debug", "--json").stdout)["debug"]
@@ -109,7 +114,7 @@ def test_the_debug_ring_is_shown_oldest_first(runtime: Runtime, run: Run, plain:
 
 
 def test_dump_without_a_segment(runtime: Runtime, run: Run) -> None:
-    """Says what to do, and of a segment that cannot be used why."""
+    """The error says what to do and, for an unusable segment, why it is unusable."""
     result = run("segment", "dump")
     assert result.stderr == "tickflag: no feed is running for instance 'test' (start it with `tickflag start`)\n"
     runtime.write_pointer("gone.seg")
@@ -117,9 +122,9 @@ def test_dump_without_a_segment(runtime: Runtime, run: Run) -> None:
 
 
 def test_clean_removes_what_is_nobodys(runtime: Runtime, run: Run) -> None:
-    """Segments, pointer and sockets of those that do not run; nothing else."""
+    """Segments, pointer and sockets of services that do not run are removed, and nothing else."""
     name = make(runtime)
-    for endpoint in remains.endpoints():
+    for endpoint in endpoints():
         (runtime.folder / endpoint).touch()
     (runtime.folder / "journal.sqlite").touch()
     with Role(runtime, "feed"):
@@ -131,7 +136,7 @@ def test_clean_removes_what_is_nobodys(runtime: Runtime, run: Run) -> None:
         removed = json.loads(run("segment", "clean", "--json").stdout)
     feed = {sockets.EVENTS_OUT.endpoint, sockets.FEED_COMMANDS_SERVER.endpoint}
     assert set(removed) == {name, POINTER, *feed}
-    assert run("segment", "clean").stdout.count("removed ") == len(remains.endpoints()) - len(feed)
+    assert run("segment", "clean").stdout.count("removed ") == len(endpoints()) - len(feed)
     assert run("segment", "clean").stdout == f"nothing to remove in {runtime.folder}\n"
     assert (runtime.folder / "journal.sqlite").exists()
 
@@ -144,7 +149,7 @@ def test_clean_where_nothing_ever_ran(runtime: Runtime, run: Run, monkeypatch: p
 
 
 def test_commands_for_the_feed(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """What is asked of it, and what is said of its answer."""
+    """Each command sends its request, and words the answer."""
     asked: list[object] = []
     answers["swap"] = {"channels": 1}
     answers["debug"] = lambda on: asked.append(on)

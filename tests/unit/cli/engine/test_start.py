@@ -1,4 +1,4 @@
-"""`start`: what it refuses before it starts anything."""
+"""`start`: its refusals, before it starts anything."""
 
 import os
 import sys
@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from common.runtime import Role, Runtime
-from services.cli.processes import environment
-from services.cli.start import PROCFILE, SERVICES
-
-from .conftest import Run
+from tests.unit.cli.conftest import Run
+from tickflag.common.runtime import Role, Runtime
+from tickflag.services.cli.engine.processes import environment
+from tickflag.services.cli.engine.start import BESIDE, PROCFILE, SERVICES
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_engine_that_runs_is_named(runtime: Runtime, run: Run, service: str) -> None:
-    """Any of its services is enough."""
+    """Any of the engine's services is enough."""
     with Role(runtime, service):
         result = run("start")
     assert result.exit_code == 75
@@ -23,8 +22,8 @@ def test_an_engine_that_runs_is_named(runtime: Runtime, run: Run, service: str) 
 
 
 def test_the_built_in_processes_are_those_of_the_procfile() -> None:
-    """`tickflag start` does the same with and without it."""
-    assert (Path(__file__).parents[3] / "Procfile").read_text() == PROCFILE
+    """`tickflag start` does the same with and without the Procfile."""
+    assert (Path(__file__).parents[4] / "Procfile").read_text() == PROCFILE
 
 
 @pytest.mark.parametrize(
@@ -32,7 +31,7 @@ def test_the_built_in_processes_are_those_of_the_procfile() -> None:
     [("", "no processes"), ("no colon here\n", "no processes"), ("a: x\na: y\n", "process names must be unique")],
 )
 def test_a_procfile_without_use(runtime: Runtime, run: Run, tmp_path: Path, content: str, mistake: str) -> None:
-    """One line says what is wrong with which file."""
+    """One line names the file and the fault."""
     path = tmp_path / "Other"
     path.write_text(content)
     result = run("start", "--procfile", str(path))
@@ -41,14 +40,28 @@ def test_a_procfile_without_use(runtime: Runtime, run: Run, tmp_path: Path, cont
 
 
 def test_wrong_usage(runtime: Runtime, run: Run) -> None:
-    """A file that is not there, a time that is none."""
+    """The file does not exist, or the time is none."""
     assert run("start", "--procfile", "/no/such/file").exit_code == 2
     assert run("start", "--for", "0").exit_code == 2
 
 
 def test_the_processes_get_this_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python` is ours, and output comes at once."""
+    """`python` is this interpreter, and its output comes at once."""
     monkeypatch.setenv("PATH", "/usr/bin")
     env = environment()
     assert env["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
     assert env["PYTHONUNBUFFERED"] == "1"
+
+
+@pytest.mark.parametrize("service", BESIDE)
+def test_what_the_engine_does_not_need_holds_up_no_start(
+    runtime: Runtime, run: Run, monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    """A dashboard that runs by itself is no engine."""
+    from tickflag.services.cli.engine import start
+
+    begun: list[object] = []
+    monkeypatch.setattr(start, "_run", lambda *arguments: begun.append(arguments))
+    with Role(runtime, service):
+        assert run("start").exit_code == 0
+    assert begun

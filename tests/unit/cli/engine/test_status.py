@@ -1,4 +1,4 @@
-"""`status`: what is shown of an engine, of a part of one and of none."""
+"""`status`: what is shown of a whole engine, of a part of one, and of none."""
 
 import json
 import os
@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
-from common import layout
-from common.runtime import Role, Runtime
-from common.segment import Segment
-from services.cli.status import overall
-
-from .conftest import Answers, Run, trader_line
+from tests.unit.cli.conftest import Answers, Run, trader_line
+from tickflag.common.runtime import Role, Runtime
+from tickflag.common.segment import layout
+from tickflag.common.segment.segment import Segment
+from tickflag.services.cli.engine.status import overall
 
 
 def test_nothing_runs(runtime: Runtime, run: Run) -> None:
-    """One line and exit code 1; as JSON the states."""
+    """One line and exit code 1; JSON has the states."""
     result = run("status")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "tickflag: nothing is running for instance 'test' (start it with `tickflag start`)\n"
@@ -27,7 +26,7 @@ def test_nothing_runs(runtime: Runtime, run: Run) -> None:
 
 
 def test_a_feed_alone(runtime: Runtime, run: Run) -> None:
-    """A feed without a segment is starting, one without a heartbeat stale, one with one running."""
+    """A feed without a segment is starting, one without a heartbeat is stale, one with a heartbeat is running."""
     with Role(runtime, "feed"):
         assert json.loads(run("status", "--json").stdout)["feed"]["state"] == "starting"
         with Segment.create(runtime, layout.plan(40, 2, (60,))) as segment:
@@ -45,7 +44,7 @@ def test_a_feed_alone(runtime: Runtime, run: Run) -> None:
 
 
 def test_traders_and_what_they_saved(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """A line for each, and all together."""
+    """A line for each trader, and the sums of all."""
     answers["status"] = {
         "collector": {"pid": 77, "uptime_s": 300.0, "last_seq": 1_500, "metrics": "http://127.0.0.1:9465/metrics"},
         "traders": [
@@ -67,7 +66,7 @@ def test_traders_and_what_they_saved(runtime: Runtime, run: Run, answers: Answer
 
 
 def test_why_a_trader_is_not_as_it_should_be(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """An edit that was refused beside a trader that runs, and an error, each on a short line below the table."""
+    """A refused edit of a running trader, and an error, each have a short line below the table."""
     answers["status"] = {
         "collector": {"pid": 77, "uptime_s": 3.0, "last_seq": 0},
         "traders": [
@@ -82,7 +81,7 @@ def test_why_a_trader_is_not_as_it_should_be(runtime: Runtime, run: Run, answers
 
 
 def test_snapshots_that_were_asked_for_save_nothing(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """More bytes were sent than full results of the cycles would have cost: none saved, not less than none."""
+    """More bytes were sent than full results of the cycles would have had: the saving is 0, not negative."""
     line = trader_line("a", processed=1, bytes_sent=300, bytes_full=100)
     answers["status"] = {"collector": {"pid": 77, "uptime_s": 3.0, "last_seq": 0}, "traders": [line]}
     answers["supervisor"] = {"pid": 78, "safe": False}
@@ -93,7 +92,7 @@ def test_snapshots_that_were_asked_for_save_nothing(runtime: Runtime, run: Run, 
 
 
 def test_what_tracking_saves(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """One line with its interval, once a cycle was audited; an interval takes two."""
+    """One line has the saving once a cycle was audited; the interval needs two."""
     status: dict[str, Any] = {"collector": {"pid": 77, "uptime_s": 3.0, "last_seq": 0}, "traders": [], "saving": None}
     answers["status"] = status
     assert "tracking" not in run("status").stdout
@@ -107,7 +106,7 @@ def test_what_tracking_saves(runtime: Runtime, run: Run, answers: Answers) -> No
 
 
 def test_safe_mode(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """It is told where the traders would be."""
+    """The output says so in place of the traders."""
     answers["status"] = {"collector": {"pid": 77, "uptime_s": 3.0, "last_seq": 0}, "traders": []}
     answers["supervisor"] = {"pid": 78, "safe": True}
     with Role(runtime, "trader"):
@@ -116,21 +115,21 @@ def test_safe_mode(runtime: Runtime, run: Run, answers: Answers) -> None:
 
 
 def test_a_supervisor_that_does_not_answer(runtime: Runtime, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At its first start it takes a while: it runs."""
-    monkeypatch.setattr("services.cli.status.SUPERVISOR_S", 0.05)
+    """The first start takes a while: the supervisor counts as running."""
+    monkeypatch.setattr("tickflag.services.cli.engine.status.SUPERVISOR_S", 0.05)
     with Role(runtime, "trader"):
         assert f"traders    running (pid {os.getpid()})\n" in run("status").stdout
 
 
 def test_overall_of_nothing() -> None:
-    """No work was done, none was saved."""
+    """No work was done, and none was saved."""
     total = overall([])
     assert total["efficiency"] == 0.0
     assert total["bytes_saved"] == 0
 
 
 def test_metrics_that_are_off_take_no_line(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """An older collector does not tell of any either."""
+    """An older collector does not report metrics either."""
     for collector in ({"metrics": ""}, {}):
         answers["status"] = {"collector": {"pid": 77, "uptime_s": 1.0, "last_seq": 1, **collector}, "traders": []}
         assert "metrics" not in run("status").stdout

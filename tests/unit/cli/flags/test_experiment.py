@@ -1,12 +1,11 @@
-"""`experiment`: what is asked of the collector, and what is shown."""
+"""`experiment`: the requests to the collector, and what is shown."""
 
 import getpass
 import json
 from typing import Any
 
-from common.runtime import Runtime
-
-from .conftest import Answers, Run
+from tests.unit.cli.conftest import Answers, Run
+from tickflag.common.runtime import Runtime
 
 
 def _arm(name: str, **fields: Any) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def _lines(text: str) -> list[str]:
 
 
 def test_report(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """The arms, a line a metric with its ratio, the check, and what tracking saves."""
+    """The arms, a line with its ratio for each metric, the check, and what tracking saves."""
     answers["experiments"] = {"experiments": [_experiment()], "tracking": TRACKING}
     lines = _lines(run("experiment", "report").stdout)
     assert lines[0].startswith("batch_mode: at 50 %, measured since ")
@@ -79,7 +78,7 @@ def test_report(runtime: Runtime, run: Run, answers: Answers) -> None:
 
 
 def test_report_of_one_flag(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """Nothing else is shown, and tracking where it is the flag's."""
+    """Other experiments are not shown; tracking is, where its feature flag is the one asked for."""
     asked: list[dict[str, Any]] = []
 
     def answer(**arguments: Any) -> Any:
@@ -95,7 +94,7 @@ def test_report_of_one_flag(runtime: Runtime, run: Run, answers: Answers) -> Non
 
 
 def test_what_the_check_says(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """That there are too few traders for it, or that some are missing."""
+    """There are too few traders for it, or traders are missing from an arm."""
     check: dict[str, Any] = {"p": None, "chi_square": None, "degrees": None, "warning": False}
     answers["experiments"] = {"experiments": [_experiment(sample_ratio=check)], "tracking": None}
     assert "sample ratio: too few traders to check it\n" in run("experiment", "report").stdout
@@ -105,7 +104,7 @@ def test_what_the_check_says(runtime: Runtime, run: Run, answers: Answers) -> No
 
 
 def test_report_of_nothing(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """It says what would begin something."""
+    """The output says how to begin an experiment."""
     empty: dict[str, Any] = {"since_ms": 0, "overall": None, "traders": []}
     answers["experiments"] = {"experiments": [], "tracking": empty}
     assert run("experiment", "report").stdout == (
@@ -115,7 +114,7 @@ def test_report_of_nothing(runtime: Runtime, run: Run, answers: Answers) -> None
 
 
 def test_reset(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """One request, with who asks."""
+    """One request, with the user's name."""
     asked: list[dict[str, Any]] = []
 
     def answer(**arguments: Any) -> Any:

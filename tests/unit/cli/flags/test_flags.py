@@ -1,4 +1,4 @@
-"""`flags`: what is asked of the collector, and what is shown."""
+"""`flags`: the requests to the collector, and what is shown."""
 
 import getpass
 import json
@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from common.runtime import Runtime
-
-from .conftest import Answers, Run
+from tests.unit.cli.conftest import Answers, Run, trader_line
+from tickflag.common.runtime import Runtime
 
 
 def _flag(name: str = "audit", **fields: Any) -> dict[str, Any]:
@@ -21,7 +20,7 @@ def _flag(name: str = "audit", **fields: Any) -> dict[str, Any]:
 
 
 def _recording(asked: list[dict[str, Any]], answer: Any) -> Callable[..., Any]:
-    """Gives the answer, and notes what it is asked with."""
+    """A function that gives the answer, and records its arguments."""
 
     def ask(**arguments: Any) -> Any:
         asked.append(arguments)
@@ -34,7 +33,7 @@ RAMP = {"percentage": 5.0, "step": 1, "state": "holding", "due_ms": 5, "steps": 
 
 
 def test_list(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """A line a flag: for how many it is on, and what is special."""
+    """A line for each feature flag: for how many it is on, and what is special about it."""
     flags = [
         _flag(),
         _flag("batch_mode", percentage=2.5, force={"rsi": True}, owners={"desk": True}, ramp=RAMP),
@@ -53,7 +52,7 @@ def test_list(runtime: Runtime, run: Run, answers: Answers) -> None:
 
 
 def test_trouble_is_told(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """On standard error."""
+    """Standard error has it."""
     answers["flags.list"] = {"revision": 3, "trouble": "the file is damaged", "flags": []}
     assert run("flags", "list").stderr == "warning: the file is damaged\n"
 
@@ -91,18 +90,40 @@ def test_trouble_is_told(runtime: Runtime, run: Run, answers: Answers) -> None:
     ],
 )
 def test_changes(runtime: Runtime, run: Run, answers: Answers, line: str, what: str, expected: dict[str, Any]) -> None:
-    """Each is one request, with who asks; the answer is what the flag is then."""
+    """Each change is one request, with the user's name; the answer is the feature flag's new state."""
     asked: list[dict[str, Any]] = []
 
     answers[f"flags.{what}"] = _recording(asked, {"revision": 4, "flag": _flag(percentage=5.0, ramp=RAMP)})
+    answers["traders"] = [trader_line("rsi")]
     result = run("flags", *line.split())
-    assert result.stdout == "audit: default on, 5 %, ramp 1/2 holding\n"
+    assert result.stdout.startswith("audit: default on, 5 %, ramp 1/2 holding\n")
+    assert result.stderr == ""
     assert asked == [{"flag": "audit", "who": getpass.getuser()} | expected]
     assert json.loads(run("flags", *line.split(), "--json").stdout)["revision"] == 4
 
 
+@pytest.mark.parametrize(
+    ("line", "out", "err"),
+    [
+        ("on --trader rsi", "trader rsi: forced on", ""),
+        ("off --owner desk", "owner desk: forced off", ""),
+        ("clear --trader nosuch", "trader nosuch: no longer forced", ""),
+        ("on --trader nosuch", "trader nosuch: forced on", "no trader 'nosuch' has reported: it counts once one does"),
+    ],
+)
+def test_what_is_forced_is_said(runtime: Runtime, run: Run, answers: Answers, line: str, out: str, err: str) -> None:
+    """Also where no such trader has reported: that may be a mistake, or come before the trader."""
+    answers["flags.force"] = {"revision": 4, "flag": _flag()}
+    answers["traders"] = [trader_line("rsi")]
+    result = run("flags", "force", "audit", *line.split())
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1:] == [out]
+    assert err in result.stderr
+    assert (result.stderr == "") is (err == "")
+
+
 def test_a_removed_flag_has_nothing_to_show(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """It says so."""
+    """The output says that it is removed."""
     answers["flags.remove"] = {"revision": 4, "flag": None}
     assert run("flags", "remove", "use_ema").stdout == "use_ema: nothing is set any more\n"
 
@@ -119,7 +140,7 @@ def test_a_removed_flag_has_nothing_to_show(runtime: Runtime, run: Run, answers:
     ],
 )
 def test_wrong_usage(runtime: Runtime, run: Run, answers: Answers, line: str, words: str) -> None:
-    """Nothing is asked of the collector."""
+    """The collector gets no request."""
     result = run("flags", *line.split())
     assert result.exit_code == 2
     assert words in " ".join(result.stderr.split())
@@ -145,15 +166,16 @@ def test_explain(runtime: Runtime, run: Run, answers: Answers) -> None:
 
 
 def test_history(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """A line a change; of one flag, and so many, where that is asked for."""
+    """A line for each change; one feature flag, and a number of lines, can be chosen."""
     asked: list[dict[str, Any]] = []
     change = {
         "revision": 3, "time_ms": 1_000, "who": "ann", "flag": "audit", "field": "killed", "before": None, "after": True
     }  # fmt: skip
-    answers["flags.history"] = _recording(asked, [change, change | {"before": 5.0, "after": "x"}])
+    percentage = change | {"field": "percentage", "before": 5.0, "after": None}
+    answers["flags.history"] = _recording(asked, [change, percentage])
     lines = run("flags", "history").stdout.splitlines()
     assert lines[1].split()[2:] == ["3", "ann", "audit", "killed", "-", "on"]
-    assert lines[2].split()[2:] == ["3", "ann", "audit", "killed", "5.0", "x"]
+    assert lines[2].split()[2:] == ["3", "ann", "audit", "percentage", "5", "%", "-"]
     assert json.loads(run("flags", "history", "audit", "--limit", "5", "--json").stdout)[0] == change
     assert asked == [{}, {"flag": "audit", "limit": 5}]
     answers["flags.history"] = []

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
-from common.runtime import Runtime
-from services.cli import csv_file
-from services.feed.recordings import open_recording
 from tests.unit.cli.conftest import Run
+from tickflag.common.errors import NO_MEMORY
+from tickflag.common.runtime import Runtime
+from tickflag.services.cli.recordings import csv_file
+from tickflag.services.feed.recordings import open_recording
 
 NOON = 1_700_049_600
 
@@ -42,7 +46,7 @@ WRITTEN = [(0.0, "AAA", 1.5, 10.0), (1.25, "BBB", 2.5, 20.0), (2.0, "AAA", 3.5, 
 
 @pytest.mark.parametrize("form", ["plain", "gzip", "semicolons", "tabs", "quoted", "windows", "blocks"])
 def test_files_of_every_form(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
-    """Compressed or not, whatever stands between the columns, in blocks of any size."""
+    """Files may be compressed, have any separator, and be read in blocks of any size."""
     source, out = tmp_path / "trades.csv", tmp_path / "trades.parquet"
     text, options = TRADES, []
     if form == "semicolons":
@@ -58,12 +62,13 @@ def test_files_of_every_form(run: Run, tmp_path: Path, monkeypatch: pytest.Monke
     source.write_bytes(gzip.compress(text.encode()) if form == "gzip" else text.encode())
     result = run("import", str(source), "--out", str(out), *options)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"{out}: 3 rows; 0 refused, 0 without any price\n"
+    assert result.stdout == f"{out}: 3 rows; 0 refused\n"
     assert _rows(out) == WRITTEN
 
 
 def test_candles_of_files_without_a_header(run: Run, tmp_path: Path) -> None:
-    """Columns, symbol and interval are said; what is not said is left alone. Files go on one after the other."""
+    """Options give columns, symbol and interval; further columns are ignored. The rows of all files follow one
+    another."""
     paths = []
     for number in (0, 1):
         path = tmp_path / f"k{number}.csv"
@@ -75,12 +80,12 @@ def test_candles_of_files_without_a_header(run: Run, tmp_path: Path) -> None:
         "import", *paths, "--out", str(out), "--header", header, "--symbol", "BTC", "--interval", "1m", "--json"
     )
     document = json.loads(result.stdout)
-    assert document == {"recording": str(out), "rows": 2, "refused": 0, "skipped": 0}
+    assert document == {"recording": str(out), "rows": 2, "refused": 0, "widened": 0, "skipped": 0}
     assert _rows(out) == [(0.0, "BTC", 2.0, 7.0), (60.0, "BTC", 2.0, 7.0)]
 
 
 def test_columns_times_and_zones_as_said(run: Run, tmp_path: Path) -> None:
-    """Names that nobody could guess, a unit, a time zone."""
+    """Options give names that nobody could guess, a unit, and a time zone."""
     source, out = tmp_path / "t.csv", tmp_path / "t.parquet"
     source.write_text("when,who,what\n2023-11-15 13:00,A,5\n")
     mapped = ("--column", "time=when", "--column", "symbol=who", "--column", "price=what")
@@ -95,7 +100,7 @@ def test_columns_times_and_zones_as_said(run: Run, tmp_path: Path) -> None:
 def test_rows_at_fault_are_named_by_file_and_line(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    """Blank lines count as lines and not as rows; the rest goes on, and all are counted."""
+    """Blank lines count as lines and not as rows; the other rows are imported, and all are counted."""
     monkeypatch.setattr(csv_file, "_BLOCK_BYTES", block)
     source, out = tmp_path / "t.csv", tmp_path / "t.parquet"
     lines = [
@@ -105,7 +110,9 @@ def test_rows_at_fault_are_named_by_file_and_line(
     source.write_text("\n".join(lines) + "\n\n")
     result = run("import", str(source), "--out", str(out))
     assert result.stdout == f"{out}: 3 rows; 7 refused, 1 without any price\n"
-    assert sorted(result.stderr.splitlines()) == sorted(
+    *faults, last = result.stderr.splitlines()
+    assert last == f"{source}: 7 lines refused, the first: line 3, field price: 'x' is not a number"
+    assert sorted(faults) == sorted(
         f"row refused: {source}, line {line}{field}: {reason}"
         for line, field, reason in [
             (3, ", field price", "'x' is not a number"),
@@ -121,17 +128,19 @@ def test_rows_at_fault_are_named_by_file_and_line(
 
 
 def test_many_rows_at_fault_are_counted(run: Run, tmp_path: Path) -> None:
-    """Twenty are named, then their number."""
+    """Twenty are named, then how many there are."""
     source, out = tmp_path / "t.csv", tmp_path / "t.parquet"
     source.write_text("time,symbol,price\n" + f"{NOON},A,0\n" * 50 + f"{NOON},A,1\n")
     result = run("import", str(source), "--out", str(out))
     assert len(result.stderr.splitlines()) == 21
-    assert result.stderr.splitlines()[-1] == f"{source}: 30 more rows refused"
-    assert "1 rows; 50 refused" in result.stdout
+    assert result.stderr.splitlines()[-1] == (
+        f"{source}: 50 lines refused, the first: line 2, field price: 0.0 is not a positive finite number"
+    )
+    assert "1 row; 50 refused" in result.stdout
 
 
 def test_rows_out_of_order_are_refused_or_sorted(run: Run, tmp_path: Path) -> None:
-    """Without --sort the first is named by file and line, and nothing is written; also from file to file."""
+    """Without --sort the first such row is named by file and line, and nothing is written; so too from file to file."""
     early, late, out = tmp_path / "early.csv", tmp_path / "late.csv", tmp_path / "t.parquet"
     early.write_text(f"time,symbol,price\n{NOON},A,1\n")
     late.write_text(f"time,symbol,price\n{NOON + 2},A,3\n\n{NOON + 1},A,2\n")
@@ -153,7 +162,7 @@ def test_rows_out_of_order_are_refused_or_sorted(run: Run, tmp_path: Path) -> No
         ("time,symbol,price\n", [], "not one row can be used"),
         ("time,price\n1,2\n", [], "t.csv: no column is named as symbol of ticks; there are time, price"),
         (TRADES, ["--column", "price=cost"], "t.csv: there is no column 'cost' for price"),
-        (TRADES, ["--timezone", "Mars"], "t.csv: no time zone 'Mars'"),
+        (TRADES, ["--timezone", "Mars"], "no time zone 'Mars'"),
         (b"time,symbol,price\n1,\xff\xfe,2\n", [], "t.csv cannot be read as CSV: "),
         (TRADES, ["--out", "nowhere/t.parquet"], "nowhere is no folder"),
     ],
@@ -161,7 +170,7 @@ def test_rows_out_of_order_are_refused_or_sorted(run: Run, tmp_path: Path) -> No
 def test_what_cannot_be_imported(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: Any, options: list[str], message: str
 ) -> None:
-    """One line says what is wrong with what, and nothing is written."""
+    """One line names the file or option and the fault, and nothing is written."""
     monkeypatch.chdir(tmp_path)
     if text is not None:
         Path("t.csv").write_bytes(text.encode() if isinstance(text, str) else text)
@@ -182,18 +191,38 @@ def test_without_pyarrow(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "pip install 'tickflag[data]'" in result.stderr
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_lack_of_memory_is_no_fault_of_the_file(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The line says what the machine lacks, whatever kind of error the library makes of it."""
+    path = tmp_path / f"a.{kind}"
+    if kind == "csv":
+        path.write_text("time,symbol,price\n1,A,1\n")
+    else:
+        pq.write_table(pa.table({"time": [1], "symbol": ["A"], "price": [1.0]}), path)
+
+    def fail(*_: object, **_options: object) -> None:
+        raise pa.ArrowMemoryError("malloc of size 910464 failed")
+
+    monkeypatch.setattr(pa.csv, "open_csv", fail)
+    monkeypatch.setattr(pq, "ParquetFile", fail)
+    result = run("import", str(path), "--out", str(tmp_path / "o.parquet"))
+    assert (result.exit_code, result.stderr) == (1, f"tickflag: {path} cannot be read: {NO_MEMORY}\n")
+
+
 @pytest.mark.parametrize("option", [("--column", "price"), ("--column", "=x"), ("--delimiter", "ab"), ("--kind", "x")])
 def test_wrong_usage(run: Run, tmp_path: Path, option: tuple[str, str]) -> None:
-    """Options that mean nothing are usage errors."""
+    """Options without a meaning are usage errors."""
     assert run("import", "t.csv", "--out", "x.parquet", *option).exit_code == 2
 
 
 def test_what_was_imported_is_replayed(run: Run, runtime: Runtime, tmp_path: Path) -> None:
-    """A trader finds in the recording what stands in the file."""
+    """A trader finds in the recording what the file holds."""
     source, out, trader = tmp_path / "t.csv", tmp_path / "t.parquet", tmp_path / "cheap.py"
     source.write_text(TRADES)
     trader.write_text(
-        "from common.traderapi import Trader, hookimpl\n\n"
+        "from tickflag.common.traderapi import Trader, hookimpl\n\n"
         "@hookimpl\ndef trader():\n    return Trader(name='cheap')\n\n"
         "@hookimpl\ndef evaluate(market):\n    return market.last < 3.0\n"
     )
@@ -204,3 +233,39 @@ def test_what_was_imported_is_replayed(run: Run, runtime: Runtime, tmp_path: Pat
         ("AAA", "entered", 0.0), ("BBB", "entered", 1.25), ("AAA", "left", 2.0),
     ]  # fmt: skip
     assert signals[-1]["summary"]["matches"] == {"cheap": {"BBB": 1.0}}
+
+
+def test_days_in_a_column_of_their_own(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first block tells counts for all: here that times are times of day."""
+    monkeypatch.setattr(csv_file, "_BLOCK_BYTES", 64)
+    source, out = tmp_path / "t.csv", tmp_path / "t.parquet"
+    source.write_text("date,time,symbol,price\n" + "".join(f"20231115,1200{i:02},A,{i + 1}\n" for i in range(20)))
+    assert run("import", str(source), "--out", str(out)).exit_code == 0
+    assert [row[0] for row in _rows(out)] == [float(i) for i in range(20)]
+
+
+@pytest.mark.parametrize("form", ["gzip", "parquet"])
+def test_files_damaged_half_way(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """The error names the file, and nothing is written."""
+    monkeypatch.setattr(csv_file, "_BLOCK_BYTES", 1 << 16)
+    source, out = tmp_path / "t", tmp_path / "t.parquet"
+    if form == "gzip":
+        rows = np.random.default_rng(1).random(200_000).tolist()
+        text = "time,symbol,price\n" + "".join(f"{NOON},A,{price}\n" for price in rows)
+        source.write_bytes(gzip.compress(text.encode())[:-30_000])
+    else:
+        source.write_bytes(_damaged_parquet(tmp_path / "whole"))
+    result = run("import", str(source), "--out", str(out))
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert f"{source} cannot be read as {'CSV' if form == 'gzip' else 'Parquet'}: " in result.stderr
+    assert not out.exists()
+
+
+def _damaged_parquet(path: Path) -> bytes:
+    n = 1000
+    table = pa.table({"time": [NOON] * n, "symbol": ["A"] * n, "price": np.arange(1.0, n + 1)})
+    pq.write_table(table, path, compression="gzip", use_dictionary=False)
+    whole = bytearray(path.read_bytes())
+    for at in range(200, 2000):
+        whole[at] = 0
+    return bytes(whole)

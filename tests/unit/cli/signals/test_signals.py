@@ -1,13 +1,12 @@
-"""`signals`: how the journal's signals are chosen and shown."""
+"""`signals`: which of the journal's signals are shown, and how."""
 
 import json
 from typing import Any
 
 import pytest
 
-from common.runtime import Runtime
-
-from .conftest import Answers, Run, trader_line
+from tests.unit.cli.conftest import Answers, Run, trader_line
+from tickflag.common.runtime import Runtime
 
 JOURNAL = [
     {
@@ -43,10 +42,20 @@ def journal(runtime: Runtime, answers: Answers) -> None:
     ],
 )
 def test_which_signals(journal: None, run: Run, arguments: tuple[str, ...], expected: Any) -> None:
-    """The newest 20 unless told otherwise; those after a number; a limit; one trader's."""
+    """The newest 20 by default; else those after a number, a limited number, or those of one trader."""
     result = run("signals", *arguments, "--json")
     assert result.exit_code == 0
     assert [json.loads(line) for line in result.stdout.splitlines()] == [JOURNAL[n - 1] for n in expected]
+
+
+def test_without_signals_a_line_says_so(journal: None, run: Run, answers: Answers) -> None:
+    """On standard error, where it is in nobody's way."""
+    told = run("signals", "--since", "50")
+    assert (told.stdout, told.stderr) == ("", "tickflag: no signals above 50\n")
+    answers["signals"] = {"signals": [], "last_seq": 0, "first_seq": 1}
+    answers["status"] = {"collector": {"last_seq": 0, "first_seq": 1}}
+    assert run("signals").stderr == "tickflag: no signals yet\n"
+    assert run("signals", "--json").stderr == ""
 
 
 def test_a_line_for_people(journal: None, run: Run) -> None:
@@ -56,13 +65,13 @@ def test_a_line_for_people(journal: None, run: Run) -> None:
 
 
 def test_a_note_ends_the_line(journal: None, run: Run) -> None:
-    """As a part of this line, whatever is in it."""
+    """The note is a part of the line, whatever is in it."""
     lines = run("signals", "--limit", "2").stdout.splitlines()
     assert lines[0].endswith("  S49              12.25  RSI  [2J low")
     assert lines[1].endswith("  12.5")
 
 
 def test_limits_are_positive(run: Run) -> None:
-    """Zero signals are no wish."""
+    """A limit of zero is wrong usage."""
     assert run("signals", "--limit", "0").exit_code == 2
     assert run("signals", "--since", "-1").exit_code == 2

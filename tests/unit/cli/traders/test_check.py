@@ -1,21 +1,23 @@
-"""`check`: what a person reads, what a program reads, and exit codes."""
+"""`check`: its output for people and for programs, and exit codes."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from common.runtime import Runtime
-from tests.support.pages import ROOT
-from tests.support.trader_files import vector, written
-
-from .conftest import Run
+from tests.support.documents.pages import ROOT
+from tests.support.markets.trader_files import vector, written
+from tests.unit.cli.conftest import Run
+from tickflag.common.jit import cache_folder
+from tickflag.common.runtime import Runtime
+from tickflag.services.cli.traders.check import _compile_kernels
 
 BREAKOUT = ROOT / "plugins" / "breakout.py"
 
 
 def test_a_good_trader(runtime: Runtime, run: Run) -> None:
-    """Every check and the cost, for programs; exit code 0."""
+    """JSON has every check and the cost; exit code 0."""
     result = run("check", str(BREAKOUT), "--json")
     assert result.exit_code == 0
     document = json.loads(result.stdout)
@@ -26,7 +28,8 @@ def test_a_good_trader(runtime: Runtime, run: Run) -> None:
 
 
 def test_a_bad_trader(runtime: Runtime, run: Run, tmp_path: Path) -> None:
-    """A line for each check, with what it does and what to do; exit code 1. No cost where it cannot run."""
+    """A line for each check, with what the trader does and what to do; exit code 1. A trader that cannot run has no
+    cost."""
     result = run("check", str(written(tmp_path, vector("market.last > len(market)"))))
     assert result.exit_code == 1
     assert "ok   contract    trader 't' loads\n" in result.stdout
@@ -37,7 +40,7 @@ def test_a_bad_trader(runtime: Runtime, run: Run, tmp_path: Path) -> None:
 
 
 def test_settings_of_its_own(runtime: Runtime, run: Run) -> None:
-    """As JSON where they can be; one that it does not have, or refuses, is a failed check."""
+    """Settings are read as JSON where possible; one that the trader does not have, or refuses, is a failed check."""
     rsi = str(ROOT / "plugins" / "rsi.py")
     for own, said in (("window=3", "settings.window: no such setting"), ("period=often", "settings.period: ")):
         result = run("check", rsi, "--settings", own)
@@ -48,7 +51,7 @@ def test_settings_of_its_own(runtime: Runtime, run: Run) -> None:
 
 
 def test_debugging(runtime: Runtime, run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """In this process: what it prints is shown, and what it raises with its traceback."""
+    """The trader runs in this process: its output is shown, and an exception with its traceback."""
     file = written(tmp_path, vector("market.nothing > 1.0", "print('in the hook')"))
     result = run("check", str(file), "--debug")
     assert result.exit_code == 1
@@ -69,3 +72,19 @@ def test_wrong_usage(runtime: Runtime, run: Run, arguments: tuple[str, ...], sai
     result = run("check", *arguments)
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def test_a_trader_is_not_blamed_for_the_first_compilation(
+    runtime: Runtime, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kernels that nobody compiled yet are compiled before the deadlines begin, which is said; else nothing is."""
+    began: list[str] = []
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(subprocess, "run", lambda command, check: began.append(command[-1]))
+    _compile_kernels()
+    assert began == ["tickflag.services.feed.warmup", "tickflag.services.trader.warmup"]
+    for service in ("feed", "trader"):
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        (cache_folder() / f"{service}.warm").touch()
+    _compile_kernels()
+    assert len(began) == 2

@@ -1,35 +1,51 @@
-"""`new-trader`: where it writes to, and what it says."""
+"""`new-trader`: where it writes, and what it prints."""
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
 
-from common.runtime import Runtime
-
-from .conftest import Run
+from tests.unit.cli.conftest import Run
+from tickflag.common.runtime import Runtime
 
 
 def test_it_goes_into_the_plugin_folder(
     runtime: Runtime, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And says what to do next."""
+    """The output says what to do next."""
     folder = tmp_path / "mine"
     monkeypatch.setenv("TICKFLAG_TRADER__PLUGINS", str(folder))
     result = run("new-trader", "dip")
     assert result.exit_code == 0
     assert sorted(path.name for path in folder.iterdir()) == ["dip.py", "test_dip.py"]
     assert f"tickflag check {folder / 'dip.py'}" in result.stdout
-    assert f"pytest {folder / 'test_dip.py'}" in result.stdout
+    assert f"./scripts/test {folder / 'test_dip.py'}" in result.stdout
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_command_that_tests_it_works(
+    runtime: Runtime, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    """Outside of the repository it is that of this interpreter; where pytest is missing, the line before brings it."""
+    monkeypatch.chdir(tmp_path)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: (installed or None) if name == "pytest" else real(name)
+    )
+    lines = run("new-trader", "dip", "--folder", "mine").stdout.splitlines()
+    assert lines[-1].strip() == f"{sys.executable} -m pytest mine/test_dip.py"
+    assert (lines[-2].strip() == f"{sys.executable} -m pip install pytest") is not installed
 
 
 def test_another_folder_and_template(runtime: Runtime, run: Run, tmp_path: Path) -> None:
-    """As asked for."""
+    """Options choose both."""
     assert run("new-trader", "top", "--template", "market", "--folder", str(tmp_path)).exit_code == 0
     assert 'scope="market"' in (tmp_path / "top.py").read_text()
 
 
 def test_mistakes(runtime: Runtime, run: Run, tmp_path: Path) -> None:
-    """A name that cannot be, and one that is there: exit code 1 and one line; a template that is none: 2."""
+    """A bad name, or one that exists: exit code 1 and one line. An unknown template: 2."""
     place = ("--folder", str(tmp_path))
     for name, said in (("Dip", "is no trader's name"), ("dip", "")):
         result = run("new-trader", name, *place)

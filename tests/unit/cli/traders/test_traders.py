@@ -1,15 +1,15 @@
-"""`traders` and `matches`: what a person reads."""
+"""`traders` and `matches`: their output for people."""
 
 import json
 
-from common.requests import Unreachable
-from common.runtime import Role, Runtime
-
-from .conftest import Answers, Run, trader_line
+from tests.unit.cli.conftest import Answers, Run, trader_line
+from tickflag.common.runtime import Role, Runtime
+from tickflag.common.wire.requests import Unreachable
 
 
 def test_why_a_trader_does_not_run(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """The supervisor's reason, else the worker's last error; of one that runs, why another version does not."""
+    """The reason is the supervisor's, else the worker's last error; for a running trader, why another version does not
+    run."""
     answers["traders"] = [
         trader_line("ends", state="restarting", reason="ended with status 3", error="older", restarts=4),
         trader_line("fails", state="failing", error="hook `evaluate` raised"),
@@ -35,20 +35,22 @@ def unreachable() -> None:
 
 
 def test_what_a_trader_failed_of_stays_a_while(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """One that runs again looks well otherwise; circuits that are not closed stand there too."""
+    """A trader that runs again looks well otherwise. Circuits that are not closed are shown too."""
     answers["traders"] = [
         trader_line(
             "again", fault="a cycle took longer than 1 s", circuits={"tracking": "closed", "plugin": "half-open"}
         ),
         trader_line("away", state="restarting", reason="ended with status 3", fault="ended with status 3"),
+        trader_line("loops", state="stale", fault="a cycle took longer than 30 s"),
     ]
     lines = run("traders").stdout.splitlines()
+    assert lines[3].endswith("failed a moment ago: a cycle took longer than 30 s")
     assert lines[1].endswith("plugin circuit half-open; failed a moment ago: a cycle took longer than 1 s")
     assert lines[2].count("ended with status 3") == 1
 
 
 def test_no_traders(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """Said in words, with the reason that is known; JSON has an empty list."""
+    """The output says so, with the reason if it is known; JSON has an empty list."""
     answers["traders"] = []
     assert run("traders").stdout == "no traders: the trader service does not run\n"
     with Role(runtime, "trader"):
@@ -61,7 +63,7 @@ def test_no_traders(runtime: Runtime, run: Run, answers: Answers) -> None:
 
 
 def test_matches_are_ranked(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """Highest score first, then by name; what is stale is marked."""
+    """The highest score comes first, then the order of names; stale matches are marked."""
     reply = {
         "trader": "t", "synced": True, "stale": False, "seq": 3, "cycle": 1_234,
         "matches": {"B": 1.0, "A": 1.0, "C": 2.5}, "notes": {"C": "new\thigh"}, "stale_symbols": ["A"],
@@ -75,7 +77,7 @@ def test_matches_are_ranked(runtime: Runtime, run: Run, answers: Answers) -> Non
 
 
 def test_matches_of_a_trader_that_is_away(runtime: Runtime, run: Run, answers: Answers) -> None:
-    """All are stale, and a snapshot is waited for."""
+    """All matches are stale, and a snapshot is awaited."""
     answers["matches"] = {
         "trader": "t", "synced": False, "stale": True, "seq": 3, "cycle": 5, "matches": {"B": 1.0}, "notes": {},
         "stale_symbols": [],

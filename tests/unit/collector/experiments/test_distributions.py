@@ -1,8 +1,8 @@
-"""Two distributions against the tables that every textbook has."""
+"""Two distributions, compared with the tables of every textbook."""
 
 import pytest
 
-from services.collector.distributions import chi_square_p, student_95
+from tickflag.services.collector.experiments.distributions import chi_square_p, student_95
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from services.collector.distributions import chi_square_p, student_95
     ],
 )  # fmt: skip
 def test_student(degrees: int, factor: float) -> None:
-    """The factors of 95 % intervals, from the table and from the expansion behind it."""
+    """The factors of 95 % intervals are those of the table and of the expansion behind it."""
     assert student_95(degrees) == pytest.approx(factor, abs=6e-5)
 
 
@@ -26,13 +26,13 @@ def test_student(degrees: int, factor: float) -> None:
     ],
 )  # fmt: skip
 def test_chi_square(statistic: float, degrees: int, p: float) -> None:
-    """The critical values, for odd and even degrees of freedom."""
+    """The critical values are right for odd and even degrees of freedom."""
     assert chi_square_p(statistic, degrees) == pytest.approx(p, rel=1e-3)
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 7, 8])
 def test_chi_square_at_its_ends(degrees: int) -> None:
-    """No difference is certain to be reached, and an immense one never."""
+    """A statistic of 0 has p = 1; an immense one has p = 0."""
     assert chi_square_p(0.0, degrees) == 1.0
     assert chi_square_p(1e6, degrees) == 0.0
     assert chi_square_p(1e-12, degrees) == pytest.approx(1.0, abs=1e-5)

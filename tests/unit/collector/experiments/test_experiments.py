@@ -1,4 +1,4 @@
-"""Experiments: which flags are one, what is counted, and for whom.
+"""Experiments: which feature flags are one, what is counted, and for whom.
 
 Of the traders here `breakout` has bucket 11,463, `vwap` 39,732, `macd` 59,538 and `rsi` 83,718.
 """
@@ -8,26 +8,26 @@ from typing import Any
 import msgpack
 import pytest
 
-from common.flags import Arm, Rule
-from services.collector.armsums import LARGEST
-from services.collector.experiments import Experiments
-from tests.support.trial import FLAG, Trial
+from tests.support.harnesses.experiments_harness import FLAG, ExperimentsHarness
+from tickflag.common.flags import Arm, Rule
+from tickflag.common.units import LARGEST_INT64
+from tickflag.services.collector.experiments.experiments import Experiments
 
 AB = (Arm(name="a", share=50.0), Arm(name="control", share=50.0, value=False))
 NOTHING = {"traders": 0, "cycles": 0, "failures": 0, "results": 0, "seconds": 0.0}
 
 
 @pytest.fixture
-def trial() -> Trial:
-    """Half of the traders have the flag on, and that for a while."""
-    trial = Trial()
+def trial() -> ExperimentsHarness:
+    """An experiment in which half of the traders have had the feature flag on for a while."""
+    trial = ExperimentsHarness()
     trial.rule(percentage=50)
     trial.pass_time()
     return trial
 
 
-def both(trial: Trial, times: int = 1) -> None:
-    """Each of two arms has two traders that work."""
+def both(trial: ExperimentsHarness, times: int = 1) -> None:
+    """Let the four traders, two in each arm, work."""
     for _ in range(times):
         trial.work("vwap", cycles=10, cpu_ns=1_000, processed=50, bytes_wire=400)
         trial.work("breakout", cycles=30, cpu_ns=5_000, processed=150, bytes_wire=600)
@@ -53,8 +53,8 @@ def both(trial: Trial, times: int = 1) -> None:
     ],
 )
 def test_what_is_an_experiment(rule: dict[str, Any], arms: list[tuple[str, bool, float]]) -> None:
-    """A percentage that leaves traders in more than one arm."""
-    trial = Trial()
+    """An experiment is a percentage that leaves traders in more than one arm."""
+    trial = ExperimentsHarness()
     trial.rule(**rule)
     found = trial.experiments.report()["experiments"]
     assert [(arm["arm"], arm["value"], arm["share"]) for one in found for arm in one["arms"]] == arms
@@ -62,13 +62,13 @@ def test_what_is_an_experiment(rule: dict[str, Any], arms: list[tuple[str, bool,
 
 def test_flags_by_symbol_are_none() -> None:
     """Symbols do no work of their own."""
-    trial = Trial()
+    trial = ExperimentsHarness()
     trial.rule("symbol_rate_limit", percentage=50)
     assert trial.experiments.report()["experiments"] == []
 
 
-def test_differences_between_heartbeats_are_counted(trial: Trial) -> None:
-    """The first heartbeat is the base: what was before it may have been in another arm."""
+def test_differences_between_heartbeats_are_counted(trial: ExperimentsHarness) -> None:
+    """The first heartbeat is the base: counts from before it may belong to another arm."""
     both(trial)
     assert [trial.arm(arm)["cycles"] for arm in ("on", "off")] == [0, 0]
     both(trial, 2)
@@ -85,16 +85,16 @@ def test_differences_between_heartbeats_are_counted(trial: Trial) -> None:
     assert cpu["low"] < 0.125 < cpu["high"]
 
 
-def test_a_heartbeat_that_is_missing_is_made_good_by_the_next(trial: Trial) -> None:
-    """The counts run on."""
+def test_a_heartbeat_that_is_missing_is_made_good_by_the_next(trial: ExperimentsHarness) -> None:
+    """The counts go on in the next heartbeat."""
     trial.work("vwap", cycles=10)
     trial.work("vwap", cycles=10, ns=60_000_000_000)
     arm = trial.arm("on")
     assert (arm["cycles"], arm["seconds"]) == (10, 60.0)
 
 
-def test_another_incarnation_begins_anew(trial: Trial) -> None:
-    """Its counts do, and a difference to those of the former one would be nonsense."""
+def test_another_incarnation_begins_anew(trial: ExperimentsHarness) -> None:
+    """The counts of the new incarnation begin anew; a difference to those of the old one would be nonsense."""
     trial.work("vwap", cycles=10)
     trial.work("vwap", cycles=1)
     trial.work("vwap", incarnation=2, cycles=100)
@@ -102,8 +102,8 @@ def test_another_incarnation_begins_anew(trial: Trial) -> None:
     assert trial.arm("on")["cycles"] == 6
 
 
-def test_counts_that_fall_are_not_counted(trial: Trial) -> None:
-    """Not one of them; the next difference is taken from there."""
+def test_counts_that_fall_are_not_counted(trial: ExperimentsHarness) -> None:
+    """No count of that heartbeat is used; the next difference is taken from there."""
     trial.work("vwap", cycles=10, cpu_ns=100)
     trial.work("vwap", cycles=10, cpu_ns=-50)
     assert trial.arm("on")["cycles"] == 0
@@ -111,12 +111,13 @@ def test_counts_that_fall_are_not_counted(trial: Trial) -> None:
     assert (trial.arm("on")["cycles"], trial.arm("on")["means"]["cpu_ns"]) == (10, 0.7)
 
 
-def test_latency_is_from_the_oldest_update_to_the_arrival(trial: Trial) -> None:
-    """Of results after the first heartbeat of their incarnation that know it; never below 0."""
+def test_latency_is_from_the_oldest_update_to_the_arrival(trial: ExperimentsHarness) -> None:
+    """Results count that come after the first heartbeat of their incarnation and know their oldest update; no latency
+    is below 0."""
     trial.result("vwap", 9_000)
     trial.work("vwap")
     trial.result("vwap", 9_000, incarnation=2)
-    trial.result("vwap", trial.clock.now_ns)  # not known
+    trial.result("vwap", trial.clock.now_ns)  # a result that does not know its oldest update
     assert trial.arm("on")["results"] == 0
     trial.result("vwap", 1_000)
     trial.result("vwap", 3_000)
@@ -126,8 +127,9 @@ def test_latency_is_from_the_oldest_update_to_the_arrival(trial: Trial) -> None:
     assert (arm["results"], arm["means"]["latency_ns"]) == (3, pytest.approx(4_000 / 3))
 
 
-def test_a_change_of_arm_is_counted_in_neither(trial: Trial) -> None:
-    """From the last heartbeat before it to the first one after the worker has learnt of it; then in the other arm."""
+def test_a_change_of_arm_is_counted_in_neither(trial: ExperimentsHarness) -> None:
+    """Nothing is counted from the last heartbeat before the change to the first one after the worker learnt of it; then
+    the other arm counts."""
     trial.rule(percentage=10)
     trial.work("breakout", cycles=1)
     trial.pass_time()
@@ -147,8 +149,8 @@ def test_a_change_of_arm_is_counted_in_neither(trial: Trial) -> None:
     assert [trial.arm(arm)["present"] for arm in ("on", "off")] == [1, 0]
 
 
-def test_who_stays_in_its_arm_goes_on_through_a_ramp(trial: Trial) -> None:
-    """Nothing is left out."""
+def test_who_stays_in_its_arm_goes_on_through_a_ramp(trial: ExperimentsHarness) -> None:
+    """Such a trader loses no count."""
     trial.rule(percentage=40)
     trial.pass_time()
     trial.work("rsi")
@@ -158,8 +160,8 @@ def test_who_stays_in_its_arm_goes_on_through_a_ramp(trial: Trial) -> None:
     assert trial.arm("off")["cycles"] == 3
 
 
-def test_who_is_first_heard_of_after_a_change_waits_as_well(trial: Trial) -> None:
-    """Its worker may not have learnt of it either."""
+def test_who_is_first_heard_of_after_a_change_waits_as_well(trial: ExperimentsHarness) -> None:
+    """The worker of such a trader may not have learnt of the change either."""
     trial.rule(percentage=10)
     trial.work("breakout", cycles=1)
     trial.work("breakout", cycles=1, ns=500_000_000)
@@ -169,8 +171,8 @@ def test_who_is_first_heard_of_after_a_change_waits_as_well(trial: Trial) -> Non
     assert trial.arm("off")["cycles"] == 1
 
 
-def test_a_change_of_another_flag_is_none_of_this_one(trial: Trial) -> None:
-    """Who is first heard of right after it is counted at once."""
+def test_a_change_of_another_flag_is_none_of_this_one(trial: ExperimentsHarness) -> None:
+    """A trader that is first heard of right after it is counted at once."""
     half = Rule(default=False, percentage=50)
     trial.rules({FLAG: half, "audit": Rule(default=False)})
     trial.work("vwap", cycles=1)
@@ -178,8 +180,9 @@ def test_a_change_of_another_flag_is_none_of_this_one(trial: Trial) -> None:
     assert trial.arm("on")["cycles"] == 1
 
 
-def test_a_trader_without_a_cycle_has_no_data(trial: Trial) -> None:
-    """Neither while it is there nor when it is gone: it would count as one more to the interval."""
+def test_a_trader_without_a_cycle_has_no_data(trial: ExperimentsHarness) -> None:
+    """A trader without a cycle counts neither while it is there nor when it is gone: it would be one more unit of the
+    interval."""
     trial.work("vwap")
     trial.work("vwap")
     assert (trial.arm("on")["traders"], trial.arm("on")["present"]) == (0, 1)
@@ -187,8 +190,8 @@ def test_a_trader_without_a_cycle_has_no_data(trial: Trial) -> None:
     assert trial.arm("on")["traders"] == 0
 
 
-def test_forced_traders_are_not_counted(trial: Trial) -> None:
-    """By name or by owner: chance did not put them there. The owner is the one in the heartbeat."""
+def test_forced_traders_are_not_counted(trial: ExperimentsHarness) -> None:
+    """Forced by name or by owner, a trader is not in its arm by chance. The owner is that of the heartbeat."""
     trial.rule(percentage=50, force={"vwap": True}, owners={"desk": False})
     trial.pass_time()
     for _ in range(3):
@@ -203,8 +206,8 @@ def test_forced_traders_are_not_counted(trial: Trial) -> None:
 
 
 def test_named_arms_are_compared_with_the_one_that_is_off() -> None:
-    """Each of the others; who is in no arm is not counted."""
-    trial = Trial()
+    """Each other arm is compared; a trader in no arm is not counted."""
+    trial = ExperimentsHarness()
     arms = [Arm(name="a", share=20.0), Arm(name="b", share=30.0), Arm(name="c", share=20.0, value=False)]
     trial.rule(percentage=100, arms=arms)
     trial.pass_time()
@@ -216,8 +219,8 @@ def test_named_arms_are_compared_with_the_one_that_is_off() -> None:
 
 
 def test_a_single_arm_is_compared_with_the_rest() -> None:
-    """Who is in no arm has the flag off."""
-    trial = Trial()
+    """A trader in no arm has the feature flag off."""
+    trial = ExperimentsHarness()
     trial.rule(percentage=100, arms=[Arm(name="a", share=50.0)])
     trial.pass_time()
     both(trial, 2)
@@ -225,8 +228,9 @@ def test_a_single_arm_is_compared_with_the_rest() -> None:
     assert [(one["arm"], one["against"]) for one in trial.shown()["comparisons"]] == [("a", "off")]
 
 
-def test_sums_stay_when_all_have_the_same(trial: Trial) -> None:
-    """Until the flag divides the traders again: with the same arms it goes on, with others it begins anew."""
+def test_sums_stay_when_all_have_the_same(trial: ExperimentsHarness) -> None:
+    """The experiment rests until the feature flag divides the traders again. With the same arms it goes on, with others
+    it begins anew."""
     both(trial, 2)
     since_ms = trial.shown()["since_ms"]
     trial.rule(percentage=100)
@@ -245,8 +249,8 @@ def test_sums_stay_when_all_have_the_same(trial: Trial) -> None:
     assert trial.shown()["since_ms"] == trial.time_ms
 
 
-def test_a_flag_that_is_removed_takes_its_sums_with_it(trial: Trial) -> None:
-    """One of that name that is made later is another one."""
+def test_a_flag_that_is_removed_takes_its_sums_with_it(trial: ExperimentsHarness) -> None:
+    """A feature flag that is made later under the same name is another one."""
     both(trial, 2)
     trial.rules({"audit": Rule(default=True)})
     assert trial.experiments.report()["experiments"] == []
@@ -254,8 +258,8 @@ def test_a_flag_that_is_removed_takes_its_sums_with_it(trial: Trial) -> None:
     assert trial.arm("on")["cycles"] == 0
 
 
-def test_flags_are_measured_at_the_same_time(trial: Trial) -> None:
-    """Each trader is in an arm of each of them. In the other flag `vwap` has bucket 83,671."""
+def test_flags_are_measured_at_the_same_time(trial: ExperimentsHarness) -> None:
+    """Each trader is in an arm of each feature flag. In the other flag `vwap` has bucket 83,671."""
     half = Rule(default=False, percentage=50)
     trial.rules({FLAG: half, "batch_mode": half})
     trial.pass_time()
@@ -265,8 +269,8 @@ def test_flags_are_measured_at_the_same_time(trial: Trial) -> None:
     assert [one["flag"] for one in trial.experiments.report()["experiments"]] == ["batch_mode", FLAG]
 
 
-def test_reset(trial: Trial) -> None:
-    """The sums of a running one begin anew and go on from the last heartbeat; those of one that ended are gone."""
+def test_reset(trial: ExperimentsHarness) -> None:
+    """The sums of a running experiment begin anew, from the last heartbeats on; those of an ended one are gone."""
     both(trial, 2)
     trial.pass_time()
     trial.experiments.reset(FLAG, trial.time_ms)
@@ -280,8 +284,8 @@ def test_reset(trial: Trial) -> None:
 
 
 def test_reset_of_the_standing_experiment() -> None:
-    """It is on the flag of tracking, and of no other."""
-    trial = Trial()
+    """The built-in experiment belongs to the feature flag of tracking, and to no other."""
+    trial = ExperimentsHarness()
     trial.rule(percentage=50)
     trial.audit("rsi", 1, 10)
     trial.experiments.reset(FLAG, trial.time_ms)
@@ -292,8 +296,8 @@ def test_reset_of_the_standing_experiment() -> None:
     assert trial.experiments.report()["tracking"]["since_ms"] == trial.time_ms
 
 
-def test_a_trader_that_is_gone_stays_in_the_sums(trial: Trial) -> None:
-    """Ratio and interval are what they were; by itself it is forgotten, and counts as another one when it returns."""
+def test_a_trader_that_is_gone_stays_in_the_sums(trial: ExperimentsHarness) -> None:
+    """Ratio and interval stay the same. The trader itself is forgotten, and counts as another one when it returns."""
     both(trial, 3)
     trial.result("vwap", 500)
     trial.audit("vwap", 1, 10)
@@ -314,8 +318,8 @@ def test_a_trader_that_is_gone_stays_in_the_sums(trial: Trial) -> None:
     assert (trial.arm("on")["traders"], trial.arm("on")["cycles"]) == (3, 81)
 
 
-def test_why_there_is_no_interval(trial: Trial) -> None:
-    """In words: without data, with one trader, with none of what is counted."""
+def test_why_there_is_no_interval(trial: ExperimentsHarness) -> None:
+    """The reason is in words: no data, a single trader, or nothing that counts."""
     assert trial.metric("cpu_ns")["why"] == "no data in arm on"
     trial.work("vwap", cycles=1, cpu_ns=1)
     trial.work("vwap", cycles=1, cpu_ns=1)
@@ -333,8 +337,8 @@ def test_why_there_is_no_interval(trial: Trial) -> None:
     assert trial.metric("failures")["why"] == "only one trader in arm on"
 
 
-def test_a_trader_that_only_fails_counts_for_the_failures(trial: Trial) -> None:
-    """It has no clean cycle, which is the worst that an arm can do; the other metrics do not know it."""
+def test_a_trader_that_only_fails_counts_for_the_failures(trial: ExperimentsHarness) -> None:
+    """Such a trader has no clean cycle, which is the worst that an arm can do; the other metrics leave it out."""
     both(trial, 2)
     trial.work("top-movers", failures=50)
     trial.work("top-movers", failures=50)
@@ -343,13 +347,13 @@ def test_a_trader_that_only_fails_counts_for_the_failures(trial: Trial) -> None:
     assert arm["means"]["cpu_ns"] == 150.0
 
 
-def _crowd(trial: Trial, names: list[str]) -> None:
+def _crowd(trial: ExperimentsHarness, names: list[str]) -> None:
     for name in names * 2:
         trial.work(name, ns=1, cycles=1)
 
 
-def test_sample_ratio(trial: Trial) -> None:
-    """Traders that are in their arm now against the shares; a warning where an arm has lost its traders."""
+def test_sample_ratio(trial: ExperimentsHarness) -> None:
+    """The traders now in each arm are compared with its share; a warning comes where an arm has lost its traders."""
     names = [f"t{n}" for n in range(60)]
     _crowd(trial, names[:8])
     assert trial.shown()["sample_ratio"] == {"p": None, "chi_square": None, "degrees": None, "warning": False}
@@ -366,8 +370,8 @@ def test_sample_ratio(trial: Trial) -> None:
     assert found["warning"]
 
 
-def test_what_was_saved_goes_on(trial: Trial) -> None:
-    """As JSON and as msgpack: sums, gone traders and begin. The next heartbeat is a base again."""
+def test_what_was_saved_goes_on(trial: ExperimentsHarness) -> None:
+    """Sums, gone traders and start survive as JSON and as msgpack. The next heartbeat is a base again."""
     both(trial, 2)
     trial.result("vwap", 500)
     trial.audit("vwap", 1, 10)
@@ -388,8 +392,8 @@ def test_what_was_saved_goes_on(trial: Trial) -> None:
     assert trial.arm("on")["cycles"] == 80
 
 
-def test_what_ended_is_saved_as_well(trial: Trial) -> None:
-    """And is not running in the next life."""
+def test_what_ended_is_saved_as_well(trial: ExperimentsHarness) -> None:
+    """An ended experiment is not running in the next life either."""
     both(trial, 2)
     trial.rule(percentage=100)
     trial.restart()
@@ -398,8 +402,8 @@ def test_what_ended_is_saved_as_well(trial: Trial) -> None:
     assert trial.arm("on")["cycles"] == 40
 
 
-def test_changed_tells_when_there_is_something_to_save(trial: Trial) -> None:
-    """Not at each message."""
+def test_changed_tells_when_there_is_something_to_save(trial: ExperimentsHarness) -> None:
+    """Not every message is something to save."""
 
     def changed() -> bool:
         found, trial.experiments.changed = trial.experiments.changed, False
@@ -440,15 +444,15 @@ def test_changed_tells_when_there_is_something_to_save(trial: Trial) -> None:
     ],
 )
 def test_damage_is_told(saved: object) -> None:
-    """By a ValueError, and not by nonsense in a report."""
+    """Damage gives a ValueError, and no nonsense in a report."""
     with pytest.raises(ValueError, match="validation error"):
         Experiments.from_dict(saved, 1)
 
 
-def test_numbers_stay_such_that_a_message_can_hold(trial: Trial) -> None:
-    """Whatever a heartbeat says."""
+def test_numbers_stay_such_that_a_message_can_hold(trial: ExperimentsHarness) -> None:
+    """Whatever a heartbeat holds, a message can hold the sums."""
     for _ in range(3):
         trial.work("vwap", incarnation=1, cycles=2**62, cpu_ns=2**62, failures=2**62)
     trial.experiments.retire("vwap")
-    assert trial.arm("on")["cycles"] == LARGEST
+    assert trial.arm("on")["cycles"] == LARGEST_INT64
     msgpack.packb(trial.experiments.report())

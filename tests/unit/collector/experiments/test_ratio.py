@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.collector.ratio import Estimate, Moments, compared, estimated, split
+from tickflag.services.collector.experiments.ratio import Estimate, Moments, compared, estimated, split
 
 
 def moments(*units: tuple[float, float]) -> Moments:
@@ -14,7 +14,7 @@ def moments(*units: tuple[float, float]) -> Moments:
 
 
 def test_ratio_is_that_of_the_sums() -> None:
-    """Not the mean of the units' ratios: a trader with many cycles weighs more."""
+    """The ratio is not the mean of the traders' ratios: a trader with many cycles weighs more."""
     assert moments((10.0, 1.0), (10.0, 9.0)).ratio == 2.0
     assert moments().ratio is None
 
@@ -25,7 +25,7 @@ def test_variance_is_that_of_the_delta_method() -> None:
 
 
 def test_units_that_are_alike_have_no_variance() -> None:
-    """The interval is the ratio itself, also where rounding leaves less than nothing."""
+    """The interval is the ratio itself, also where rounding makes the variance negative."""
     one, other = moments((0.3, 0.1), (0.9, 0.3), (3.3, 1.1)), moments((1.0, 1.0), (2.0, 2.0))
     found = compared(one, other)
     assert found.ratio == pytest.approx(3.0)
@@ -47,12 +47,12 @@ def test_units_that_are_alike_have_no_variance() -> None:
     ],
 )
 def test_too_little_gives_no_interval(one: Moments, other: Moments, ratio: float | None) -> None:
-    """Fewer than two units in an arm, or a sum of nothing."""
+    """Fewer than two units in an arm, or a sum of nothing, give no interval."""
     assert compared(one, other) == Estimate(ratio)
 
 
 def test_the_other_way_round_is_the_inverse() -> None:
-    """Whoever is called the arm and whoever the base."""
+    """The result is the inverse when arm and base are exchanged."""
     one, other = moments((3.0, 1.0), (5.0, 3.0), (4.0, 2.0)), moments((1.0, 1.0), (2.0, 1.0))
     there, back = compared(one, other), compared(other, one)
     assert there.ratio is not None
@@ -62,7 +62,7 @@ def test_the_other_way_round_is_the_inverse() -> None:
 
 
 def test_joined_moments_are_those_of_all_units() -> None:
-    """So a trader that is gone can be folded away."""
+    """Joining keeps the moments of a trader that is gone."""
     first, second = moments((3.0, 1.0), (5.0, 3.0)), moments((4.0, 2.0))
     first.join(second)
     assert first == moments((3.0, 1.0), (5.0, 3.0), (4.0, 2.0))
@@ -70,7 +70,7 @@ def test_joined_moments_are_those_of_all_units() -> None:
 
 @pytest.mark.parametrize(("units", "spread"), [((6, 6), 0.3), ((4, 20), 0.4), ((40, 40), 0.6)])
 def test_intervals_of_two_arms_cover_the_truth(units: tuple[int, int], spread: float) -> None:
-    """About 95 of 100 times, with traders that differ in their cost and in their number of cycles."""
+    """They do about 95 of 100 times, with traders that differ in cost and in number of cycles."""
     random, covered, runs = np.random.default_rng(5), 0, 1_000
 
     def arm(count: int, mean: float) -> Moments:
@@ -87,7 +87,7 @@ def test_intervals_of_two_arms_cover_the_truth(units: tuple[int, int], spread: f
 
 
 def test_intervals_of_paired_sums_cover_the_truth() -> None:
-    """About 95 of 100 times: x and y of a unit go together, which makes the interval narrow."""
+    """They do about 95 of 100 times: x and y of a unit go together, which makes the interval narrow."""
     random, covered, runs, widths = np.random.default_rng(6), 0, 1_000, []
     for _ in range(runs):
         full = random.lognormal(0.0, 1.0, 100)
@@ -102,7 +102,7 @@ def test_intervals_of_paired_sums_cover_the_truth() -> None:
 
 
 def test_one_audit_gives_no_interval() -> None:
-    """The ratio alone."""
+    """One audit gives the ratio alone."""
     assert estimated(moments((1.0, 4.0))) == Estimate(0.25)
     assert estimated(moments()) == Estimate(None)
 
@@ -119,7 +119,7 @@ def test_split_as_it_should_be() -> None:
 
 
 def test_split_of_few_is_not_judged() -> None:
-    """Fewer than five expected in an arm: a single trader would decide."""
+    """With fewer than five expected in an arm, a single trader would decide."""
     assert split([5, 5], [1, 1]) is not None
     assert split([5, 4], [1, 1]) is None
     assert split([95, 4], [96, 4]) is None

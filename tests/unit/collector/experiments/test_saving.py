@@ -1,10 +1,10 @@
-"""What tracking saves, from audits."""
+"""What tracking saves, measured by audits."""
 
 from typing import Any
 
 import pytest
 
-from services.collector.saving import Saving
+from tickflag.services.collector.experiments.saving import Saving
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def _is(shown: dict[str, Any] | None, saving: float, audits: int) -> bool:
 
 
 def test_saving_is_that_of_the_sums(saving: Saving) -> None:
-    """Of each trader, and of all: a cycle that takes longer weighs more."""
+    """The saving of each trader and of all weighs longer cycles more."""
     rows = {row["trader"]: row for row in saving.by_trader()}
     assert list(rows) == ["macd", "rsi"]
     assert _is(rows["rsi"], 1 - 60 / 400, 3)
@@ -31,21 +31,21 @@ def test_saving_is_that_of_the_sums(saving: Saving) -> None:
 
 
 def test_interval_needs_two_cycles(saving: Saving) -> None:
-    """Its ends are those of the saving, not of the cost."""
+    """The ends of the interval are savings, not costs."""
     rows = {row["trader"]: row for row in saving.by_trader()}
     assert (rows["macd"]["low"], rows["macd"]["high"]) == (None, None)
     assert rows["rsi"]["low"] < rows["rsi"]["saving"] < rows["rsi"]["high"] < 1.0
 
 
 def test_tracking_may_cost_more_than_it_saves() -> None:
-    """Then the saving is below nothing."""
+    """The saving is then negative."""
     saving = Saving()
     saving.audited("rsi", 150, 100)
     assert _is(saving.overall(), -0.5, 1)
 
 
 def test_a_cost_that_is_not_known_is_no_audit() -> None:
-    """Nor is it a saving of all or nothing."""
+    """An unknown cost does not count as a saving of all or of nothing."""
     saving = Saving()
     assert not saving.audited("rsi", 5, 0)
     assert saving.overall() is None
@@ -53,7 +53,7 @@ def test_a_cost_that_is_not_known_is_no_audit() -> None:
 
 
 def test_a_trader_that_is_gone_stays_in_the_whole(saving: Saving) -> None:
-    """By name it is forgotten."""
+    """The trader's name is forgotten."""
     before = saving.overall()
     assert saving.retire("rsi")
     assert not saving.retire("rsi")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from common.errors import TickflagError
-from common.flags import Document, Flag
-from services.collector.flagstore import BY_HAND, FlagStore
-from tests.support.disk import disk_full_after
+from tests.support.processes.disk import disk_full_after
+from tickflag.common.errors import TickflagError
+from tickflag.common.flags import Flag, FlagDocument
+from tickflag.services.collector.flags.flag_store import BY_HAND, FlagStore
 
 KILLED = {"audit": Flag(default=True, killed=True)}
 HALF = {"audit": Flag(default=True, percentage=50.0)}
@@ -23,21 +23,21 @@ def path(tmp_path: Path) -> Path:
 
 
 def _edit(path: Path, content: Any) -> None:
-    """As an editor does: another file in its place."""
+    """Write as editors do: a new file that replaces the old one."""
     fresh = path.with_name("edited")
     fresh.write_text(content if isinstance(content, str) else json.dumps(content))
     fresh.replace(path)
 
 
 def test_nothing_stored_is_an_empty_document(path: Path) -> None:
-    """And makes no file."""
+    """Reading makes no file."""
     store = FlagStore(path)
-    assert (store.document, store.trouble) == (Document(), "")
+    assert (store.document, store.trouble) == (FlagDocument(), "")
     assert not path.exists()
 
 
 def test_what_was_put_is_there_after_a_restart(path: Path) -> None:
-    """With its history, for the owner's eyes only; what changes nothing writes nothing."""
+    """The history is there too, readable by the owner only; a change to the same value writes nothing."""
     store = FlagStore(path)
     store.put(KILLED, "ann", 1)
     store.put(HALF, "bob", 2)
@@ -52,7 +52,7 @@ def test_what_was_put_is_there_after_a_restart(path: Path) -> None:
 
 
 def test_each_change_is_synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The new file before it is put in place, then the folder."""
+    """The new file is synced before it replaces the old one, then the folder."""
     calls: list[str] = []
     fsync, replace = os.fsync, os.replace
 
@@ -71,7 +71,7 @@ def test_each_change_is_synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_an_edit_by_hand_is_taken(path: Path) -> None:
-    """Once, as a change of the history, which the file then has too."""
+    """An edit is read once, and becomes a change of the history, which is then in the file as well."""
     store = FlagStore(path)
     store.put(KILLED, "ann", 1)
     assert not store.refresh(5)
@@ -86,7 +86,7 @@ def test_an_edit_by_hand_is_taken(path: Path) -> None:
 
 
 def test_a_file_that_appears_is_taken(path: Path) -> None:
-    """It needs no more than the flags."""
+    """The file needs only the feature flags."""
     store = FlagStore(path)
     _edit(path, {"flags": {"audit": {"default": False}}})
     assert store.refresh(1)
@@ -105,7 +105,8 @@ def test_a_file_that_appears_is_taken(path: Path) -> None:
     ],
 )
 def test_a_damaged_edit_leaves_the_flags(path: Path, content: str, words: str) -> None:
-    """It says so once; the next right one is taken, and a change by command keeps what was written."""
+    """The store reports the damage once. The next correct edit is read; a command replaces the damaged file and keeps a
+    copy of it."""
     store = FlagStore(path)
     store.put(KILLED, "ann", 1)
     before = store.document
@@ -127,7 +128,7 @@ def test_a_damaged_edit_leaves_the_flags(path: Path, content: str, words: str) -
 
 
 def test_a_damaged_file_at_the_start_gives_way_to_the_good_copy(path: Path) -> None:
-    """It says so, and the damaged one is kept when the next change is written."""
+    """The store reports the damage; the next change keeps a copy of the damaged file."""
     first = FlagStore(path)
     first.put(KILLED, "ann", 1)
     path.write_text("{")
@@ -141,7 +142,7 @@ def test_a_damaged_file_at_the_start_gives_way_to_the_good_copy(path: Path) -> N
 
 
 def test_a_missing_file_gives_way_to_the_good_copy(path: Path) -> None:
-    """Also when it vanishes while the collector runs."""
+    """The copy counts also where the file vanishes while the collector runs."""
     first = FlagStore(path)
     first.put(KILLED, "ann", 1)
     path.unlink()
@@ -155,11 +156,11 @@ def test_a_missing_file_gives_way_to_the_good_copy(path: Path) -> None:
 
 
 def test_without_a_good_copy_the_defaults_count(path: Path) -> None:
-    """And it says so."""
+    """The store reports that too."""
     path.write_text("{")
     path.with_suffix(".good.json").write_text("{")
     store = FlagStore(path)
-    assert store.document == Document()
+    assert store.document == FlagDocument()
     assert "there is no good copy, so all flags have their defaults" in store.trouble
 
 
@@ -189,7 +190,7 @@ def test_a_copy_that_cannot_be_written_is_told(path: Path) -> None:
 
 
 def test_an_unchanged_file_is_not_read_again(path: Path) -> None:
-    """It is told by inode, time and size; a damaged one is not looked at in every heartbeat."""
+    """Inode, time and size identify the content, so a damaged file is not read again at every heartbeat."""
     store = FlagStore(path)
     path.write_text("{ ")
     store.refresh(1)
@@ -201,7 +202,7 @@ def test_an_unchanged_file_is_not_read_again(path: Path) -> None:
 
 
 def test_a_file_that_is_right_again_ends_the_trouble(path: Path) -> None:
-    """With what it held before, or with something else: it is not put aside as damaged."""
+    """Whether the file has its old content or another: it is not put aside as damaged."""
     store = FlagStore(path)
     store.put(KILLED, "ann", 1)
     content = path.read_text()

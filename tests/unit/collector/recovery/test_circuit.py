@@ -1,9 +1,10 @@
-"""A trader's circuits, with the times of the default settings. The property tests have all the rest."""
+"""A trader's circuits, with the times of the default settings. The property tests cover the rest."""
 
 import pytest
 
-from common.blocks import RecoveryBlock
-from services.collector.circuit import NS_PER_S, Circuit, Kind, Limits
+from tickflag.common.settings_schema.collector import RecoveryBlock
+from tickflag.common.units import NS_PER_S
+from tickflag.services.collector.recovery.circuit import Circuit, Kind, Limits
 
 LIMITS = Limits.of(RecoveryBlock())  # type: ignore[call-arg] # Field's first argument is the default
 
@@ -42,19 +43,19 @@ def plugin() -> Story:
 
 
 def test_five_errors_within_a_minute_open(tracking: Story) -> None:
-    """Four do not."""
+    """Four errors do not open it."""
     assert tracking.fail(0, 15, 30, 45) == "closed"
     assert tracking.fail(59.999) == "open"
 
 
 def test_an_error_as_old_as_the_window_counts_no_more(tracking: Story) -> None:
-    """The window does not hold its older edge."""
+    """The older edge of the window is outside."""
     assert tracking.fail(0, 15, 30, 45, 60) == "closed"
     assert tracking.fail(74.9) == "open"
 
 
 def test_a_failure_counts_once_however_often_it_is_retried(plugin: Story) -> None:
-    """Also when the retry comes after the window, and also when another failure came between."""
+    """This holds when the retry comes after the window, and when another failure came between."""
     for second in (0, 1, 2, 3, 100, 101):
         plugin.circuit.failed(second * NS_PER_S, (1, 7))
     assert plugin.at(101) == "closed"
@@ -77,7 +78,7 @@ def test_processing_all_ends_with_time_and_clean_cycles(tracking: Story) -> None
 
 
 def test_an_error_while_open_starts_the_clean_cycles_anew(tracking: Story) -> None:
-    """They have to be in a row."""
+    """The clean cycles have to be in a row."""
     tracking.fail(0, 1, 2, 3, 4)
     tracking.succeed(10, 19)
     tracking.fail(11)
@@ -86,7 +87,7 @@ def test_an_error_while_open_starts_the_clean_cycles_anew(tracking: Story) -> No
 
 
 def test_opening_soon_again_takes_longer(tracking: Story) -> None:
-    """No flapping: the backoff doubles, and calm halves it again."""
+    """The backoff doubles, so the circuit does not flap; calm halves it again."""
     tracking.fail(0, 1, 2, 3, 4)
     assert tracking.succeed(34, 20) == "closed"
     tracking.fail(40, 41, 42, 43, 44)
@@ -103,7 +104,7 @@ def test_opening_soon_again_takes_longer(tracking: Story) -> None:
 
 @pytest.mark.parametrize(("kind", "seconds"), [("tracking", 1_000), ("plugin", 50)])
 def test_calm_begins_when_it_closes(kind: Kind, seconds: int) -> None:
-    """Which is when the last clean cycle comes, where that is later than the time it takes."""
+    """It closes when the last clean cycle comes, where that is later than its time."""
     story = Story(kind)
     story.fail(0, 1, 2, 3, 4)
     assert story.succeed(seconds, 20) == "closed"
@@ -114,7 +115,7 @@ def test_calm_begins_when_it_closes(kind: Kind, seconds: int) -> None:
 
 
 def test_an_error_breaks_the_calm(tracking: Story) -> None:
-    """Ten minutes without any error are meant."""
+    """Calm means ten minutes without any error."""
     tracking.fail(0, 1, 2, 3, 4)
     tracking.succeed(34, 20)
     tracking.fail(600)
@@ -125,7 +126,7 @@ def test_an_error_breaks_the_calm(tracking: Story) -> None:
 
 
 def test_first_a_fresh_start_then_quarantine(plugin: Story) -> None:
-    """A failed probe is a longer quarantine each time."""
+    """Each failed probe brings a longer quarantine."""
     assert plugin.fail(0, 1, 2, 3, 4) == "half-open"
     assert plugin.circuit.fresh_starts == 1
     assert plugin.fail(5) == "open"
@@ -138,7 +139,7 @@ def test_first_a_fresh_start_then_quarantine(plugin: Story) -> None:
 
 
 def test_the_backoff_has_a_limit(plugin: Story) -> None:
-    """However many probes fail."""
+    """The limit holds however many probes fail."""
     plugin.fail(0, 1, 2, 3, 4)
     now = 10.0
     for _ in range(60):
@@ -151,7 +152,7 @@ def test_the_backoff_has_a_limit(plugin: Story) -> None:
 
 
 def test_a_probe_is_passed_by_clean_cycles_after_the_least_time(plugin: Story) -> None:
-    """Twenty of them, and five seconds."""
+    """It takes twenty clean cycles and five seconds."""
     plugin.fail(0, 1, 2, 3, 4)
     assert plugin.succeed(5, 20) == "half-open"
     assert plugin.at(8.9) == "half-open"
@@ -159,7 +160,8 @@ def test_a_probe_is_passed_by_clean_cycles_after_the_least_time(plugin: Story) -
 
 
 def test_a_probe_is_limited_in_time(plugin: Story) -> None:
-    """A quiet market gives few clean cycles: one is enough at the end. None tells nothing: the same wait again."""
+    """A quiet market gives few clean cycles: one is enough at the probe's end. None tells nothing: the same wait
+    again."""
     plugin.fail(0, 1, 2, 3, 4)
     plugin.succeed(20)
     assert plugin.at(63.9) == "half-open"
@@ -183,7 +185,7 @@ def test_quarantine_hears_nothing(plugin: Story) -> None:
 
 
 def test_release_closes_and_forgets(plugin: Story) -> None:
-    """What follows is as for a trader that never failed; one in quarantine is started fresh."""
+    """What follows is as for a trader that never failed. A trader in quarantine is started fresh."""
     plugin.fail(0, 1, 2, 3, 4, 5)
     plugin.circuit.release(6 * NS_PER_S)
     assert (plugin.circuit.state, plugin.circuit.level, plugin.circuit.fresh_starts) == ("closed", 0, 2)

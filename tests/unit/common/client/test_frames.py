@@ -1,4 +1,4 @@
-"""Frames of whatever library is there, with the same columns and types."""
+"""Frames of whichever library is installed, with the same columns and types."""
 
 import importlib.util
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.client.frames import column, maker, times
-from common.errors import TickflagError
+from tickflag.common.client.frames import column, maker, times
+from tickflag.common.errors import TickflagError
 
 COLUMNS = {
     "symbol": np.array(["A", "B"]),
@@ -18,7 +18,7 @@ COLUMNS = {
 
 
 def test_pandas_has_an_index_and_zones() -> None:
-    """Times are UTC; the index is set where one is wanted."""
+    """Times are UTC; the index is set where it is asked for."""
     frame = maker("pandas")(COLUMNS, ["symbol"])
     assert frame.index.tolist() == ["A", "B"]
     assert str(frame["time"].dtype) == "datetime64[ns, UTC]"
@@ -44,7 +44,7 @@ def test_numpy_needs_nothing() -> None:
     ("missing", "kind"), [((), "DataFrame"), (("pandas",), "DataFrame"), (("pandas", "polars"), "dict")]
 )
 def test_the_first_library_there_is(monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...], kind: str) -> None:
-    """pandas, then polars, then plain arrays."""
+    """The order is pandas, polars, plain arrays."""
     pytest.importorskip("polars", reason="polars is not installed")
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else find(name))
@@ -57,7 +57,7 @@ def test_the_first_library_there_is(monkeypatch: pytest.MonkeyPatch, missing: tu
 
 
 def test_a_library_that_is_none() -> None:
-    """The choice is named."""
+    """The error names the choices."""
     with pytest.raises(TickflagError, match="frame 'excel': use one of pandas, polars, numpy"):
         maker("excel")  # type: ignore[arg-type] # what a user may give
 
@@ -75,7 +75,7 @@ def test_a_library_that_is_none() -> None:
     ],
 )
 def test_columns_of_documents(values: list[Any], kind: str, expected: list[Any]) -> None:
-    """One type a column, whatever stands in it."""
+    """A column has one type, whatever its values."""
     found = column(values)
     assert found.dtype.kind == kind
     assert found.tolist() == expected

@@ -9,27 +9,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.client import Live, attach
-from common.errors import TickflagError
-from common.requests import Unreachable
-from common.runtime import Role, Runtime
-from common.segment import AttachError
-from services.feed.market import Market
-from tests.support.collector_site import Site, Worker
-from tests.support.fake_trader import FakeTrader, roster
-from tests.support.markets import MINUTE, NOON, SECOND, kline_batch, open_market, tick_batch
+from tests.support.harnesses.collector_process import CollectorProcess, FakeWorker
+from tests.support.harnesses.fake_trader import FakeTrader, roster
+from tests.support.markets.markets import MINUTE, NOON, kline_batch, open_market, tick_batch
+from tickflag import Live, attach
+from tickflag.common.errors import TickflagError
+from tickflag.common.runtime import Role, Runtime
+from tickflag.common.segment.segment import AttachError
+from tickflag.common.units import NS_PER_S
+from tickflag.common.wire.requests import Unreachable
+from tickflag.services.feed.market.market import MarketWriter
 
 
 @contextmanager
-def _feed(runtime: Runtime, **plan: Any) -> Iterator[Market]:
-    """A market as a running feed has it."""
+def _feed(runtime: Runtime, **plan: Any) -> Iterator[MarketWriter]:
+    """A market that a running feed would have."""
     with Role(runtime, "feed"), open_market(runtime, **plan) as market:
         yield market
 
 
 @pytest.fixture
 def settled(runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runtime:
-    """The settings name the runtime folder."""
+    """The runtime folder, named by the settings."""
     monkeypatch.setenv("TICKFLAG_CONFIG", str(tmp_path))
     monkeypatch.setenv("TICKFLAG_RUNTIME__ROOT", str(runtime.folder.parent))
     monkeypatch.setenv("TICKFLAG_INSTANCE", runtime.folder.name)
@@ -38,7 +39,7 @@ def settled(runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def live(settled: Runtime) -> Iterator[Live]:
-    """Attached while a role was held; nothing runs when the test begins."""
+    """A client that was attached while a role was held; nothing runs when the test begins."""
     with Role(settled, "feed"), attach() as live:
         pass
     yield live
@@ -46,9 +47,9 @@ def live(settled: Runtime) -> Iterator[Live]:
 
 
 def test_the_market(settled: Runtime, live: Live) -> None:
-    """Symbols with data, their tickers and how old they are; others are left out."""
+    """Symbols with data are listed, with their tickers and ages; others are left out."""
     with _feed(settled, symbols=3) as market:
-        market.apply(tick_batch([0, 2], [1.5, 3.5], [NOON, NOON + SECOND], bid=[1.0, np.nan], status=[0, 1]), 1)
+        market.apply(tick_batch([0, 2], [1.5, 3.5], [NOON, NOON + NS_PER_S], bid=[1.0, np.nan], status=[0, 1]), 1)
         frame = live.market()
         assert frame.index.tolist() == ["S0", "S2"]
         assert frame["last"].tolist() == [1.5, 3.5]
@@ -66,7 +67,8 @@ def test_the_market(settled: Runtime, live: Live) -> None:
 
 
 def test_candles(settled: Runtime, live: Live) -> None:
-    """Of one symbol by time; of several by symbol and time; as many as there are, the forming one where asked for."""
+    """Candles of one symbol by time, of several by symbol and time: as many as there are, with the forming one on
+    request."""
     with _feed(settled, symbols=3) as market:
         minutes = [NOON + number * MINUTE for number in range(4)]
         market.apply(kline_batch([0] * 4, [1.0, 2.0, 3.0, 4.0], minutes), 1)
@@ -91,7 +93,7 @@ def test_candles(settled: Runtime, live: Live) -> None:
 
 
 def test_a_new_generation_is_found(settled: Runtime, live: Live) -> None:
-    """A restarted feed has other slots; the next question sees its market."""
+    """A restarted feed has other slots; the next call sees its market."""
     with _feed(settled, symbols=2) as market:
         market.apply(tick_batch([1], [1.0]), 1)
         assert live.market().index.tolist() == ["S1"]
@@ -101,7 +103,7 @@ def test_a_new_generation_is_found(settled: Runtime, live: Live) -> None:
 
 
 def test_a_row_that_stays_locked(settled: Runtime, live: Live) -> None:
-    """A feed that stands still within an update is told from one that is busy."""
+    """A feed that stands still within an update is told apart from a busy one."""
     with _feed(settled, symbols=2) as market:
         market.apply(tick_batch([0, 1], [1.0, 2.0]), 1)
         market.segment.arrays.versions[1] += 1
@@ -111,7 +113,8 @@ def test_a_row_that_stays_locked(settled: Runtime, live: Live) -> None:
 
 
 def test_what_does_not_run_is_told(settled: Runtime, live: Live) -> None:
-    """With the command that starts it; a feed without a segment is starting, a damaged segment is damaged."""
+    """The error has the command that starts it. A feed without a segment is starting; a damaged segment is reported as
+    damaged."""
     questions: list[Callable[[], Any]] = [live.market, lambda: live.candles("1m")]
     for question in questions:
         with pytest.raises(Unreachable, match=r"no feed is running for instance .* \(start it with `tickflag start`\)"):
@@ -129,7 +132,7 @@ def test_what_does_not_run_is_told(settled: Runtime, live: Live) -> None:
 
 
 def test_attaching(settled: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the settings, or by name and folder; an engine that does not run is told at once."""
+    """The settings choose the engine, or name and folder do; an engine that does not run is reported at once."""
     where = settled.folder.parent
     with pytest.raises(Unreachable, match=rf"no engine is running for instance '{settled.folder.name}' in {where} "):
         attach()
@@ -144,10 +147,10 @@ def test_attaching(settled: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_matches_signals_and_traders(settled: Runtime) -> None:
-    """The collector's view: of one trader and of all, the newest signals and those after a number."""
-    site = Site(settled)
+    """The collector's view of one trader and of all; the newest signals and those after a number."""
+    site = CollectorProcess(settled)
     try:
-        one, two = (Worker(FakeTrader(name), site.results, site.controls) for name in ("one", "two"))
+        one, two = (FakeWorker(FakeTrader(name), site.results, site.controls) for name in ("one", "two"))
 
         def reported() -> bool:
             for worker, matches in ((one, {"A": 1.0, "B": 3.0}), (two, {"C": 2.0})):
@@ -184,8 +187,8 @@ def test_matches_signals_and_traders(settled: Runtime) -> None:
 
 
 def test_a_collector_that_knows_nobody(settled: Runtime) -> None:
-    """Empty frames have the columns all the same."""
-    site = Site(settled)
+    """Empty frames have their columns."""
+    site = CollectorProcess(settled)
     try:
         site.wait_for(lambda: site.ask("traders") == [])
         with attach() as live:

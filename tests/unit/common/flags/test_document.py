@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from common.errors import TickflagError
-from common.flags import BUILT_IN, Document, Flag, Ramp, Step, by_symbol, explained
-from common.flags.document import HISTORY
+from tickflag.common.errors import TickflagError
+from tickflag.common.flags import BUILT_IN, Flag, FlagDocument, Ramp, RampStep, by_symbol, explained
+from tickflag.common.flags.document import HISTORY
 
 
 def _flag(**fields: Any) -> Flag:
@@ -15,8 +15,8 @@ def _flag(**fields: Any) -> Flag:
 
 
 def test_an_empty_document_has_the_built_in_flags() -> None:
-    """With their defaults; one goes by symbol."""
-    document = Document()
+    """The feature flags have their defaults; one goes by symbol."""
+    document = FlagDocument()
     assert document.names() == list(BUILT_IN)
     assert {name: document.flag(name).default for name in document.names()} == {
         name: known.default for name, known in BUILT_IN.items()
@@ -26,16 +26,16 @@ def test_an_empty_document_has_the_built_in_flags() -> None:
 
 
 def test_an_unknown_flag_is_named_with_those_there_are() -> None:
-    """Declared ones after the built-in ones."""
-    document = Document(flags={"use_ema": _flag()})
+    """Declared feature flags stand after the built-in ones."""
+    document = FlagDocument(flags={"use_ema": _flag()})
     assert document.flag("use_ema") == _flag()
     with pytest.raises(TickflagError, match=r"no feature flag 'use_emma': known are per_symbol_tracking, .*, use_ema"):
         document.flag("use_emma")
 
 
 def test_a_change_is_the_next_revision_and_in_the_history() -> None:
-    """Who, when, from what to what, for each field."""
-    first = Document().with_flags({"audit": _flag(percentage=5.0, killed=True)}, "ann", 1_000)
+    """The history has who, when, and each field's old and new value."""
+    first = FlagDocument().with_flags({"audit": _flag(percentage=5.0, killed=True)}, "ann", 1_000)
     assert first.revision == 1
     assert [tuple(change) for change in first.history] == [
         (1, 1_000, "ann", "audit", "killed", False, True),
@@ -54,13 +54,13 @@ def test_a_change_is_the_next_revision_and_in_the_history() -> None:
 
 def test_no_change_is_no_revision() -> None:
     """Naming a built-in flag as it is changes nothing."""
-    document = Document()
+    document = FlagDocument()
     assert document.with_flags({"audit": _flag()}, "ann", 1) is document
 
 
 def test_the_history_is_bounded() -> None:
-    """The newest remain."""
-    document = Document()
+    """The newest changes remain."""
+    document = FlagDocument()
     for number in range(HISTORY + 5):
         document = document.with_flags({"audit": _flag(killed=number % 2 == 0)}, "ann", number)
     assert len(document.history) == HISTORY
@@ -68,17 +68,17 @@ def test_the_history_is_bounded() -> None:
 
 
 def test_json_and_back() -> None:
-    """All that it can hold."""
+    """All that a document can hold survives."""
     flag = _flag(
         force={"rsi": False},
         owners={"desk": True},
         percentage=2.5,
         arms=({"name": "a", "share": 50, "value": False},),
-        ramp=Ramp(started_ms=5, steps=(Step(5.0, 1.0, True), Step(10.0, 2.0)), approved_ms=(7,), halted_ms=9),
+        ramp=Ramp(started_ms=5, steps=(RampStep(5.0, 1.0, True), RampStep(10.0, 2.0)), approved_ms=(7,), halted_ms=9),
         description="text",
     )
-    document = Document().with_flags({"use_ema": flag}, "ann", 1)
-    assert Document.parsed(json.loads(document.model_dump_json())) == document
+    document = FlagDocument().with_flags({"use_ema": flag}, "ann", 1)
+    assert FlagDocument.parsed(json.loads(document.model_dump_json())) == document
 
 
 @pytest.mark.parametrize(
@@ -115,14 +115,14 @@ def test_json_and_back() -> None:
     ],
 )
 def test_a_wrong_document_is_refused_with_flag_and_field(content: Any, words: str) -> None:
-    """The first fault, in words."""
+    """The error names the first fault in words."""
     with pytest.raises(TickflagError) as error:
-        Document.parsed(content)
+        FlagDocument.parsed(content)
     assert words in str(error.value)
 
 
 def test_a_wrong_change_names_the_flag() -> None:
-    """Where only the flag's own fields are at hand; other errors pass."""
+    """The name comes where an error knows the feature flag's own fields only; other errors pass."""
     with (
         pytest.raises(TickflagError, match=r"^flag 'audit', field `percentage`: .*less than or equal to 100"),
         explained("audit"),
@@ -133,8 +133,8 @@ def test_a_wrong_change_names_the_flag() -> None:
 
 
 def test_a_ramp_sets_the_percentage() -> None:
-    """From its first step on; until then, and after it is taken away, the one before counts."""
-    ramp = Ramp(started_ms=1_000, steps=(Step(25.0, 10.0), Step(50.0, 0.0)))
+    """The ramp counts from its first step on. Before that, and after its removal, the percentage of before counts."""
+    ramp = Ramp(started_ms=1_000, steps=(RampStep(25.0, 10.0), RampStep(50.0, 0.0)))
     flag = _flag(percentage=10.0, force={"rsi": True}, ramp=ramp, description="text")
     assert [flag.percentage_at(time) for time in (999, 1_000, 11_000)] == [10.0, 25.0, 50.0]
     assert flag.rule_at(1_000).model_dump(exclude_defaults=True) == {

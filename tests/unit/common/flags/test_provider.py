@@ -13,8 +13,8 @@ from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
 
-from common.flags import Arm, Rule
-from common.flags.provider import FlagProvider
+from tickflag.common.flags import Arm, Rule
+from tickflag.common.flags.provider import FlagProvider
 
 RULES = {
     "killed": Rule(default=True, killed=True),
@@ -42,7 +42,7 @@ def _context(trader: str | None, owner: Any = None) -> EvaluationContext:
 
 @pytest.mark.parametrize("flag", RULES)
 def test_it_serves_what_the_rules_decide(client: OpenFeatureClient, flag: str) -> None:
-    """Value, variant and bucket, for many traders, with the right default or the wrong one."""
+    """Value, variant and bucket agree for many traders, with the right default or a wrong one."""
     for number in range(100):
         trader = f"trader-{number}"
         decision = RULES[flag].decide(flag, trader, "desk")
@@ -66,12 +66,12 @@ def test_it_serves_what_the_rules_decide(client: OpenFeatureClient, flag: str) -
     ],
 )
 def test_reasons(client: OpenFeatureClient, flag: str, trader: str | None, owner: Any, reason: Reason) -> None:
-    """In OpenFeature's words."""
+    """The reasons are OpenFeature's words."""
     assert client.get_boolean_details(flag, False, _context(trader, owner)).reason == reason
 
 
 def test_errors(client: OpenFeatureClient) -> None:
-    """The caller's default, with the code that says why."""
+    """The caller gets its default, with the code that says why."""
     details = client.get_boolean_details("nothing", True)
     assert (details.value, details.error_code) == (True, ErrorCode.FLAG_NOT_FOUND)
     details = client.get_boolean_details("shared", True)
@@ -86,7 +86,7 @@ def test_errors(client: OpenFeatureClient) -> None:
 
 
 def test_it_has_a_name(client: OpenFeatureClient) -> None:
-    """Which tools show."""
+    """Tools show the name."""
     assert client.provider.get_metadata().name == "tickflag"
 
 
@@ -129,6 +129,6 @@ def test_it_decides_as_flagd_does(
     [("ejOoVL", "lower"), ("bY9fO-", "lower"), ("SI7p-", "lower"), ("6LvT0", "upper"), ("ceQdGm", "upper")],
 )
 def test_the_edges_of_the_hash_are_where_flagd_has_them(key: str, variant: str) -> None:
-    """From the same suite: keys whose hashes are 0, 1, the middle's two and the highest. There the key is hashed alone,
-    as by a flag without a name."""
+    """The keys, of the same suite, have hashes of 0, 1, the two in the middle and the highest. There the key is hashed
+    alone, as for a flag without a name."""
     assert Rule(default=False, percentage=100.0, arms=HALVES).decide("", key).arm == variant

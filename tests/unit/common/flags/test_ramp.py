@@ -5,51 +5,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from common.flags.ramp import Ramp, Stage, Step
+from tickflag.common.flags.ramp import Ramp, RampStage, RampStep
 
-STEPS = (Step(5.0, 60.0), Step(25.0, 3_600.0), Step(100.0, 0.0, True))
+STEPS = (RampStep(5.0, 60.0), RampStep(25.0, 3_600.0), RampStep(100.0, 0.0, True))
 
 
 def test_steps_follow_one_another() -> None:
-    """Each is held for its time, to the millisecond."""
+    """Each step is held for its time, to the millisecond."""
     ramp = Ramp(started_ms=1_000, steps=STEPS)
-    assert ramp.at(999) == Stage(None, 0, "holding", 1_000)
-    assert ramp.at(1_000) == Stage(5.0, 1, "holding", 61_000)
-    assert ramp.at(60_999) == Stage(5.0, 1, "holding", 61_000)
-    assert ramp.at(61_000) == Stage(25.0, 2, "holding", 3_661_000)
-    assert ramp.at(3_661_000) == Stage(25.0, 2, "waiting for approval")
-    assert ramp.at(10**12) == Stage(25.0, 2, "waiting for approval")
+    assert ramp.at(999) == RampStage(None, 0, "holding", 1_000)
+    assert ramp.at(1_000) == RampStage(5.0, 1, "holding", 61_000)
+    assert ramp.at(60_999) == RampStage(5.0, 1, "holding", 61_000)
+    assert ramp.at(61_000) == RampStage(25.0, 2, "holding", 3_661_000)
+    assert ramp.at(3_661_000) == RampStage(25.0, 2, "waiting for approval")
+    assert ramp.at(10**12) == RampStage(25.0, 2, "waiting for approval")
 
 
 def test_an_approved_step_is_taken() -> None:
-    """When it is approved, or when its time has come: whichever is later."""
+    """The step begins when it is approved or when its time has come, whichever is later."""
     late = Ramp(started_ms=1_000, steps=STEPS, approved_ms=(5_000_000,))
-    assert late.at(4_999_999) == Stage(25.0, 2, "waiting for approval")
-    assert late.at(5_000_000) == Stage(100.0, 3, "done")
+    assert late.at(4_999_999) == RampStage(25.0, 2, "waiting for approval")
+    assert late.at(5_000_000) == RampStage(100.0, 3, "done")
     early = Ramp(started_ms=1_000, steps=STEPS, approved_ms=(2_000,))
-    assert early.at(3_660_999) == Stage(25.0, 2, "holding", 3_661_000)
-    assert early.at(3_661_000) == Stage(100.0, 3, "done")
+    assert early.at(3_660_999) == RampStage(25.0, 2, "holding", 3_661_000)
+    assert early.at(3_661_000) == RampStage(100.0, 3, "done")
 
 
 def test_approvals_go_to_their_steps_in_order() -> None:
-    """Also that of the first step, whose hold begins with it."""
-    steps = (Step(1.0, 10.0, True), Step(2.0, 10.0), Step(3.0, 0.0, True))
+    """The first step may need approval too; its hold begins with that."""
+    steps = (RampStep(1.0, 10.0, True), RampStep(2.0, 10.0), RampStep(3.0, 0.0, True))
     ramp = Ramp(started_ms=0, steps=steps)
-    assert ramp.at(5) == Stage(None, 0, "waiting for approval")
+    assert ramp.at(5) == RampStage(None, 0, "waiting for approval")
     ramp = Ramp(started_ms=0, steps=steps, approved_ms=(1_000,))
-    assert ramp.at(10_999) == Stage(1.0, 1, "holding", 11_000)
-    assert ramp.at(21_000) == Stage(2.0, 2, "waiting for approval")
+    assert ramp.at(10_999) == RampStage(1.0, 1, "holding", 11_000)
+    assert ramp.at(21_000) == RampStage(2.0, 2, "waiting for approval")
     ramp = Ramp(started_ms=0, steps=steps, approved_ms=(1_000, 30_000))
-    assert ramp.at(30_000) == Stage(3.0, 3, "done")
+    assert ramp.at(30_000) == RampStage(3.0, 3, "done")
 
 
 def test_halted_it_stands_still() -> None:
-    """At what it had reached by then; one that was done stays so."""
+    """The percentage stays where it was; a finished ramp stays finished."""
     ramp = Ramp(started_ms=1_000, steps=STEPS, halted_ms=30_000)
-    assert ramp.at(20_000) == Stage(5.0, 1, "holding", 61_000)
-    assert ramp.at(10**9) == Stage(5.0, 1, "halted")
-    done = Ramp(started_ms=0, steps=(Step(5.0, 0.0),), halted_ms=10)
-    assert done.at(20) == Stage(5.0, 1, "done")
+    assert ramp.at(20_000) == RampStage(5.0, 1, "holding", 61_000)
+    assert ramp.at(10**9) == RampStage(5.0, 1, "halted")
+    done = Ramp(started_ms=0, steps=(RampStep(5.0, 0.0),), halted_ms=10)
+    assert done.at(20) == RampStage(5.0, 1, "done")
 
 
 @given(
@@ -58,8 +58,8 @@ def test_halted_it_stands_still() -> None:
     st.tuples(st.integers(0, 1_000), st.integers(0, 1_000)),
 )
 def test_it_only_grows_with_time(holds: list[tuple[int, bool]], approvals: list[int], times: tuple[int, int]) -> None:
-    """And with every `due_ms` a step is taken, or waits for its approval."""
-    steps = tuple(Step(float(number), hold / 1_000, approval) for number, (hold, approval) in enumerate(holds))
+    """At every `due_ms` a step begins, or waits for its approval."""
+    steps = tuple(RampStep(float(number), hold / 1_000, approval) for number, (hold, approval) in enumerate(holds))
     ramp = Ramp(started_ms=100, steps=steps, approved_ms=tuple(sorted(approvals)))
     first, second = (ramp.at(time) for time in sorted(times))
     assert first.step <= second.step
@@ -73,6 +73,6 @@ def test_it_only_grows_with_time(holds: list[tuple[int, bool]], approvals: list[
 
 @pytest.mark.parametrize("steps", [[], [(5, 1), (5, 1)], [(5, 1), (4, 1)], [(5, -1)], [(101, 1)], [(5,)]])
 def test_wrong_steps_are_refused(steps: list[tuple[float, ...]]) -> None:
-    """None, not growing, out of range, incomplete."""
+    """No step, no growth, a value out of range, an incomplete step."""
     with pytest.raises(ValidationError):
         Ramp.model_validate({"started_ms": 0, "steps": steps})

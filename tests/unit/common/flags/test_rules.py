@@ -1,16 +1,16 @@
-"""Who has a flag on."""
+"""Who has a feature flag on."""
 
 import math
 from typing import Any
 
+import mmh3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from common.flags.buckets import bucket, points
-from common.flags.murmur import murmur3_32
-from common.flags.rules import Arm, Decision, Rule
+from tickflag.common.flags.buckets import bucket, points
+from tickflag.common.flags.rules import Arm, Decision, Rule
 
 thousandths = st.integers(0, 100_000).map(lambda value: value / 1_000)
 identities = st.text(min_size=1, max_size=20)
@@ -39,7 +39,8 @@ LADDER: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize("rung", range(len(LADDER)))
 def test_precedence(rung: int) -> None:
-    """Kill switch > force > owner > percentage > default: what is higher counts, with all below it set otherwise."""
+    """Kill switch > force > owner > percentage > default: the higher one counts, with everything below it set
+    otherwise."""
     fields: dict[str, Any] = {"default": False, "percentage": 0.0, "owners": {"desk": False}, "force": {"rsi": False}}
     for below in range(rung):
         for name in LADDER[below][0]:
@@ -52,7 +53,7 @@ def test_precedence(rung: int) -> None:
 
 
 def test_others_are_not_meant() -> None:
-    """Force goes by the exact name, and an owner's by the owner."""
+    """Force goes by the exact name of a trader, the owner's rule by the owner."""
     rule = Rule(default=True, force={"rsi": False}, owners={"desk": False})
     assert rule.decide("audit", "rsi2", "") == Decision(True, "default")
     assert rule.decide("audit", "rsi2", "desk") == Decision(False, "owner")
@@ -60,14 +61,14 @@ def test_others_are_not_meant() -> None:
 
 @pytest.mark.parametrize("percentage", [0.0, 100.0])
 def test_nothing_and_all_need_no_identity(percentage: float) -> None:
-    """Nor is anybody's bucket computed."""
+    """Nobody's bucket is computed either."""
     rule = Rule(default=percentage == 0.0, percentage=percentage)
     assert rule.decide("audit", "") == Decision(percentage == 100.0, "percentage")
     assert rule.decide("audit", "rsi") == Decision(percentage == 100.0, "percentage")
 
 
 def test_a_share_needs_an_identity() -> None:
-    """Without one the default counts, and the reason says so; with arms also at 100 percent, not at 0."""
+    """Without one the default counts, and the reason says so; with arms also at 100 percent, but not at 0."""
     assert Rule(default=True, percentage=50.0).decide("audit", "") == Decision(True, "no identity")
     arms = (Arm(name="a", share=100.0),)
     assert Rule(default=True, percentage=100.0, arms=arms).decide("audit", "") == Decision(True, "no identity")
@@ -76,16 +77,16 @@ def test_a_share_needs_an_identity() -> None:
 
 @given(flags, identities, thousandths)
 def test_a_percentage_is_as_flagd_has_it(flag: str, identity: str, percentage: float) -> None:
-    """As `fractional` with the weights of on and off, in thousandths of a percent."""
+    """The decision is that of `fractional` with the weights of on and off, in thousandths of a percent."""
     weights = {True: points(percentage), False: 100_000 - points(percentage)}
-    place = (murmur3_32((flag + identity).encode()) * sum(weights.values())) >> 32
+    place = (mmh3.hash((flag + identity).encode(), signed=False) * sum(weights.values())) >> 32
     expected = place < weights[True]
     assert Rule(default=False, percentage=percentage).decide(flag, identity).value is expected
 
 
 @given(flags, identities)
 def test_the_bucket_at_the_edge_is_out(flag: str, identity: str) -> None:
-    """So many thousandths of a percent have as many buckets, from 0 on; an arm ends where the next one begins."""
+    """A percentage of n thousandths has the buckets 0 to n - 1; an arm ends where the next one begins."""
     place = bucket(flag, identity)
     assert not Rule(default=True, percentage=place / 1_000).decide(flag, identity).value
     assert Rule(default=False, percentage=(place + 1) / 1_000).decide(flag, identity).value
@@ -96,7 +97,7 @@ def test_the_bucket_at_the_edge_is_out(flag: str, identity: str) -> None:
 
 @given(flags, identities, arms(), thousandths, thousandths)
 def test_ramping_only_adds(flag: str, identity: str, arms: tuple[Arm, ...], one: float, other: float) -> None:
-    """Who is in an arm is in the same one at any higher percentage."""
+    """A trader in an arm is in the same arm at any higher percentage."""
     low, high = sorted((one, other))
     before = Rule(default=False, percentage=low, arms=arms).decide(flag, identity)
     after = Rule(default=False, percentage=high, arms=arms).decide(flag, identity)
@@ -109,7 +110,7 @@ def test_ramping_only_adds(flag: str, identity: str, arms: tuple[Arm, ...], one:
 
 @given(flags, identities, arms())
 def test_all_arms_are_full_in_the_end(flag: str, identity: str, arms: tuple[Arm, ...]) -> None:
-    """At 100 percent each has the whole of its share, by the order of the arms."""
+    """At 100 percent each arm has the whole of its share, in the order of the arms."""
     decision = Rule(default=False, percentage=100.0, arms=arms).decide(flag, identity)
     place, end, expected = bucket(flag, identity), 0, None
     for arm in reversed(arms):
@@ -121,7 +122,7 @@ def test_all_arms_are_full_in_the_end(flag: str, identity: str, arms: tuple[Arm,
 
 
 def test_a_share_is_about_that_many() -> None:
-    """Within five standard deviations, also for a small one."""
+    """The share is right within five standard deviations, also a small one."""
     for percentage in (0.5, 20.0, 75.0):
         rule, count = Rule(default=False, percentage=percentage), 20_000
         found = sum(rule.decide("batch_mode", f"SYMBOL{number}").value for number in range(count))
@@ -140,6 +141,6 @@ def test_a_share_is_about_that_many() -> None:
     ],
 )
 def test_a_wrong_rule_is_refused(fields: dict[str, Any], words: str) -> None:
-    """With the field at fault."""
+    """The error names the field at fault."""
     with pytest.raises(ValidationError, match=words):
         Rule.model_validate({"default": True} | fields)

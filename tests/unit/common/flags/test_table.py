@@ -1,4 +1,4 @@
-"""Flags compiled for a process."""
+"""Feature flags compiled for a process."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.codec import decode_as, encode
-from common.errors import MessageError
-from common.flags import BUILT_IN, Arm, FlagTable, Rule, SymbolTable, by_symbol, compiled, rules_of
-from common.messages import Control
+from tickflag.common.errors import MessageError
+from tickflag.common.flags import BUILT_IN, Arm, FlagTable, Rule, SymbolFlagTable, by_symbol, compiled, rules_of
+from tickflag.common.wire.codec import decode_as, encode
+from tickflag.common.wire.messages import Control
 
 RULES = [
     Rule(default=True),
@@ -23,13 +23,13 @@ RULES = [
 
 
 def _wire(**rules: Rule) -> dict[str, Any]:
-    """As a worker gets them."""
+    """The rules as a worker receives them."""
     features = {name: rule.model_dump(mode="json", exclude_defaults=True) for name, rule in rules.items()}
     return decode_as(Control, encode(Control(state_version=1, time_ms=0, features=features))).features
 
 
 def test_no_features_are_the_defaults() -> None:
-    """Of the built-in flags, and of those that the trader declares."""
+    """The defaults are those of the built-in feature flags, and of those that the trader declares."""
     table = FlagTable.of({}, "rsi", declared={"use_ema": True})
     on = {name: table.on(name) for name in BUILT_IN if not by_symbol(name)}
     assert on == {name: known.default for name, known in BUILT_IN.items() if not by_symbol(name)}
@@ -42,7 +42,7 @@ def test_no_features_are_the_defaults() -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_table_is_what_the_rules_decide(rule: Rule) -> None:
-    """Over the wire, for the trader and its owner."""
+    """They agree over the wire, for the trader and its owner."""
     features = _wire(audit=rule, use_ema=rule)
     for number in range(50):
         table = FlagTable.of(features, f"S{number}", "desk", {"use_ema": not rule.default})
@@ -52,14 +52,14 @@ def test_a_table_is_what_the_rules_decide(rule: Rule) -> None:
 
 
 def test_owner_counts() -> None:
-    """Of the trader that asks."""
+    """The owner is that of the trader that asks."""
     features = _wire(audit=Rule(default=True, owners={"desk": False}))
     assert not FlagTable.of(features, "rsi", "desk").on("audit")
     assert FlagTable.of(features, "rsi").on("audit")
 
 
 def test_all_traders_at_once() -> None:
-    """Flag, trader, value; flags by symbol are not among them."""
+    """The table has feature flag, trader and value; feature flags by symbol are left out."""
     rules = rules_of(_wire(audit=Rule(default=True, owners={"desk": False}, force={"rsi": True})))
     table = compiled(rules, {"rsi": "desk", "macd": "desk", "spread": ""})
     assert table["audit"] == {"rsi": True, "macd": False, "spread": True}
@@ -67,13 +67,13 @@ def test_all_traders_at_once() -> None:
 
 
 def test_features_of_a_newer_collector_are_understood() -> None:
-    """Fields that this version does not know do not count."""
+    """Unknown fields are ignored."""
     assert FlagTable.of({"audit": {"default": False, "later": 1}}, "rsi").on("audit") is False
 
 
 @pytest.mark.parametrize("content", [None, {}, {"default": 5}, {"default": True, "percentage": 101}])
 def test_other_features_are_a_message_error(content: object) -> None:
-    """Which names the flag."""
+    """The error names the feature flag."""
     with pytest.raises(MessageError, match="feature flag 'audit'"):
         FlagTable.of({"audit": content}, "rsi")
 
@@ -83,8 +83,8 @@ def test_other_features_are_a_message_error(content: object) -> None:
     st.sampled_from(RULES),
 )
 def test_a_symbol_table_is_what_the_rules_decide(steps: list[Rule | int], last: Rule) -> None:
-    """Whatever the order in which rules change and symbols come."""
-    table = SymbolTable("symbol_rate_limit")
+    """The order in which rules change and symbols come does not matter."""
+    table = SymbolFlagTable("symbol_rate_limit")
     names: list[str] = []
     rule = Rule(default=True)
     for step in [*steps, last]:
@@ -99,8 +99,8 @@ def test_a_symbol_table_is_what_the_rules_decide(steps: list[Rule | int], last: 
 
 
 def test_a_generation_keeps_the_rule() -> None:
-    """And begins without symbols."""
-    table = SymbolTable("symbol_rate_limit")
+    """The table of a new generation has no symbols at first."""
+    table = SymbolFlagTable("symbol_rate_limit")
     table.follow(_wire(symbol_rate_limit=Rule(default=False, percentage=50.0)))
     table.extend(["A", "B"])
     table.begin_generation()
@@ -112,8 +112,8 @@ def test_a_generation_keeps_the_rule() -> None:
 
 
 def test_wrong_features_leave_the_symbol_table() -> None:
-    """It goes on with what it had."""
-    table = SymbolTable("symbol_rate_limit")
+    """The table stays as it was."""
+    table = SymbolFlagTable("symbol_rate_limit")
     table.extend(["A"])
     with pytest.raises(MessageError):
         table.follow({"symbol_rate_limit": 5})

@@ -4,29 +4,38 @@ from typing import Any
 import numpy as np
 import pytest
 
-import common.rows
-from common import layout
-from common.layout import CANDLE_FIELDS, CLOSE, TIME, TRADES
-from common.rows import AHEAD, MAX_TRIES, CandleWish, RowReader, Rows
-from common.runtime import Runtime
-from common.segment import Segment
-from services.feed.market import Market
-from tests.support.kernels import plain_kernels
-from tests.support.markets import MINUTE, NOON, open_market, tick_batch
+import tickflag.common.protocol.rows
+from tests.support.markets.markets import MINUTE, NOON, open_market, tick_batch
+from tests.support.stand_ins.kernels import plain_kernels
+from tickflag.common.protocol.rows import (
+    AHEAD,
+    MAX_TRIES,
+    CandleWish,
+    RowReader,
+    Rows,
+    begin_row,
+    end_row,
+    publish_head,
+)
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment import layout
+from tickflag.common.segment.layout import CANDLE_FIELDS, CLOSE, TIME, TRADES
+from tickflag.common.segment.segment import Segment
+from tickflag.services.feed.market.market import MarketWriter
 
 ALL_FIELDS = tuple(range(len(CANDLE_FIELDS)))
 
 
 @pytest.fixture
-def market(runtime: Runtime) -> Iterator[Market]:
-    """Four symbols; candles of 1 and 5 minutes, of which the last 5 are kept."""
+def market(runtime: Runtime) -> Iterator[MarketWriter]:
+    """Four symbols; candles of 1 and 5 minutes, with rings of 5."""
     with open_market(runtime, capacity=8, depth=5, symbols=4) as market:
         yield market
 
 
 @pytest.fixture
-def segment(runtime: Runtime, market: Market) -> Iterator[Segment]:
-    """The market's segment as a trader has it."""
+def segment(runtime: Runtime, market: MarketWriter) -> Iterator[Segment]:
+    """The market's segment, as a trader maps it."""
     with Segment.attach_current(runtime) as segment:
         yield segment
 
@@ -35,7 +44,7 @@ def _slots(*slots: int) -> Any:
     return np.array(slots, np.int32)
 
 
-def _trade(market: Market, slot: int, price: float, minute: int = 0) -> None:
+def _trade(market: MarketWriter, slot: int, price: float, minute: int = 0) -> None:
     market.apply(tick_batch([slot], [price], NOON + minute * MINUTE), 1)
 
 
@@ -45,8 +54,34 @@ def _candles(rows: Rows) -> Any:
 
 
 @pytest.mark.usefixtures("kernels")
-def test_rows_are_copied_in_the_order_asked_for(market: Market, segment: Segment) -> None:
-    """Slots, versions and ticker fields of the rows asked for; later updates do not reach the copy."""
+def test_a_row_is_odd_while_it_is_written(market: MarketWriter, segment: Segment) -> None:
+    """Between `begin_row` and `end_row` nobody reads the row; then its version is the next even one."""
+    versions = market.segment.arrays.versions
+    reader = RowReader(segment, 0, None, 4)
+    for update in (1, 2):
+        version = begin_row(versions, 3)
+        assert (version, int(versions[3])) == (2 * update, 2 * update - 1)
+        assert reader.read(_slots(3)).failed == 1
+        end_row(versions, 3, version)
+        assert reader.read(_slots(3)).versions.tolist() == [2 * update]
+    assert not versions[:3].any()
+
+
+@pytest.mark.usefixtures("kernels")
+def test_a_candle_counts_when_its_head_is_published(market: MarketWriter, segment: Segment) -> None:
+    """Until then a reader does not see the candle in the ring."""
+    arrays = market.segment.arrays
+    arrays.rings[0, 2, CLOSE, 0] = 7.0
+    reader = RowReader(segment, 1, CandleWish(0, 1, (CLOSE,), False), 1)
+    np.testing.assert_array_equal(_candles(reader.read(_slots(2))), [[[np.nan]]])
+    publish_head(arrays.heads[0], 2, 1)
+    rows = reader.read(_slots(2))
+    assert (_candles(rows), rows.versions.tolist()) == ([[[7.0]]], [1])
+
+
+@pytest.mark.usefixtures("kernels")
+def test_rows_are_copied_in_the_order_asked_for(market: MarketWriter, segment: Segment) -> None:
+    """The copy has slots, versions and ticker fields of the requested rows; later updates do not reach it."""
     market.apply(tick_batch([0, 1, 2], [10.0, 11.0, 12.0], bid=9.5, recv_ns=77), 1)
     _trade(market, 2, 13.0)
     rows = RowReader(segment, 0, None, 4).read(_slots(2, 0))
@@ -63,7 +98,7 @@ def test_rows_are_copied_in_the_order_asked_for(market: Market, segment: Segment
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("wish", [None, CandleWish(0, 1, (CLOSE,), True)])
 def test_many_rows_are_copied_as_a_few_are(runtime: Runtime, wish: CandleWish | None, mirror: bool) -> None:
-    """Loading rows ahead of their copy changes nothing, at the beginning, in the middle and at the end of a chunk."""
+    """Loading rows ahead of their copy changes nothing, at the beginning, in the middle or at the end of a chunk."""
     n = 3 * AHEAD
     with open_market(runtime, capacity=n, symbols=n) as market, Segment.attach_current(runtime) as segment:
         market.apply(tick_batch(range(n), [100.0 + slot for slot in range(n)]), 1)
@@ -81,15 +116,15 @@ def test_many_rows_are_copied_as_a_few_are(runtime: Runtime, wish: CandleWish | 
 @pytest.mark.parametrize("closed", [0, 1, 4, 5, 7])
 @pytest.mark.parametrize("look_back", [1, 3, 5])
 def test_candles_are_the_newest_right_aligned(
-    market: Market, segment: Segment, look_back: int, closed: int, forming: bool
+    market: MarketWriter, segment: Segment, look_back: int, closed: int, forming: bool
 ) -> None:
-    """The last columns are the newest candles, oldest first, the forming one last where it is asked for; what a
-    young symbol does not have yet is NaN, and `valid` counts what it has."""
+    """The last columns are the newest candles, oldest first, with the forming one last on request. What a young symbol
+    lacks is NaN; `valid` counts what it has."""
     for minute in range(closed + 1):
         _trade(market, 1, 100.0 + minute, minute)
     wish = CandleWish(0, look_back, ALL_FIELDS, forming)
     rows = RowReader(segment, 0, wish, 2).read(_slots(1, 3))
-    last = closed + forming  # minutes below this one are candles
+    last = closed + forming  # candles are the minutes below this one
     shown = range(max(0, last - look_back, closed - 5), last)
     missing = [np.nan] * (look_back - len(shown))
     assert rows.candles is not None
@@ -102,8 +137,8 @@ def test_candles_are_the_newest_right_aligned(
 
 
 @pytest.mark.usefixtures("kernels")
-def test_a_candle_that_is_not_forming_is_not_shown(market: Market, segment: Segment) -> None:
-    """After the watermark has closed the candle nothing is forming: the closed one is the last column."""
+def test_a_candle_that_is_not_forming_is_not_shown(market: MarketWriter, segment: Segment) -> None:
+    """After the watermark has closed the candle, none is forming: the closed one is the last column."""
     _trade(market, 0, 5.0)
     market.close_due(NOON + MINUTE, 1)
     rows = RowReader(segment, 0, CandleWish(0, 2, (CLOSE,), True), 1).read(_slots(0))
@@ -111,8 +146,8 @@ def test_a_candle_that_is_not_forming_is_not_shown(market: Market, segment: Segm
 
 
 @pytest.mark.usefixtures("kernels")
-def test_a_candle_channel_counts_closed_candles(market: Market, segment: Segment) -> None:
-    """A reader of an interval's channel sees that interval's head as the version, whichever candles it copies."""
+def test_a_candle_channel_counts_closed_candles(market: MarketWriter, segment: Segment) -> None:
+    """A reader of an interval's channel gets that interval's head as version, whichever candles it copies."""
     for minute in range(3):
         _trade(market, 0, 1.0, minute)
     wish = CandleWish(1, 1, (CLOSE,), True)
@@ -123,7 +158,7 @@ def test_a_candle_channel_counts_closed_candles(market: Market, segment: Segment
 
 @pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("wish", [None, CandleWish(0, 2, (CLOSE,), True)])
-def test_a_locked_row_blocks_no_other(market: Market, segment: Segment, wish: CandleWish | None) -> None:
+def test_a_locked_row_blocks_no_other(market: MarketWriter, segment: Segment, wish: CandleWish | None) -> None:
     """Progress: a row whose version stays odd is left out and counted, the others are read."""
     market.apply(tick_batch([0, 1, 2], [10.0, 11.0, 12.0]), 1)
     market.segment.arrays.versions[1] += 1
@@ -137,8 +172,8 @@ def test_a_locked_row_blocks_no_other(market: Market, segment: Segment, wish: Ca
 
 @pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("wish", [None, CandleWish(0, 2, (CLOSE,), True)])
-def test_a_mirror_keeps_each_row_at_its_slot(market: Market, segment: Segment, wish: CandleWish | None) -> None:
-    """With `mirror` only the rows asked for change; the others stay as last read, NaN where they never were."""
+def test_a_mirror_keeps_each_row_at_its_slot(market: MarketWriter, segment: Segment, wish: CandleWish | None) -> None:
+    """With `mirror` only the requested rows change; the others stay as last read, NaN where they never were."""
     reader = RowReader(segment, 0, wish, 1, mirror=True)
     assert np.isnan(reader.mirrored(4).tickers["last"]).all()
     market.apply(tick_batch([1, 2], [11.0, 12.0]), 1)
@@ -157,8 +192,8 @@ def test_a_mirror_keeps_each_row_at_its_slot(market: Market, segment: Segment, w
         assert shown.valid.tolist() == [1, 1, 1]
 
 
-def test_copies_cannot_be_changed_by_a_plugin(market: Market, segment: Segment) -> None:
-    """The arrays handed out are read-only: what a plugin does to them cannot reach the next cycle."""
+def test_copies_cannot_be_changed_by_a_plugin(market: MarketWriter, segment: Segment) -> None:
+    """The arrays are read-only, so nothing that a plugin does reaches the next cycle."""
     _trade(market, 0, 1.0)
     rows = RowReader(segment, 0, CandleWish(0, 1, (CLOSE,), True), 1).read(_slots(0))
     assert rows.candles is not None
@@ -169,7 +204,7 @@ def test_copies_cannot_be_changed_by_a_plugin(market: Market, segment: Segment) 
 
 
 class Interference:
-    """A writer that comes between a copy and its check: `act` runs at each of the first `times` second looks."""
+    """A writer that acts between a copy and its check: `act` runs before each of the first `times` second looks."""
 
     def __init__(self, times: int, act: Callable[[], None]) -> None:
         self.left, self.act, self.looks = times, act, 0
@@ -185,16 +220,21 @@ class Interference:
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("times", [1, MAX_TRIES - 1, MAX_TRIES])
 def test_a_copy_the_writer_came_into_is_thrown_away(
-    times: int, mirror: bool, wish: CandleWish | None, market: Market, segment: Segment, monkeypatch: pytest.MonkeyPatch
+    times: int,
+    mirror: bool,
+    wish: CandleWish | None,
+    market: MarketWriter,
+    segment: Segment,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """NoTornRead: a row that changed during the copy is copied again, at most 8 times, then it counts as failed; and a
+    """NoTornRead: a row that changed during the copy is copied again, at most 8 times, then it counts as failed; a
     mirror keeps the older row whole."""
     market.apply(tick_batch([0, 1], [10.0, 11.0]), 1)
     reader = RowReader(segment, 0, wish, 2, mirror)
     reader.read(_slots(0, 1))
     between = Interference(times, lambda: _trade(market, 0, 50.0, 2))
-    with plain_kernels(common.rows):
-        monkeypatch.setattr(common.rows, "fence_acquire", between)
+    with plain_kernels(tickflag.common.protocol.rows):
+        monkeypatch.setattr(tickflag.common.protocol.rows, "fence_acquire", between)
         rows = reader.read(_slots(0, 1))
     failed = times == MAX_TRIES
     assert rows.failed == failed
@@ -210,21 +250,21 @@ def test_a_copy_the_writer_came_into_is_thrown_away(
 
 @pytest.mark.parametrize(("look_back", "forming"), [(0, False), (6, False), (7, True), (-1, True)])
 def test_a_look_back_that_is_not_kept_is_refused(segment: Segment, look_back: int, forming: bool) -> None:
-    """Between one candle and as many as the rings hold, the forming one on top; the limits are named."""
+    """The look-back is at least one candle and at most the ring, plus the forming one; the error names the limits."""
     with pytest.raises(ValueError, match=f"1 to {5 + forming}, not {look_back}"):
         RowReader(segment, 0, CandleWish(0, look_back, (CLOSE,), forming), 1)
 
 
 @pytest.mark.parametrize("mirror", [False, True])
 def test_more_rows_than_there_is_room_for_are_refused(segment: Segment, mirror: bool) -> None:
-    """A chunk that is too long is an error and not a write beyond the buffers."""
+    """A chunk that is too long is an error, and no write beyond the buffers."""
     limit = segment.layout.capacity if mirror else 2
     with pytest.raises(ValueError, match=f"room for, {limit}"):
         RowReader(segment, 0, None, 2, mirror).read(np.zeros(limit + 1, np.int32))
 
 
 def test_unknown_rows_are_nan_and_zero() -> None:
-    """What a mirror shows of a symbol without data: no price is 0."""
+    """A mirror shows no price of a symbol without data as 0."""
     for field in layout.TICKER.names or ():
-        value = common.rows.UNKNOWN[field]
+        value = tickflag.common.protocol.rows.UNKNOWN[field]
         assert np.isnan(value) if layout.TICKER[field].kind == "f" else value == 0

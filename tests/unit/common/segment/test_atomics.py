@@ -4,8 +4,8 @@ import numba
 import numpy as np
 import pytest
 
-from common import atomics
-from common.atomics import (
+from tickflag.common.segment import atomics
+from tickflag.common.segment.atomics import (
     fence_acquire,
     fence_release,
     fetch_and,
@@ -18,13 +18,13 @@ from common.atomics import (
     trailing_zeros,
 )
 
-# Compiled afresh in each process, never from the cache, so that the code generators are really run.
+# Compiled anew in each process, never from the cache, so that the code generators really run.
 _fresh = numba.njit(error_model="numpy")
 
 
 @_fresh
 def _loads(words: Any, out: Any) -> None:
-    """Every word by both loads."""
+    """Load every word in both ways."""
     for i in range(len(words)):
         out[2 * i] = load_relaxed(words, i)
         out[2 * i + 1] = load_acquire(words, i)
@@ -48,14 +48,14 @@ def _bits(word: Any) -> Any:
 
 @pytest.fixture(params=["compiled", "plain"])
 def run(request: pytest.FixtureRequest) -> Any:
-    """Runs one of the functions above, compiled or as plain Python."""
+    """Run one of the functions above, compiled or as plain Python."""
     return (lambda f: f) if request.param == "compiled" else (lambda f: f.py_func)
 
 
 @pytest.mark.parametrize("read_only", [False, True])
 @pytest.mark.parametrize("dtype", [np.uint32, np.int64])
 def test_loads_give_the_word(run: Any, dtype: Any, read_only: bool) -> None:
-    """Both loads give the word at its place, also of memory that is read-only."""
+    """Both loads give the word at the index, also of read-only memory."""
     words = np.array([3, 1, np.iinfo(dtype).max], dtype)
     words.flags.writeable = not read_only
     out = np.zeros(6, dtype)
@@ -65,8 +65,8 @@ def test_loads_give_the_word(run: Any, dtype: Any, read_only: bool) -> None:
 
 @pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.int64, np.uint64])
 def test_changes_reach_their_word_only(run: Any, dtype: Any) -> None:
-    """Stores write the whole word and nothing beside it; `fetch_or` and `fetch_and` give the word before and leave
-    its or and its and with the mask."""
+    """Stores write the whole word and nothing beside it. `fetch_or` and `fetch_and` give the word before, and leave its
+    or and its and with the mask."""
     largest = dtype(np.iinfo(dtype).max)
     words = np.array([0, 0, 0b1100, 7], dtype)
     out = np.zeros(2, dtype)
@@ -94,7 +94,7 @@ def test_bits_are_counted(run: Any, dtype: Any) -> None:
     ],
 )
 def test_other_memory_is_refused(words: Any, reason: str) -> None:
-    """What no processor accesses as one step does not compile."""
+    """Memory that no processor accesses in one step does not compile."""
 
     @_fresh
     def load(words: Any) -> Any:
@@ -106,7 +106,7 @@ def test_other_memory_is_refused(words: Any, reason: str) -> None:
 
 @pytest.mark.parametrize("change", [atomics.store_relaxed, atomics.store_release, atomics.fetch_or, atomics.fetch_and])
 def test_changing_read_only_memory_does_not_compile(change: Any) -> None:
-    """A store into a segment that is mapped read-only is an error in Python and not the end of the process."""
+    """A store into a read-only mapping is an error in Python, and does not end the process."""
 
     @_fresh
     def write(words: Any) -> None:

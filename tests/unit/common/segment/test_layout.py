@@ -1,9 +1,10 @@
 import re
+import zlib
 
 import numpy as np
 import pytest
 
-from common import layout
+from tickflag.common.segment import layout
 
 
 def _picture() -> list[tuple[str, str, str]]:
@@ -18,7 +19,7 @@ def test_the_pictures_regions_are_those_of_the_layout() -> None:
 
 
 def test_the_pictures_sizes_equal_the_constants() -> None:
-    """Offsets and sizes that the picture gives as numbers are those of the code."""
+    """The offsets and sizes in the picture are those of the code."""
     plan = layout.plan(40, 5, (60, 300))
     ends = [*plan.offsets[1:], plan.total_bytes]
     for offset, size, region in _picture():
@@ -35,7 +36,7 @@ def test_the_pictures_sizes_equal_the_constants() -> None:
 
 
 def test_the_pictures_header_equals_the_dtype() -> None:
-    """Each header field stands where the picture says, with the type it says."""
+    """Each header field has the offset and type that the picture gives."""
     text = (layout.__doc__ or "").split("\n    header  ")[1].split("\n\n")[0]
     pictured = re.findall(r"(\d+) (\w+) ([a-z]\d+|\d+s)(?: x (\d+))?", text)
     fields = layout.HEADER.fields
@@ -114,6 +115,25 @@ def test_counters_have_a_word_each() -> None:
     ],
 )
 def test_a_value_out_of_range_is_named(capacity: int, depth: int, intervals_s: tuple[int, ...], named: str) -> None:
-    """`plan` refuses what it cannot place and says which argument it is."""
+    """`plan` refuses a value out of range and names the argument."""
     with pytest.raises(ValueError, match=named):
         layout.plan(capacity, depth, intervals_s)
+
+
+def test_histograms_have_room_behind_the_counters() -> None:
+    """A sum and all buckets of each fit between it and the next, and the last before the end of the living words."""
+    words = [*layout.HISTOGRAM.values(), layout.LIVING_WORDS]
+    assert words[0] > max(layout.COUNTER.values())
+    for (name, word), after in zip(layout.HISTOGRAM.items(), words[1:], strict=True):
+        assert word + 1 + len(layout.HISTOGRAMS[name]) + 1 <= min(after, word + layout.HISTOGRAM_WORDS)
+
+
+def test_another_layout_has_another_version() -> None:
+    """Programs of two versions that share a segment must know it. After a change of the layout raise `LAYOUT_VERSION`,
+    and put the new fingerprint here."""
+    records = [dtype.descr for dtype in (layout.HEADER, layout.TICKER, layout.OPEN_CANDLE, layout.DEBUG_ENTRY)]
+    words = (layout.CONTROL_WORDS, layout.LIVING_WORDS, layout.COUNTERS, layout.CANDLE_FIELDS, layout.REGIONS)
+    plans = [layout.plan(*size).offsets for size in ((64, 10, (60,)), (1024, 100, (60, 300, 900, 3600)))]
+    histograms = (layout.HISTOGRAM, layout.HISTOGRAMS)
+    fingerprint = zlib.crc32(repr((records, words, histograms, plans)).encode())
+    assert {layout.LAYOUT_VERSION: fingerprint} == {3: 1866240878}

@@ -4,12 +4,12 @@ import numba
 import numpy as np
 import pytest
 
-from common.layout import TICKER
-from common.prefetch import prefetch
+from tickflag.common.segment.layout import TICKER
+from tickflag.common.segment.prefetch import prefetch
 
 
 def test_a_hint_changes_nothing() -> None:
-    """Compiled for words, records and a column of them, and as plain Python, the array stays as it is."""
+    """Compiled for words, records and a column of them, and as plain Python, prefetch leaves the array as it is."""
 
     @numba.njit
     def touch(words, rows, column):  # type: ignore[no-untyped-def] # numba types it

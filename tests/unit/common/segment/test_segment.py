@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common import layout
-from common.errors import SegmentError
-from common.runtime import Runtime
-from common.segment import Attach, AttachError, Segment, interval_name, interval_seconds
-from tests.support.markets import open_market
+from tests.support.markets.markets import open_market
+from tickflag.common.errors import SegmentError
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment import layout
+from tickflag.common.segment.segment import Attach, AttachError, Segment, interval_name, interval_seconds
 
 PLAN = layout.plan(10, 5, (60, 300))
 
@@ -34,7 +34,7 @@ def _change(path: Path, at: int, content: bytes) -> None:
 
 
 def _change_header(path: Path, **values: Any) -> None:
-    """Set header fields and make the checksum right again, as a program of ours would have written it."""
+    """Set header fields and correct the checksum, as if a program of ours had written them."""
     header = np.frombuffer(path.read_bytes()[: layout.HEADER.itemsize], layout.HEADER).copy()
     for field, value in values.items():
         header[field] = value
@@ -61,7 +61,7 @@ def _state(path: Path) -> Attach:
 
 
 def test_a_published_segment_can_be_attached(runtime: Runtime) -> None:
-    """READY: a reader gets the creator's layout, generation and bytes."""
+    """READY: a reader gets the layout, generation and bytes of the creator."""
     with Segment.create(runtime, PLAN) as segment:
         segment.publish(runtime)
         segment.arrays.rings[1, 9, 6, 4] = 4.5
@@ -76,7 +76,7 @@ def test_a_published_segment_can_be_attached(runtime: Runtime) -> None:
 
 
 def test_every_creation_is_another_generation(runtime: Runtime) -> None:
-    """Generations differ unless one is asked for; each has a file of its own that its owner only may read."""
+    """Generations differ unless one is given; each has a file of its own, readable by its owner only."""
     with Segment.create(runtime, PLAN) as one, Segment.create(runtime, PLAN) as two:
         assert one.generation != two.generation
         assert runtime.segments() == sorted([one.path, two.path])
@@ -88,7 +88,7 @@ def test_every_creation_is_another_generation(runtime: Runtime) -> None:
 
 
 def test_its_lineage_is_in_its_header(runtime: Runtime) -> None:
-    """So that a reader knows what it has seen already."""
+    """The lineage tells a reader whether what it has seen still counts."""
     plan = layout.plan(2, 3, (60,))
     with Segment.create(runtime, plan) as old, Segment.create(runtime, plan, lineage=old.lineage) as segment:
         segment.publish(runtime)
@@ -130,7 +130,7 @@ def test_missing(runtime: Runtime) -> None:
 
 
 def test_a_segment_that_makes_way_is_followed(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pointer was read, then the feed put a larger segment in its place: that one is attached."""
+    """The feed replaces the segment after the pointer was read: the larger one is attached."""
     with Segment.create(runtime, PLAN) as segment:
         segment.publish(runtime)
         names = iter(["0000000000000001.seg"])
@@ -142,7 +142,7 @@ def test_a_segment_that_makes_way_is_followed(runtime: Runtime, monkeypatch: pyt
 
 @pytest.mark.parametrize("name", ["../other.seg", "/etc/passwd", "..", "feed.lock"])
 def test_a_pointer_out_of_the_folder_is_not_followed(runtime: Runtime, name: str) -> None:
-    """FOREIGN: a pointer that names anything but a segment of its own folder."""
+    """FOREIGN: the pointer names something outside its folder."""
     runtime.write_pointer(name)
     with pytest.raises(AttachError) as caught:
         Segment.attach_current(runtime)
@@ -158,7 +158,7 @@ def test_an_empty_file_is_not_ready(runtime: Runtime, content: bytes) -> None:
 
 
 def test_an_unpublished_segment_is_not_ready(runtime: Runtime) -> None:
-    """NOT_READY: the header is there, its `state` is not."""
+    """NOT_READY: the header is there, but its `state` is not set."""
     with Segment.create(runtime, PLAN) as segment:
         assert _state(segment.path) is Attach.NOT_READY
         segment.publish(runtime)
@@ -167,7 +167,7 @@ def test_an_unpublished_segment_is_not_ready(runtime: Runtime) -> None:
 
 @pytest.mark.parametrize("written", [8, 12, 40, 100])
 def test_a_half_written_header_is_not_ready(runtime: Runtime, written: int) -> None:
-    """NOT_READY: whatever part of the header is there already, as `state` comes last."""
+    """NOT_READY: `state` comes last, whatever part of the header is there already."""
     path = _created(runtime)
     _change(path, 12, bytes(4))
     _change(path, written, bytes(layout.HEADER.itemsize - written))
@@ -175,7 +175,7 @@ def test_a_half_written_header_is_not_ready(runtime: Runtime, written: int) -> N
 
 
 def test_another_layout_version_is_named(runtime: Runtime) -> None:
-    """WRONG_VERSION: both versions are told."""
+    """WRONG_VERSION: the error has both versions."""
     path = _created(runtime)
     _change_header(path, layout_version=99)
     with pytest.raises(AttachError, match=f"layout 99, this program {layout.LAYOUT_VERSION}") as caught:
@@ -191,9 +191,55 @@ def test_a_foreign_file_is_no_segment(runtime: Runtime, content: bytes) -> None:
     assert _state(path) is Attach.FOREIGN
 
 
+def test_a_segment_of_another_user_is_not_mapped(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """UNTRUSTED: its owner can change the bytes under a reader."""
+    path = _created(runtime)
+    if os.getuid() == 0:
+        os.chown(path, 12_345, -1)
+    else:
+        owner = os.getuid()
+        monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+    assert _state(path) is Attach.UNTRUSTED
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_segment_that_others_can_write_is_not_mapped(runtime: Runtime, mode: int) -> None:
+    """UNTRUSTED, as before."""
+    path = _created(runtime)
+    path.chmod(mode)
+    assert _state(path) is Attach.UNTRUSTED
+
+
+@pytest.mark.parametrize("what", ["link", "pipe", "folder"])
+def test_only_a_file_is_mapped(runtime: Runtime, what: str) -> None:
+    """UNTRUSTED: a link leads to what others may own; a pipe would make the reader wait."""
+    path = runtime.folder / "other.seg"
+    if what == "link":
+        path.symlink_to(_created(runtime))
+    elif what == "pipe":
+        os.mkfifo(path, 0o600)
+    else:
+        path.mkdir()
+    assert _state(path) is Attach.UNTRUSTED
+
+
+def test_a_segment_that_may_not_be_read(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """UNTRUSTED: it is another user's. Other errors of the system are let through."""
+    path = _created(runtime)
+    for number, expected in ((errno.EACCES, AttachError), (errno.EMFILE, OSError)):
+
+        def fail(*_: Any, number: int = number) -> int:
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "open", fail)
+            with pytest.raises(expected):
+                Segment.attach(path)
+
+
 @pytest.mark.parametrize("at", sorted({*range(16, 56), *range(56, 60), 64, 100, 128, 200, 255}))
 def test_a_damaged_header_is_found(runtime: Runtime, at: int) -> None:
-    """DAMAGED: one wrong bit anywhere behind `state`, also in the gaps between the fields, breaks the checksum."""
+    """DAMAGED: one wrong bit anywhere behind `state`, also in the gaps between fields, breaks the checksum."""
     path = _created(runtime)
     _change(path, at, bytes([path.read_bytes()[at] ^ 1]))
     assert _state(path) is Attach.DAMAGED
@@ -208,7 +254,7 @@ def test_an_unknown_state_is_damage(runtime: Runtime) -> None:
 
 @pytest.mark.parametrize("values", [{"capacity": 0}, {"depth": 0}, {"interval_count": 0}, {"capacity": 11}])
 def test_a_header_that_cannot_be_is_damage(runtime: Runtime, values: dict[str, int]) -> None:
-    """DAMAGED: a right checksum over sizes that no segment has, or that are not this file's."""
+    """DAMAGED: the checksum is right, but no segment has such sizes, or this file has others."""
     path = _created(runtime)
     _change_header(path, **values)
     assert _state(path) is Attach.DAMAGED
@@ -216,7 +262,7 @@ def test_a_header_that_cannot_be_is_damage(runtime: Runtime, values: dict[str, i
 
 @pytest.mark.parametrize("size", [PLAN.total_bytes - 1, 4096, 255, 8])
 def test_a_truncated_file_is_damage(runtime: Runtime, size: int) -> None:
-    """DAMAGED: a file cut off anywhere is refused with its size, as reading beyond its end would end the process."""
+    """DAMAGED: a file cut off anywhere is refused with its size; reading beyond its end would end the process."""
     path = _created(runtime)
     os.truncate(path, size)
     with pytest.raises(AttachError, match=f"cut off at {size}") as caught:
@@ -225,7 +271,7 @@ def test_a_truncated_file_is_damage(runtime: Runtime, size: int) -> None:
 
 
 def test_too_little_space_is_told_before_anything_is_made(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Needed and free bytes and the settings to change are named, and no file is left."""
+    """The error has needed and free bytes and the settings to change; no file is left."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(9999, 9000, 999))
     with pytest.raises(SegmentError) as caught:
         Segment.create(runtime, PLAN)
@@ -242,7 +288,7 @@ def _refuse(*_arguments: object) -> None:
 def test_space_that_cannot_be_reserved_is_told(
     platform: str, call: str, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the system refuses the space after all, the error says so and the file is removed."""
+    """Where the system refuses the reservation after all, the error says so and the file is removed."""
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(os, call, _refuse)
     with pytest.raises(SegmentError, match="needs") as caught:
@@ -252,7 +298,7 @@ def test_space_that_cannot_be_reserved_is_told(
 
 
 def test_space_that_the_system_really_lacks_is_told(runtime: Runtime) -> None:
-    """A file system that is too small for the file refuses it when the space is reserved, not when it is used."""
+    """A file system that is too small refuses the file when its space is reserved, not when it is used."""
     plan = layout.plan(layout.MAX_CAPACITY, 100_000, (60, 300))
     big = plan.total_bytes * 2
     with pytest.MonkeyPatch.context() as patch:
@@ -264,14 +310,14 @@ def test_space_that_the_system_really_lacks_is_told(runtime: Runtime) -> None:
 
 
 def test_without_reservation_the_file_still_has_its_size(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system cannot reserve space, the file is a sparse one of the right size."""
+    """Where the system cannot reserve space, the file is sparse and has the right size."""
     monkeypatch.setattr(sys, "platform", "darwin")
     with Segment.create(runtime, PLAN) as segment:
         assert segment.path.stat().st_size == PLAN.total_bytes
 
 
 def test_a_reader_outlives_the_file(runtime: Runtime) -> None:
-    """A mapping stays readable after its file was removed, as after a feed's end."""
+    """A mapping stays readable after its file was removed, as at a feed's end."""
     with Segment.attach(_created(runtime)) as reader:
         reader.path.unlink()
         assert int(reader.arrays.control.sum()) == 0
@@ -291,7 +337,7 @@ def test_closing_waits_for_the_last_view(runtime: Runtime) -> None:
 
 
 def test_closing_unmaps(runtime: Runtime) -> None:
-    """Without a view left, the memory is given back at once."""
+    """Without a view left, the memory is returned at once."""
     segment = Segment.create(runtime, PLAN)
     mapping: mmap.mmap = segment._mapping
     segment.close()
@@ -299,7 +345,7 @@ def test_closing_unmaps(runtime: Runtime) -> None:
 
 
 def test_channels_and_intervals_have_names(runtime: Runtime) -> None:
-    """`ticker` is channel 0, then one channel an interval; an unknown one is refused naming what there is."""
+    """`ticker` is channel 0, then each interval has a channel; an unknown name is refused with those there are."""
     with Segment.create(runtime, PLAN) as segment:
         assert segment.channel_names == ("ticker", "1m", "5m")
         assert [segment.channel(name) for name in segment.channel_names] == [0, 1, 2]
@@ -311,7 +357,7 @@ def test_channels_and_intervals_have_names(runtime: Runtime) -> None:
 
 
 def test_counters_are_a_snapshot_by_name(runtime: Runtime) -> None:
-    """Every named counter is there, and what was read does not change any more."""
+    """Every named counter is there, and the values that were read do not change any more."""
     with open_market(runtime) as market:
         before = market.segment.counters()
         assert before == dict.fromkeys(layout.COUNTERS, 0)
@@ -331,7 +377,7 @@ def test_intervals_have_their_shortest_name(seconds: int, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "m", "5", "0m", "-1m", "1.5m", "5M", "1 m", "٣m", "367d", "9" * 5000 + "s"])
 def test_what_is_no_interval_is_refused_by_name(name: str) -> None:
-    """The text at fault is named, at most its beginning."""
+    """The error quotes the text at fault, at most its beginning."""
     with pytest.raises(ValueError, match="is no interval") as caught:
         interval_seconds(name)
     assert repr(name[:80]) in str(caught.value)
@@ -339,6 +385,6 @@ def test_what_is_no_interval_is_refused_by_name(name: str) -> None:
 
 @pytest.mark.parametrize("seconds", [0, -60])
 def test_an_interval_has_at_least_a_second(seconds: int) -> None:
-    """Shorter ones have no name."""
+    """A shorter interval has no name."""
     with pytest.raises(ValueError, match="at least 1 s"):
         interval_name(seconds)

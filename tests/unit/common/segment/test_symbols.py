@@ -1,10 +1,10 @@
 import pytest
 
-from common import layout
-from common.errors import SymbolTableFull, TickflagError
-from common.runtime import Runtime
-from common.segment import Segment
-from common.symbols import SymbolDirectory, SymbolTable
+from tickflag.common.errors import SymbolTableFull, TickflagError
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment import layout
+from tickflag.common.segment.segment import Segment
+from tickflag.common.segment.symbols import SymbolDirectory, SymbolTable
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -27,7 +27,7 @@ def test_slots_are_given_in_order_and_kept(segment: Segment) -> None:
 
 
 def test_a_full_table_refuses_the_new_symbol_only(segment: Segment) -> None:
-    """The refused one is named with the settings to change; the others keep their slots."""
+    """The error names the refused symbol and the settings to change; the others keep their slots."""
     table = SymbolTable(segment)
     for name in ("A", "B", "C"):
         table.slot(name)
@@ -39,7 +39,7 @@ def test_a_full_table_refuses_the_new_symbol_only(segment: Segment) -> None:
 
 @pytest.mark.parametrize("name", ["", "x" * 48, "é" * 24, "A\0B", "A\0", "\ud800"])
 def test_a_name_that_cannot_be_kept_is_refused(segment: Segment, name: str) -> None:
-    """Empty, too long, with a zero byte or no text at all: a typed error, and no slot is used."""
+    """A name that is empty, too long, contains a zero byte or is no text raises a typed error, and uses no slot."""
     table = SymbolTable(segment)
     with pytest.raises(TickflagError, match="1 to 47 bytes"):
         table.slot(name)
@@ -73,14 +73,14 @@ def test_readers_follow_the_table(runtime: Runtime, segment: Segment) -> None:
 
 
 def test_a_table_finds_what_the_segment_holds(segment: Segment) -> None:
-    """A table over a segment with symbols goes on where the former one ended."""
+    """A table over a segment with symbols goes on where the table before it ended."""
     SymbolTable(segment).slot("BTC")
     table = SymbolTable(segment)
     assert [table.slot(name) for name in ("ETH", "BTC")] == [1, 0]
 
 
 def test_a_symbol_is_found_or_those_near_it_are_named(segment: Segment) -> None:
-    """What a user mistyped is told with what was probably meant, where anything is near."""
+    """The error for a mistyped symbol suggests similar ones, where there are any."""
     table, directory = SymbolTable(segment), SymbolDirectory(segment)
     table.slot("BTCUSDT")
     directory.refresh()
@@ -92,7 +92,7 @@ def test_a_symbol_is_found_or_those_near_it_are_named(segment: Segment) -> None:
 
 
 def test_the_table_has_its_names_by_slot(segment: Segment) -> None:
-    """In the order in which they came."""
+    """The names stand in the order in which they came."""
     table = SymbolTable(segment)
     for name in ("BTC", "ETH", "BTC", "ADA"):
         table.slot(name)

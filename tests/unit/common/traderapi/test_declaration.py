@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from common.layout import CANDLE_FIELDS
-from common.traderapi import API_VERSION, CANDLE_COLUMNS, Trader
+from tickflag import API_VERSION, CANDLE_COLUMNS, Trader
+from tickflag.common.segment.layout import CANDLE_FIELDS
 
 
 def test_a_name_is_enough() -> None:
@@ -16,7 +16,7 @@ def test_a_name_is_enough() -> None:
 
 @pytest.mark.parametrize("name", ["a", "0", "rsi-14", "ma_cross.fast", "x" * 64])
 def test_names(name: str) -> None:
-    """Lower-case letters, digits and three marks, beginning with letter or digit, up to 64 of them."""
+    """A name has up to 64 lower-case letters, digits and three marks, and begins with a letter or digit."""
     assert Trader(name=name).name == name
 
 
@@ -28,14 +28,14 @@ def test_names_that_are_refused(name: str) -> None:
 
 
 def test_all_candle_columns_can_be_declared() -> None:
-    """Those of the segment, under the same names."""
+    """The columns are those of the segment, under the same names."""
     assert CANDLE_COLUMNS == CANDLE_FIELDS
     declaration: dict[str, Any] = {"candles": "1m", "look_back": 1, "columns": CANDLE_COLUMNS}
     assert Trader(name="all", **declaration).columns == CANDLE_FIELDS
 
 
 def test_a_declaration_is_final() -> None:
-    """It cannot be changed while the trader runs."""
+    """A declaration cannot be changed while the trader runs."""
     with pytest.raises(ValidationError, match="frozen"):
         Trader(name="a").name = "b"
 
@@ -77,25 +77,25 @@ def test_a_declaration_is_final() -> None:
     ],
 )
 def test_what_does_not_go_together_is_refused(declaration: dict[str, Any], words: str) -> None:
-    """With words that name the fields at fault."""
+    """The error names the fields at fault."""
     with pytest.raises(ValidationError, match=words):
         Trader(name="a", **declaration)
 
 
 def test_the_version_of_the_interface() -> None:
-    """It may be named, so that another one is refused; see above."""
+    """A trader may name the version, so that another one is refused; see above."""
     assert Trader(name="a", api=API_VERSION).api == Trader(name="a").api == API_VERSION
 
 
 def test_every_close_of_an_interval() -> None:
-    """Channel and candles of one interval, of any scope but the market's."""
+    """Channel and candles have one interval, with any scope but `market`."""
     declaration: dict[str, Any] = {"channel": "1m", "candles": "1m", "look_back": 2, "every_close": True}
     assert Trader(name="a", **declaration).every_close
     assert Trader(name="a", **declaration, scope="references", references=["B"], state={"n": 0}).every_close
 
 
 def test_numbers_keep_their_kind() -> None:
-    """True or false, whole, or with a fraction, of which there may be none: nothing becomes another kind."""
+    """A truth value, whole number or fraction (NaN included) stays one; nothing becomes another kind."""
     state = Trader(name="a", state={"yes": True, "count": 1, "mean": 0.0, "none": float("nan")}).state
     assert {name: type(value) for name, value in state.items()} == {
         "yes": bool,

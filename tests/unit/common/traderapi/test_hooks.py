@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from common.traderapi import hooks
+from tickflag.common.traderapi import hooks
 
 
 @pytest.mark.parametrize("hook", [hooks.settings, hooks.trader, hooks.evaluate, hooks.evaluate_symbol])
 def test_a_hook_is_described_and_does_nothing(hook: Any) -> None:
-    """What stands here is the contract; only plugins implement it, with what they look at and their settings."""
+    """A hook here is the contract; only plugins implement it, with a view and their settings as arguments."""
     parameters = inspect.signature(hook).parameters
     assert inspect.getdoc(hook)
     assert set(parameters) <= {"market", "symbol", "settings"}

@@ -1,4 +1,4 @@
-"""Indicators against pandas and TA-Lib, compiled and as plain Python."""
+"""Indicators compared with pandas and TA-Lib, compiled and as plain Python."""
 
 import inspect
 import math
@@ -7,28 +7,39 @@ from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.traderapi import indicator_kernels, indicators, rsi, series, sma, std, vwap, zscore
-from common.traderapi.warmup import warm_up
-from tests.support.kernels import plain_kernels
+from tests.support.stand_ins.kernels import plain_kernels
+from tickflag.common.arrays import Floats
+from tickflag.common.traderapi import (
+    indicator_kernels,
+    indicators,
+    rsi,
+    series,
+    sma,
+    smoothing_kernels,
+    std,
+    vwap,
+    window_kernels,
+    zscore,
+)
+from tickflag.common.traderapi.warmup import warm_up
 
-Floats = npt.NDArray[np.float64]
 NAN = float("nan")
+KERNELS = (indicator_kernels, smoothing_kernels, window_kernels)
 
 NEEDS_ONE_MORE = {"rsi", "atr", "returns", "log_returns"}
-"""Those that need one candle more than the period."""
+"""Indicators that need one candle more than the period."""
 NAMES = [
     name
     for name, value in vars(indicators).items()
     if inspect.isfunction(value) and value.__module__ == indicators.__name__
 ]
 
-# Rows of equal length, the younger symbols with NaN on the left; prices in cents, some runs of the same one.
+# Rows of equal length, with NaN on the left of younger symbols; prices in cents, with some runs of the same one.
 _prices = st.one_of(st.integers(1, 10**8).map(lambda cents: cents / 100), st.sampled_from([1.0, 1.0, 2.0]))
 _LENGTH = 40
 
@@ -44,16 +55,16 @@ _periods = st.integers(1, _LENGTH + 2)
 
 @pytest.fixture(params=["compiled", "plain"])
 def kernels(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The test runs with compiled kernels and with their plain twins."""
+    """Run the test with compiled kernels and with their plain twins."""
     if request.param == "compiled":
         yield
     else:
-        with plain_kernels(indicator_kernels):
+        with plain_kernels(*KERNELS), np.errstate(all="ignore"):  # compiled code does not warn of what it handles
             yield
 
 
 def _columns(name: str, values: Floats) -> list[Floats]:
-    """What an indicator takes, made of closing prices: highs and lows about them, or volumes."""
+    """The arguments of an indicator, made of closing prices: highs and lows about them, or volumes."""
     if name == "atr":
         return [values * 1.01, values * 0.98, values]
     return [values, np.round(values) % 7] if name == "vwap" else [values]
@@ -65,7 +76,7 @@ def _of(module: Any, name: str, values: Floats, period: int) -> Floats:
 
 
 def _smoothed(values: "pd.Series[float]", period: int, alpha: float) -> "pd.Series[float]":
-    """Exponentially, beginning with the mean of the first `period` values."""
+    """The exponential average, beginning with the mean of the first `period` values."""
     out = pd.Series(NAN, index=values.index)
     if len(values) >= period:
         seeded = pd.concat([pd.Series([values.iloc[:period].mean()]), values.iloc[period:]], ignore_index=True)
@@ -74,11 +85,11 @@ def _smoothed(values: "pd.Series[float]", period: int, alpha: float) -> "pd.Seri
 
 
 def _score(window: Floats) -> float:
-    return float((window[-1] - window.mean()) / window.std()) if window.max() > window.min() else NAN
+    return float((window[-1] - window.mean()) / window.std()) if np.max(window) > np.min(window) else NAN
 
 
 def _of_pandas(name: str, row: Floats, period: int) -> "pd.Series[float]":
-    """The whole series as pandas computes it, of a row without gaps."""
+    """The whole series as pandas computes it, for a row without gaps."""
     first, *more = (pd.Series(column, dtype=float) for column in _columns(name, row))
     window = first.rolling(period)
     match name:
@@ -101,7 +112,7 @@ def _of_pandas(name: str, row: Floats, period: int) -> "pd.Series[float]":
         case "lowest":
             return window.min()
         case "std":
-            return window.apply(np.std, raw=True)  # pandas' own adds up as it goes along, and keeps what is left over
+            return window.apply(np.std, raw=True)  # pandas' own adds up as it goes along, and keeps rounding errors
         case "zscore":
             return window.apply(_score, raw=True)
         case "bollinger_width":
@@ -120,7 +131,7 @@ def _of_pandas(name: str, row: Floats, period: int) -> "pd.Series[float]":
 @pytest.mark.parametrize("plain", [False, True], ids=["compiled", "plain"])
 @pytest.mark.parametrize("name", NAMES)
 def test_indicators_are_those_of_pandas(name: str, plain: bool) -> None:
-    """For any prices, periods and ages of symbols; where there is too little data there is no value."""
+    """They agree for any prices, periods and ages of symbols; where there is too little data there is no value."""
 
     @settings(deadline=None, max_examples=25)
     @given(values=_histories(), period=_periods)
@@ -130,10 +141,10 @@ def test_indicators_are_those_of_pandas(name: str, plain: bool) -> None:
             known = row[~np.isnan(row)]
             if len(known):
                 expected[s, _LENGTH - len(known) :] = _of_pandas(name, known, period)
-        with plain_kernels(indicator_kernels) if plain else nullcontext():
+        with plain_kernels(*KERNELS) if plain else nullcontext():
             found = _of(series, name, values, period)
             latest = _of(indicators, name, values, period)
-        # rolling sums keep a rest of the large prices that have left the window
+        # rolling sums keep a rounding error of the large prices that have left the window
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-12 * np.nanmax(values, initial=1.0))
         np.testing.assert_array_equal(latest, found[:, -1])
 
@@ -160,7 +171,7 @@ def test_indicators_are_those_of_pandas(name: str, plain: bool) -> None:
     ],
 )  # fmt: skip
 def test_indicators_are_those_of_talib(name: str, theirs: Callable[[Any, list[Floats], int], Floats]) -> None:
-    """The whole series, of a young symbol too, is what TA-Lib gives for the same candles."""
+    """The whole series, also of a young symbol, is what TA-Lib gives for the same candles."""
     talib = pytest.importorskip("talib", reason="TA-Lib is not installed")
     rng = np.random.default_rng(5)
     values = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, (3, 120)), axis=1))
@@ -173,7 +184,7 @@ def test_indicators_are_those_of_talib(name: str, theirs: Callable[[Any, list[Fl
 @pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("name", NAMES)
 def test_padding_changes_nothing(name: str) -> None:
-    """A young symbol's values are those of its candles alone, and begin with the first it has enough candles for."""
+    """A young symbol's values are those of its candles alone, and begin where there are enough candles."""
     values = np.random.default_rng(2).uniform(1.0, 9.0, (1, 12))
     for young in range(13):
         padded = np.concatenate([np.full((1, young), NAN), values[:, young:]], axis=1)
@@ -186,7 +197,7 @@ def test_padding_changes_nothing(name: str) -> None:
 @pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("name", NAMES)
 def test_shapes(name: str) -> None:
-    """The last axis is time, whatever comes before it; the candles of one symbol give a number."""
+    """The last axis is time, whatever axes come before; the candles of one symbol give a number."""
     block = np.random.default_rng(3).uniform(1.0, 9.0, (2, 3, 8))
     block.flags.writeable = False
     whole = _of(series, name, block, 2)
@@ -212,14 +223,14 @@ CONSTANT = {
 @pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_price_that_does_not_move(name: str) -> None:
-    """Deviations and returns are exactly 0, a score has no meaning, and nothing was traded for a VWAP."""
+    """Deviations and returns are exactly 0, a z-score has no meaning, and a VWAP has no volume."""
     found = _of(indicators, name, np.full((1, 20), 0.1), 7)
     np.testing.assert_allclose(found, CONSTANT[name], rtol=1e-9, atol=0.0)
 
 
 @pytest.mark.usefixtures("kernels")
 def test_gaps_and_prices_that_cannot_be() -> None:
-    """A value that is not known makes those resting on it unknown; a price of 0 has no return."""
+    """An unknown value makes all that depend on it unknown; a price of 0 has no return."""
     row = np.array([1.0, 2.0, NAN, 4.0, 5.0])
     for name in ("sma", "highest", "lowest", "std", "zscore", "vwap"):
         assert np.isfinite(_of(series, name, row, 2)).tolist() == [False, True, False, False, True]
@@ -240,13 +251,13 @@ def test_numbers_worked_by_hand() -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("period", [0, -3])
 def test_a_period_has_a_candle(module: Any, name: str, period: int) -> None:
-    """Without one the mistake is named."""
+    """The error names the mistake."""
     with pytest.raises(ValueError, match=f"a period has at least 1 candle, not {period}"):
         _of(module, name, np.ones((2, 5)), period)
 
 
 def test_columns_belong_together() -> None:
-    """Prices and volumes of different shapes, and what has no axis at all, are refused."""
+    """Prices and volumes of different shapes are refused, and so is a value without an axis."""
     with pytest.raises(ValueError, match=r"of one shape are wanted.*not \(2, 5\), \(2, 4\)"):
         vwap(np.ones((2, 5)), np.ones((2, 4)), 2)
     with pytest.raises(ValueError, match=r"not \(\)"):
@@ -254,13 +265,13 @@ def test_columns_belong_together() -> None:
 
 
 def test_the_series_has_what_the_indicators_have() -> None:
-    """The same functions with the same arguments."""
+    """It has the same functions with the same arguments."""
     for name in NAMES:
         assert inspect.signature(getattr(series, name)) == inspect.signature(getattr(indicators, name))
 
 
 def test_the_warm_up_leaves_nothing_to_compile() -> None:
-    """After it every kernel has machine code for the one kind of array that the indicators pass."""
+    """After the warm-up every kernel has machine code for the one type of array that the indicators pass."""
     warm_up()
     before = {name: len(value.signatures) for name, value in _dispatchers()}
     assert all(before.values())
@@ -273,8 +284,9 @@ def test_the_warm_up_leaves_nothing_to_compile() -> None:
 def _dispatchers() -> list[tuple[str, Any]]:
     return [
         (name, value)
-        for name, value in vars(indicator_kernels).items()
-        if hasattr(value, "signatures") and name[0] != "_"
+        for module in (indicator_kernels, smoothing_kernels)
+        for name, value in vars(module).items()
+        if hasattr(value, "signatures") and name[0] != "_" and value.py_func.__module__ == module.__name__
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a trader is shown: columns, names, candles, single symbols; nothing of it can be changed."""
+"""What a trader sees: columns, names, candles, single symbols; nothing of it can be changed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common import layout
-from common.rows import CandleWish, RowReader
-from common.segment import Segment
-from common.traderapi import Candles, Market, Symbol, Trader
-from common.traderapi.flags import FlagValue
-from services.feed import market as feed
-from tests.support.folders import runtime_folder
-from tests.support.markets import MINUTE, NOON, open_market, swap, tick_batch
+from tests.support.markets.markets import MINUTE, NOON, open_market, swap, tick_batch
+from tests.support.processes.folders import runtime_folder
+from tickflag import Candles, Market, Symbol, Trader
+from tickflag.common.protocol.rows import CandleWish, RowReader
+from tickflag.common.segment import layout
+from tickflag.common.segment.segment import Segment
+from tickflag.common.traderapi.flags import FlagValue
+from tickflag.services.feed.market import market as feed
 
 COLUMNS = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume",
            "open_24h", "high_24h", "low_24h", "volume_24h", "change_24h", "event_ns", "recv_ns")  # fmt: skip
@@ -24,7 +24,7 @@ NOW = NOON + 5 * MINUTE
 
 
 @pytest.fixture
-def traded() -> Iterator[feed.Market]:
+def traded() -> Iterator[feed.MarketWriter]:
     """A traded in three minutes at 1, 2 and 3, B once at 9."""
     with runtime_folder() as runtime, open_market(runtime, symbols=2) as market:
         for minute in range(3):
@@ -35,8 +35,8 @@ def traded() -> Iterator[feed.Market]:
 
 
 @pytest.fixture
-def market(traded: feed.Market) -> Market:
-    """Both symbols, as a trader with candles is shown them."""
+def market(traded: feed.MarketWriter) -> Market:
+    """Both symbols, in the view of a trader with candles."""
     return _shown(traded.segment, TRADER, CandleWish(0, 3, tuple(map(_field, TRADER.columns)), True))
 
 
@@ -49,8 +49,8 @@ def _shown(segment: Segment, trader: Trader, wish: CandleWish | None) -> Market:
     return Market(trader, rows.tickers, rows.candles, rows.valid, lambda: ["A", "B"], NOW)
 
 
-def test_columns(market: Market, traded: feed.Market) -> None:
-    """Each is that of the rows, in the order of the symbols."""
+def test_columns(market: Market, traded: feed.MarketWriter) -> None:
+    """Each column is that of the rows, in the order of the symbols."""
     assert (len(market), market.symbols, market.time_ns) == (2, ["A", "B"], NOW)
     for column in COLUMNS:
         np.testing.assert_array_equal(getattr(market, column), traded.segment.arrays.tickers[column][:2], column)
@@ -61,7 +61,7 @@ def test_columns(market: Market, traded: feed.Market) -> None:
 
 
 def test_candles(market: Market) -> None:
-    """Oldest first, NaN on the left of a young symbol, times in seconds."""
+    """Candles come oldest first, with NaN on the left of a young symbol and times in seconds."""
     candles = market.candles
     assert (candles.interval, candles.count.tolist()) == ("1m", [3, 1])
     assert candles.close[0].tolist() == candles.open[0].tolist() == [1.0, 2.0, 3.0]
@@ -70,8 +70,8 @@ def test_candles(market: Market) -> None:
     assert np.isnan(candles.close[1, :2]).all()
 
 
-def test_a_single_symbol(market: Market, traded: feed.Market) -> None:
-    """Its columns are plain numbers, its candles one-dimensional."""
+def test_a_single_symbol(market: Market, traded: feed.MarketWriter) -> None:
+    """The columns of a symbol are plain numbers, its candles one-dimensional."""
     row = traded.segment.arrays.tickers[0]
     symbol = market.symbol(0)
     assert (symbol.name, symbol.time_ns) == ("A", NOW)
@@ -83,8 +83,8 @@ def test_a_single_symbol(market: Market, traded: feed.Market) -> None:
     assert symbol.candles.count.tolist() == [3]
 
 
-def test_what_was_not_declared_is_named(market: Market, traded: feed.Market) -> None:
-    """The error tells what to declare; a misspelt column, which there are."""
+def test_what_was_not_declared_is_named(market: Market, traded: feed.MarketWriter) -> None:
+    """The error says what to declare; for a misspelt column, which columns there are."""
     few = _shown(
         traded.segment, Trader(name="x", candles="1m", look_back=1, columns=("high",)), CandleWish(0, 1, (2,), False)
     )
@@ -98,19 +98,19 @@ def test_what_was_not_declared_is_named(market: Market, traded: feed.Market) -> 
             _ = shown.state
         with pytest.raises(LookupError, match="'A' is not declared: add it to `references`"):
             shown.reference("A")
-    for name in ("price", "spare", "status"):
+    for name in ("price", "last_ns", "status"):
         with pytest.raises(AttributeError, match=f"no '{name}'; it has name, trading, age_ns, candles, state, last,"):
             getattr(market.symbol(0), name)
     known = "symbols, trading, age_ns, time_ns, candles, state, last,"
-    for name in ("price", "spare", "status"):
+    for name in ("price", "last_ns", "status"):
         with pytest.raises(AttributeError, match=f"a market has no '{name}'; it has {known}"):
             getattr(market, name)
     with pytest.raises(AttributeError, match="candles have no 'clos'; they have count, interval, high"):
         _ = few.candles.clos  # type: ignore[attr-defined] # as mypy says, too
 
 
-def test_a_delisted_symbol_is_not_trading(traded: feed.Market) -> None:
-    """The market tells it of all, a symbol of itself."""
+def test_a_delisted_symbol_is_not_trading(traded: feed.MarketWriter) -> None:
+    """The market has an array for all symbols, a symbol its own value."""
     traded.apply(tick_batch([1], [9.0], NOON, status=layout.STATUS_DELISTED), 1)
     shown = _shown(traded.segment, Trader(name="x"), None)
     assert shown.trading.tolist() == [True, False]
@@ -118,7 +118,8 @@ def test_a_delisted_symbol_is_not_trading(traded: feed.Market) -> None:
 
 
 def test_references(market: Market) -> None:
-    """Each by its name, also from a symbol; None without data; a name that was not declared is an error."""
+    """A reference is found by its name, also from a symbol, and is None without data. A name that was not declared is
+    an error."""
     leader = market.symbol(1)
     trader = Trader(name="x", scope="references", references=["B", "C"])
     shown = Market(trader, market._tickers, None, None, lambda: ["A", "B"], NOW, None, {"B": leader, "C": None})
@@ -134,7 +135,8 @@ def test_references(market: Market) -> None:
 
 
 def test_frames(market: Market) -> None:
-    """Of pandas with the symbol as index, of polars with it as a column; copies of all columns, in the rows' order."""
+    """pandas has the symbol as index, polars as a column; frames are copies of all columns, in the order of the
+    rows."""
     pd = pytest.importorskip("pandas", reason="pandas is not installed")
     frame = market.to_pandas()
     assert (frame.index.name, frame.index.tolist(), tuple(frame.columns)) == ("symbol", ["A", "B"], COLUMNS)
@@ -146,7 +148,7 @@ def test_frames(market: Market) -> None:
 
 
 def test_polars_frames(market: Market) -> None:
-    """As those of pandas."""
+    """They hold what those of pandas do."""
     pytest.importorskip("polars", reason="polars is not installed")
     frame = market.to_polars()
     assert tuple(frame.columns) == ("symbol", *COLUMNS)
@@ -157,8 +159,8 @@ def test_polars_frames(market: Market) -> None:
 
 @pytest.mark.parametrize("column", [*COLUMNS, "candles.close", "candles.time", "candles.count"])
 @pytest.mark.parametrize("mirror", [False, True])
-def test_nothing_can_be_changed(traded: feed.Market, column: str, mirror: bool) -> None:
-    """A trader cannot write to what it is shown: a market's mirror would show it for ever."""
+def test_nothing_can_be_changed(traded: feed.MarketWriter, column: str, mirror: bool) -> None:
+    """A trader cannot write to its view: a market's mirror would keep it for ever."""
     reader = RowReader(traded.segment, 0, CandleWish(0, 3, tuple(map(_field, TRADER.columns)), True), 5, mirror)
     rows = reader.read(np.array([0, 1], np.int32))
     rows = reader.mirrored(2) if mirror else rows
@@ -170,7 +172,7 @@ def test_nothing_can_be_changed(traded: feed.Market, column: str, mirror: bool) 
 
 
 def test_candles_of_one_symbol_name_their_columns_too() -> None:
-    """A part of the candles refuses what the whole does."""
+    """Candles of one symbol refuse the same columns as those of all."""
     candles = Candles("5m", ("close",), np.ones((1, 2, 3)), np.array([3, 2], np.int32))
     assert candles.of(1).count.tolist() == [2]
     with pytest.raises(AttributeError, match="not declared"):
@@ -178,7 +180,7 @@ def test_candles_of_one_symbol_name_their_columns_too() -> None:
 
 
 def test_own_feature_flags() -> None:
-    """Of market and symbol alike; one that is not declared is named with those there are."""
+    """Market and symbol have them alike; a feature flag that was not declared raises an error with those there are."""
     tickers = np.zeros(1, layout.TICKER)
     flags = {"use_ema": FlagValue(True, "a"), "fast": FlagValue(False)}
     market = Market(Trader(name="x"), tickers, None, None, lambda: ["A"], 0, flags=flags)

@@ -10,10 +10,21 @@ import zstandard
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from common import codec
-from common.codec import MAX_FRAME_BYTES, Swap, decode, decode_as, decode_event, encode, encode_event, topic
-from common.errors import MessageError
-from common.messages import (
+from tests.support.stand_ins.messages import MESSAGES, any_message, messages
+from tickflag.common.errors import MessageError
+from tickflag.common.wire import codec
+from tickflag.common.wire.codec import (
+    MAX_FRAME_BYTES,
+    Swap,
+    decode,
+    decode_as,
+    decode_event,
+    encode,
+    encode_event,
+    encode_signals,
+    topic,
+)
+from tickflag.common.wire.messages import (
     AnyMessage,
     Control,
     Delta,
@@ -26,7 +37,6 @@ from common.messages import (
     Snapshot,
     SwapEvent,
 )
-from tests.support.messages import MESSAGES, any_message, messages
 
 EVENT = SwapEvent(
     channel="ticker", generation=1, cycle=2, buffer="A", segment="1.seg", flagged=3, symbols=4, oldest_ns=5, time_ns=6
@@ -37,14 +47,14 @@ DELTA = Delta(
 
 
 def _refused(frame: bytes, decoder: Callable[[bytes], Any] = decode) -> str:
-    """The reason for which a frame is refused."""
+    """The reason why a frame is refused."""
     with pytest.raises(MessageError) as caught:
         decoder(frame)
     return str(caught.value)
 
 
 def _packed(message: Message, **values: Any) -> bytes:
-    """A message's frame with the fields `values` put in place of the right ones."""
+    """A message's frame in which the fields `values` are replaced."""
     content = message.to_array()
     for name, value in values.items():
         content[message.wire_fields.index(name)] = value
@@ -65,7 +75,7 @@ def test_every_message_comes_back_as_it_was(message: AnyMessage, compress_from: 
 @settings(deadline=None)
 @given(event=messages(SwapEvent))
 def test_every_event_comes_back_from_its_frame(event: SwapEvent) -> None:
-    """A swap's frame is its topic and the event's own frame, field by field; a channel with a zero byte has none."""
+    """A swap's frame is its topic and the event's own frame, field by field; channels with a zero byte are refused."""
     assume("\0" not in event.channel)
     assert event.wire_fields == ("kind", "version", *Swap._fields)
     frame = encode_event(Swap(*event.to_array()[2:]))
@@ -75,7 +85,7 @@ def test_every_event_comes_back_from_its_frame(event: SwapEvent) -> None:
 
 @given(channels=st.lists(st.text(st.characters(min_codepoint=1, codec="utf-8"), min_size=1), min_size=2, unique=True))
 def test_no_topic_is_the_beginning_of_another(channels: list[str]) -> None:
-    """Who subscribes to `1m` gets no frame of `1m5`, however the channels are called."""
+    """A subscriber of `1m` gets no frame of `1m5`, whatever the channels' names."""
     first, second = channels[:2]
     assert not topic(first).startswith(topic(second))
 
@@ -132,25 +142,25 @@ def test_what_is_no_message_at_all_is_refused(plain: Any) -> None:
 
 
 def test_an_unknown_kind_is_named() -> None:
-    """The kind, or its beginning, is in the reason."""
+    """The reason has the kind, or its beginning."""
     assert "'frob'" in _refused(msgpack.packb(["frob", 1]))
     assert len(_refused(msgpack.packb(["x" * 10_000, 1]))) < 200
 
 
 def test_another_version_is_refused() -> None:
-    """A message of a version we do not know is none of ours."""
+    """A message of an unknown version is refused."""
     assert _refused(_packed(EVENT, version=2)).startswith("version")
 
 
 @pytest.mark.parametrize("wrong", [-1, 1.5, "1", True, None, [1]])
 def test_a_wrong_field_is_named(wrong: Any) -> None:
-    """The reason begins with the field's name: no type is guessed from another one."""
+    """The reason begins with the field's name: no type is converted to another."""
     assert _refused(_packed(EVENT, cycle=wrong)).startswith("cycle")
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
 def test_numbers_are_finite(wrong: float) -> None:
-    """A score that is no number is refused, with its place."""
+    """A score that is not finite is refused; the reason says where."""
     assert _refused(_packed(DELTA, entered={"BTC": wrong})).startswith("entered.BTC")
 
 
@@ -161,14 +171,14 @@ def test_names_have_a_length(name: str) -> None:
 
 
 def test_notes_have_a_length() -> None:
-    """A short text may stand on a match, an endless one may not; the place of the fault is named."""
+    """A match may have a short text, and not an endless one; the reason says where."""
     longest = "ä" * 200
     assert decode(_packed(DELTA, notes={"BTC": longest})) == DELTA.model_copy(update={"notes": {"BTC": longest}})
     assert _refused(_packed(DELTA, notes={"BTC": longest + "x"})).startswith("notes.BTC")
 
 
 def test_results_without_notes_have_none() -> None:
-    """Frames of a program that knew none decode as they did."""
+    """Frames of a program that knew no notes decode as they did."""
     snapshot = Snapshot(trader="t", incarnation=1, seq=2, cycle=3, time_ms=4, matches={"BTC": 1.5})
     bare = DELTA.model_copy(update={"notes": {}})
     for message in (bare, snapshot):
@@ -177,7 +187,8 @@ def test_results_without_notes_have_none() -> None:
 
 
 def test_missing_fields_at_the_end_have_their_defaults() -> None:
-    """A frame of an older program, with fewer fields, decodes; one that lacks what always was there does not."""
+    """A frame of an older program, with fewer fields, decodes; a frame that lacks a field of the first version does
+    not."""
     older = DELTA.to_array()[:7]
     assert decode(msgpack.packb(older)) == Delta(trader="t", incarnation=1, seq=2, cycle=3, time_ms=4, cycles=0)
     assert _refused(msgpack.packb(older[:5])).startswith("cycle")
@@ -186,7 +197,7 @@ def test_missing_fields_at_the_end_have_their_defaults() -> None:
 @settings(deadline=None, max_examples=300)
 @given(delta=messages(Delta), data=st.data())
 def test_deltas_are_judged_as_all_messages_are(delta: Delta, data: st.DataObject) -> None:
-    """The short way that deltas take accepts nothing that the model refuses, and gives the same message."""
+    """The fast decoding of deltas accepts nothing that the model refuses, and gives the same message."""
     content = delta.to_array()
     for _ in range(data.draw(st.integers(0, 2))):
         odd = st.sampled_from(
@@ -212,7 +223,8 @@ _ODD += [{"A": "a"}, {"A": "x" * 201}, {"": "a"}]
 
 @pytest.mark.parametrize("field", DELTA.wire_fields[1:])
 def test_each_field_of_a_delta_is_judged_as_in_all_messages(field: str) -> None:
-    """The same with each field by itself, and what is no finite number, text or whole number where one belongs."""
+    """So it is for each field by itself, and for anything but a finite number, text or whole number where that
+    belongs."""
     for odd in _ODD:
         frame = _packed(DELTA, **{field: odd})
         try:
@@ -226,9 +238,10 @@ def test_each_field_of_a_delta_is_judged_as_in_all_messages(field: str) -> None:
 @settings(deadline=None)
 @given(signals=messages(Signals))
 def test_signals_are_encoded_from_their_values_alike(signals: Signals) -> None:
-    """The frame is that of the message, to the byte."""
+    """The frame is that of the model, byte by byte."""
     rows = [tuple(signal.to_array()) for signal in signals.signals]
-    assert codec.encode_signals(rows, signals.last_seq) == encode(signals)
+    place = signals.last_seq, signals.journal_id, signals.last_notice
+    assert codec.encode_signals(rows, *place) == encode(signals)
 
 
 def test_fields_that_are_unknown_are_ignored() -> None:
@@ -237,7 +250,7 @@ def test_fields_that_are_unknown_are_ignored() -> None:
 
 
 def test_the_kind_that_is_expected_is_named() -> None:
-    """`decode_as` refuses another kind and says which one came."""
+    """`decode_as` refuses another kind and names the one that came."""
     with pytest.raises(MessageError, match="expected SwapEvent, got 'delta'"):
         decode_as(SwapEvent, encode(DELTA))
 
@@ -250,7 +263,7 @@ def test_an_events_topic_has_to_be_its_channel() -> None:
 
 
 def test_large_messages_are_compressed() -> None:
-    """From the size given on a frame is compressed, below it and with 0 it is not; both decode alike."""
+    """A frame of the given size or more is compressed; a smaller one is not, and with 0 none is; both decode alike."""
     delta = DELTA.model_copy(update={"left": ["SYMBOL"] * 1000})
     plain = encode(delta)
     assert encode(delta, len(plain) + 1) == plain
@@ -261,7 +274,7 @@ def test_large_messages_are_compressed() -> None:
 
 
 def test_no_message_begins_like_a_compressed_one() -> None:
-    """The first byte of a plain frame is an array's, which zstd's magic is not."""
+    """A plain frame begins with an array's byte, which is not that of zstd's magic number."""
     assert codec._ZSTD_MAGIC[0] not in {encode(EVENT)[0], *range(0x90, 0xA0), 0xDC, 0xDD}
 
 
@@ -273,7 +286,7 @@ def test_a_message_too_large_is_not_sent() -> None:
 
 
 def test_a_frame_too_large_is_not_looked_at() -> None:
-    """The size is checked before anything else."""
+    """The size is checked before anything is decoded."""
     assert "larger than" in _refused(bytes(MAX_FRAME_BYTES + 1))
 
 
@@ -286,7 +299,7 @@ def test_nesting_has_a_limit(levels: int) -> None:
 
 
 def test_declared_sizes_are_not_believed() -> None:
-    """A short frame that declares a huge array, map or text is refused without memory being taken for it."""
+    """A short frame that declares a huge array, map or text is refused without allocating memory for it."""
     tracemalloc.start()
     try:
         for head in (b"\xdd", b"\xdf", b"\xdb", b"\xc6"):
@@ -297,11 +310,46 @@ def test_declared_sizes_are_not_believed() -> None:
 
 
 def test_a_bomb_is_not_unpacked() -> None:
-    """A compressed frame says how large it is; one that is too large, or does not say, is refused unopened."""
+    """A compressed frame declares its size; if that is missing or too large, the frame is refused unopened."""
     bomb = zstandard.ZstdCompressor().compress(bytes(MAX_FRAME_BYTES + 1))
     assert "compressed frame of" in _refused(bomb)
     unsized = zstandard.ZstdCompressor(write_content_size=False).compress(encode(EVENT))
     assert "compressed frame of" in _refused(unsized)
+
+
+def _repeated(piece: bytes, pieces: int, outer: int) -> bytes:
+    """The plain content of a reply: a list of `outer` lists, of so many pieces each."""
+    inner = b"\xdd" + pieces.to_bytes(4, "big") + piece * pieces
+    return encode(Reply(id=1, result=None))[:-1] + b"\xdd" + outer.to_bytes(4, "big") + inner * outer
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize(
+    "piece", [b"\x80", b"\x90", b"\xc0", b"\x91\x80", b"\x81\xa1a\x80"], ids=["map", "list", "nil", "nested", "pair"]
+)
+def test_a_bomb_of_objects_is_refused(piece: bytes, compressed: bool) -> None:
+    """Few bytes that stand for millions of objects cost little memory, in whatever containers they are."""
+    plain = _repeated(piece, 150_000 // len(piece), 100)
+    frame = zstandard.ZstdCompressor(level=19).compress(plain) if compressed else plain
+    assert len(frame) < 10_000 or not compressed
+    tracemalloc.start()
+    try:
+        assert "more than 2,500,000 objects" in _refused(frame)
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_largest_messages_are_no_bombs() -> None:
+    """A snapshot of all symbols that fit into a frame is taken, and so are signals, each of which is a list."""
+    snapshot = Snapshot(
+        trader="t", incarnation=1, seq=2, cycle=3, time_ms=4, matches={f"S{n:07}": float(n) for n in range(900_000)}
+    )
+    frame = encode(snapshot, 1)
+    assert codec._unpacked(frame, MAX_FRAME_BYTES) == snapshot.to_array()
+    rows = [(n, "t", "S", 1.0, None, 5, 6, "enter", "") for n in range(100_000)]
+    assert len(msgpack.unpackb(encode_signals(rows, 1))[2]) == 100_000
+    assert codec._unpacked(encode_signals(rows, 1), MAX_FRAME_BYTES) == msgpack.unpackb(encode_signals(rows, 1))
 
 
 def test_a_frame_that_lies_about_its_size_is_refused() -> None:
@@ -314,7 +362,7 @@ def test_a_frame_that_lies_about_its_size_is_refused() -> None:
 
 @pytest.mark.parametrize("cut", [4, 5, 10, -1])
 def test_a_damaged_compressed_frame_is_refused(cut: int) -> None:
-    """A frame cut off anywhere is told from a plain one."""
+    """A compressed frame cut off anywhere is not taken for a plain one."""
     frame = encode(DELTA.model_copy(update={"left": ["SYMBOL"] * 100}), 1)
     assert "compressed frame" in _refused(frame[:cut])
 
@@ -329,7 +377,7 @@ def test_compressed_frames_are_opened_once() -> None:
 def test_running_out_while_unpacking_is_the_frames_fault(
     error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A frame that no memory or stack is enough for is dropped like any other bad one."""
+    """A frame for which memory or stack run out is dropped like any other bad one."""
 
     def fail(*_arguments: Any, **_options: Any) -> None:
         raise error
@@ -346,7 +394,7 @@ def test_all_messages_are_frozen() -> None:
 
 
 def test_every_kind_has_a_name_of_its_own() -> None:
-    """No two messages share a kind, and each says what it is for."""
+    """No two messages share a kind, and each docstring says what it is for."""
     kinds = [kind.model_fields["kind"].default for kind in MESSAGES]
     assert len(set(kinds)) == len(kinds)
     for kind in MESSAGES:
@@ -356,7 +404,7 @@ def test_every_kind_has_a_name_of_its_own() -> None:
 
 @pytest.mark.parametrize(("processed", "skipped", "efficiency"), [(0, 0, 0.0), (5, 0, 0.0), (0, 5, 1.0), (1, 3, 0.75)])
 def test_efficiency_is_the_share_of_work_not_needed(processed: int, skipped: int, efficiency: float) -> None:
-    """Symbols skipped, of all; 0 before the first cycle."""
+    """It is the skipped symbols' share of all; 0 before the first cycle."""
     progress = DELTA.model_copy(update={"processed": processed, "skipped": skipped})
     assert progress.efficiency == efficiency
 
@@ -370,7 +418,7 @@ def test_messages_of_one_base_are_told_apart() -> None:
 
 @pytest.mark.parametrize("compress_from", [0, 1])
 def test_a_limit_of_the_receivers_own(compress_from: int) -> None:
-    """Counts for the frame, and where it is compressed for what comes out of it."""
+    """The limit counts for the frame and, where it is compressed, for its content."""
     frame = encode(Request(id=1, what="x", arguments={"a": "y" * 1_000}), compress_from)
     assert decode_as(Request, frame, 1_100).what == "x"
     with pytest.raises(MessageError, match=r"a (compressed )?frame of 1,0\d\d bytes"):
@@ -380,5 +428,5 @@ def test_a_limit_of_the_receivers_own(compress_from: int) -> None:
 
 
 def test_a_reason_fits_a_log() -> None:
-    """A name of the peer's that it quotes has no line ends, and nothing that steers a terminal."""
+    """A peer's name that it quotes is shown without line ends and without control characters."""
     assert "arguments.??[2Jx" in _refused(msgpack.packb(["request", 1, 1, "x", {"\n\x1b[2J" + "x" * 200: 1}]))

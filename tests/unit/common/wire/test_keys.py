@@ -1,4 +1,4 @@
-"""Key files: for their owner only, and refused with what to do."""
+"""Key files: readable by their owner only; a bad file is refused with what to do."""
 
 import stat
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import zmq
 
-from common import keys
-from common.errors import TickflagError
-from common.keys import KeyPair, load_pair, load_public
+from tickflag.common.errors import TickflagError
+from tickflag.common.wire import keys
+from tickflag.common.wire.keys import KeyPair, load_pair, load_public
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def secret(tmp_path: Path) -> Path:
 
 
 def test_a_pair_is_read_as_it_was_made(secret: Path) -> None:
-    """The public file holds the public key and nothing secret; both are for their owner only, whatever the umask."""
+    """The public file has the public key and nothing secret. Only the owner may read either, whatever the umask."""
     public = secret.with_name("ann.key")
     pair = load_pair(secret, "remote.client_key", "")
     assert load_public(public) == pair.public
@@ -26,7 +26,7 @@ def test_a_pair_is_read_as_it_was_made(secret: Path) -> None:
 
 
 def test_no_key_is_overwritten(secret: Path) -> None:
-    """It may be in use somewhere."""
+    """The key may be in use somewhere."""
     before = secret.read_bytes()
     with pytest.raises(TickflagError, match=r"ann\.key already: move it away"):
         keys.create(secret.parent, "ann")
@@ -37,7 +37,7 @@ def test_no_key_is_overwritten(secret: Path) -> None:
 
 
 def test_a_public_key_is_written_whole(secret: Path, tmp_path: Path) -> None:
-    """For its owner only, in place of what was there."""
+    """The file is readable by its owner only, and replaces the old one."""
     public = load_pair(secret, "x", "").public
     path = tmp_path / "copy.key"
     path.write_text("something else")
@@ -49,7 +49,7 @@ def test_a_public_key_is_written_whole(secret: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
 def test_a_secret_that_others_can_read_is_refused(secret: Path, mode: int) -> None:
-    """With the command that mends it."""
+    """The error has the command that mends it."""
     secret.chmod(mode)
     with pytest.raises(TickflagError) as caught:
         load_pair(secret, "remote.client_key", "")
@@ -60,14 +60,14 @@ def test_a_secret_that_others_can_read_is_refused(secret: Path, mode: int) -> No
 
 
 def test_the_secret_is_not_shown(secret: Path) -> None:
-    """Not in a log, nor in a failing test."""
+    """It is neither in a log nor in a failing test."""
     pair = load_pair(secret, "x", "")
     assert repr(pair) == f"KeyPair({pair.public!r})"
     assert pair.secret.decode() not in f"{pair} {pair!r}"
 
 
 def test_the_wrong_one_of_the_two_is_told(secret: Path) -> None:
-    """A secret file is not taken for a public one, lest it be copied; nor the other way round."""
+    """A secret file is not taken for a public one, because it might then be copied; nor the other way round."""
     with pytest.raises(TickflagError, match=r"holds a secret key, .*: use the file `NAME\.key`"):
         load_public(secret)
     with pytest.raises(TickflagError, match=r"holds no secret key: name the file that ends in `\.key_secret`"):
@@ -82,7 +82,7 @@ def test_the_wrong_one_of_the_two_is_told(secret: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_file_without_a_key_is_refused(tmp_path: Path, content: bytes) -> None:
-    """Empty, another file, a damaged key, one that is too long for one."""
+    """The file is empty, another file, a damaged key, or longer than a key."""
     path = tmp_path / "x.key"
     path.write_bytes(content)
     with pytest.raises(TickflagError, match=r"x\.key (holds no public key|is no key file)"):
@@ -90,7 +90,7 @@ def test_a_file_without_a_key_is_refused(tmp_path: Path, content: bytes) -> None
 
 
 def test_a_damaged_secret_is_refused(secret: Path) -> None:
-    """With what to do."""
+    """The error says what to do."""
     pair = load_pair(secret, "x", "")
     for damaged in (pair.secret[:-1], b"\xff" * 40):
         secret.write_bytes(secret.read_bytes().replace(pair.secret, damaged))
@@ -100,7 +100,7 @@ def test_a_damaged_secret_is_refused(secret: Path) -> None:
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    """Missing, a folder, something behind a file; the setting is named where there is one."""
+    """The path is missing, a folder, or below a file; the error names the setting, where there is one."""
     with pytest.raises(TickflagError, match=r"^setting `s`: there is no key file .*none\.key: make one$"):
         load_public(tmp_path / "none.key", "s", "make one")
     with pytest.raises(TickflagError, match=r"^/.* is no key file$"):
@@ -111,7 +111,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_zeromq_without_curve(secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Is told as what it is, with what to do."""
+    """The error says that CURVE is missing, and what to do."""
     monkeypatch.setattr(zmq, "has", lambda _what: False)
     with pytest.raises(TickflagError, match="built without CURVE: install"):
         load_pair(secret, "x", "")

@@ -1,4 +1,4 @@
-"""Connections to another machine, over real sockets: who gets in, and what a client learns of why it does not."""
+"""Connections to another machine, over real sockets: who is let in, and what a client learns if it is not."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 import zmq
 
-from common.codec import MAX_REQUEST_BYTES, decode_as, encode
-from common.errors import TickflagError
-from common.messages import Reply, Request
-from common.requests import Client, Connection, Unreachable
-from common.runtime import Runtime
-from common.sockets import (
+from tests.support.harnesses.keyring import Keyring
+from tickflag.common.errors import TickflagError
+from tickflag.common.runtime import Runtime
+from tickflag.common.wire.codec import MAX_REQUEST_BYTES, decode_as, encode
+from tickflag.common.wire.messages import Reply, Request
+from tickflag.common.wire.requests import Client, Connection, Unreachable
+from tickflag.common.wire.sockets import (
     REMOTE_COMMANDS_CLIENT,
     REMOTE_COMMANDS_SERVER,
     ZAP_ENDPOINT,
     Context,
     open_tcp,
 )
-from tests.support.keyring import Keyring
 
 SHORT_S = 0.3
 LONG_S = 20.0
@@ -33,7 +33,7 @@ def keyring(tmp_path: Path) -> Keyring:
 
 @contextmanager
 def server(keyring: Keyring, lets_in: Callable[[], bool] | None, answers: bool = True) -> Iterator[str]:
-    """The address of a stand-in for a collector; without `lets_in` nobody answers ZeroMQ's question."""
+    """The address of a fake collector; without `lets_in` nobody answers ZeroMQ's question."""
     context: Context = zmq.Context()
     gate: zmq.Socket[bytes] = context.socket(zmq.REP)
     if lets_in is not None:
@@ -70,13 +70,13 @@ def _client(keyring: Keyring, address: str, timeout_s: float = LONG_S, server: s
 
 
 def test_who_is_let_in_is_answered(keyring: Keyring) -> None:
-    """Several times over one connection; nothing of this machine is looked at."""
+    """Requests are answered several times over one connection; no file of this machine is read."""
     with server(keyring, lambda: True) as address, _client(keyring, address) as client:
         assert [client.ask("status"), client.ask("status")] == ["yes", "yes"]
 
 
 def test_who_is_refused_learns_it_at_once(keyring: Keyring) -> None:
-    """Long before the deadline, with what to do."""
+    """The error comes long before the deadline, with what to do."""
     with server(keyring, lambda: False) as address, _client(keyring, address, 100.0) as client:
         with pytest.raises(Unreachable) as caught:
             client.ask("status")
@@ -87,7 +87,7 @@ def test_who_is_refused_learns_it_at_once(keyring: Keyring) -> None:
 
 
 def test_another_key_of_the_server_is_told(keyring: Keyring) -> None:
-    """Nothing is sent to it."""
+    """Nothing is sent to a server with another key."""
     asked: list[bool] = []
 
     def ask() -> bool:
@@ -104,7 +104,7 @@ def test_another_key_of_the_server_is_told(keyring: Keyring) -> None:
 
 
 def test_without_a_handler_nobody_is_let_in(keyring: Keyring) -> None:
-    """Not even who has the public key: the socket asks for a decision."""
+    """Not even a client with the public key is let in: the socket waits for a decision."""
     with (
         server(keyring, None) as address,
         _client(keyring, address, 2.0) as client,
@@ -122,7 +122,7 @@ def test_nobody_there(keyring: Keyring) -> None:
 
 
 def test_no_answer(keyring: Keyring) -> None:
-    """Connected, and then silence."""
+    """The server accepts the connection, and then is silent."""
     with (
         server(keyring, lambda: True, answers=False) as address,
         _client(keyring, address, 2.0) as client,
@@ -132,13 +132,13 @@ def test_no_answer(keyring: Keyring) -> None:
 
 
 def test_no_address(keyring: Keyring) -> None:
-    """ZeroMQ's refusal is an error of ours, and nothing stays open."""
+    """ZeroMQ's refusal becomes an error of ours, and nothing stays open."""
     with pytest.raises(Unreachable, match=r"^setting `remote.connect`: tcp://-:1 is no address$"):
         _client(keyring, "tcp://-:1")
 
 
 def test_a_request_that_is_too_large_is_not_sent(keyring: Keyring) -> None:
-    """The collector would hang up without a word."""
+    """The collector would close the connection without a word."""
     with server(keyring, lambda: True) as address, _client(keyring, address) as client:
         with pytest.raises(TickflagError, match="larger than 262,144"):
             client.ask("status", x="y" * MAX_REQUEST_BYTES)
@@ -146,7 +146,7 @@ def test_a_request_that_is_too_large_is_not_sent(keyring: Keyring) -> None:
 
 
 def test_a_frame_that_is_too_large_ends_the_connection(keyring: Keyring) -> None:
-    """The largest one comes through; behind it, the client has to connect anew."""
+    """The largest allowed frame arrives; after a larger one the client has to connect anew."""
     heard: list[int] = []
     context: Context = zmq.Context()
     gate: zmq.Socket[bytes] = context.socket(zmq.REP)
@@ -166,7 +166,7 @@ def test_a_frame_that_is_too_large_ends_the_connection(keyring: Keyring) -> None
             gate.send_multipart([version, number, b"200", b"", b"somebody", b""])
             handshakes += 1
             if handshakes == 2:
-                connection.socket.send(b"x")  # those behind the large one may be lost
+                connection.socket.send(b"x")  # frames behind the large one may be lost
         if router in ready:
             heard.append(len(router.recv_multipart()[1]))
     assert (heard, handshakes) == ([MAX_REQUEST_BYTES, 1], 2)

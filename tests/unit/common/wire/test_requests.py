@@ -7,19 +7,19 @@ from contextlib import contextmanager
 import pytest
 import zmq
 
-from common.codec import decode_as, encode
-from common.errors import TickflagError
-from common.messages import Reply, Request
-from common.requests import Client, Unreachable
-from common.runtime import Role, Runtime
-from common.sockets import COMMANDS_CLIENT, COMMANDS_SERVER, Context, open_socket
+from tickflag.common.errors import TickflagError
+from tickflag.common.runtime import Role, Runtime
+from tickflag.common.wire.codec import decode_as, encode
+from tickflag.common.wire.messages import Reply, Request
+from tickflag.common.wire.requests import Client, Unreachable
+from tickflag.common.wire.sockets import COMMANDS_CLIENT, COMMANDS_SERVER, Context, open_socket
 
 Answer = Callable[[Request], list[Reply]]
 
 
 @contextmanager
 def collector(runtime: Runtime, answer: Answer) -> Iterator[Role]:
-    """A stand-in that holds the role and answers in a thread of its own."""
+    """A fake service that holds the role and answers in a thread of its own."""
     context: Context = zmq.Context()
     socket = open_socket(context, runtime, COMMANDS_SERVER)
     ending = threading.Event()
@@ -43,7 +43,7 @@ def collector(runtime: Runtime, answer: Answer) -> Iterator[Role]:
 
 
 def test_the_result_is_given(runtime: Runtime) -> None:
-    """Arguments go out, the reply's result comes back, several times over one connection."""
+    """Arguments are sent, and the reply's result comes back, several times over one connection."""
     with (
         collector(runtime, lambda request: [Reply(id=request.id, result=[request.what, request.arguments])]),
         Client(runtime, "collector") as client,
@@ -53,7 +53,7 @@ def test_the_result_is_given(runtime: Runtime) -> None:
 
 
 def test_a_refusal_has_the_services_words(runtime: Runtime) -> None:
-    """It is not taken for a service that is away."""
+    """A refusal does not look like a service that is away."""
     with (
         collector(runtime, lambda request: [Reply(id=request.id, error="no such trader")]),
         Client(runtime, "collector") as client,
@@ -64,7 +64,7 @@ def test_a_refusal_has_the_services_words(runtime: Runtime) -> None:
 
 
 def test_a_late_answer_is_not_taken_for_the_next(runtime: Runtime) -> None:
-    """An answer belongs to the request of its number."""
+    """An answer belongs to the request with its number."""
     with (
         collector(runtime, lambda request: [Reply(id=0, result="late"), Reply(id=request.id, result="right")]),
         Client(runtime, "collector") as client,
@@ -73,7 +73,7 @@ def test_a_late_answer_is_not_taken_for_the_next(runtime: Runtime) -> None:
 
 
 def test_nobody_runs(runtime: Runtime) -> None:
-    """Known at once, with what to do; also where the runtime folder does not exist."""
+    """The error comes at once, with what to do; also where the runtime folder does not exist."""
     with Client(runtime, "collector", timeout_s=60) as client, pytest.raises(Unreachable) as caught:
         client.ask("status")
     assert str(caught.value) == "no collector is running for instance 'test' (start it with `tickflag start`)"
@@ -83,7 +83,7 @@ def test_nobody_runs(runtime: Runtime) -> None:
 
 
 def test_nobody_answers(runtime: Runtime) -> None:
-    """The deadline ends the wait and names the process."""
+    """The deadline ends the wait; the error names the process."""
     with (
         collector(runtime, lambda _request: []),
         Client(runtime, "collector", timeout_s=0.05) as client,
@@ -93,7 +93,7 @@ def test_nobody_answers(runtime: Runtime) -> None:
 
 
 def test_the_service_ends_before_it_answers(runtime: Runtime) -> None:
-    """The wait is over as soon as nobody holds the role."""
+    """The wait ends as soon as nobody holds the role."""
     asked = threading.Event()
 
     def hear(_request: Request) -> list[Reply]:
@@ -114,7 +114,7 @@ def test_the_service_ends_before_it_answers(runtime: Runtime) -> None:
 
 
 def test_a_service_that_takes_nothing_any_more(runtime: Runtime) -> None:
-    """Requests wait for one that is about to bind; where too many do, that is told at once."""
+    """Some requests wait for a service that is about to bind; one too many is an error at once."""
     with Role(runtime, "collector"), Client(runtime, "collector", timeout_s=0.001) as client:
         for _ in range(COMMANDS_CLIENT.high_water):
             with pytest.raises(Unreachable, match=r"did not answer within 0\.001 s"):

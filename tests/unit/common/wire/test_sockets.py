@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 import zmq
 
-from common import sockets
-from common.codec import MAX_FRAME_BYTES, MAX_REQUEST_BYTES
-from common.keys import KeyPair
-from common.runtime import Runtime
-from common.sockets import (
+from tickflag.common.runtime import Runtime
+from tickflag.common.wire import sockets
+from tickflag.common.wire.codec import MAX_FRAME_BYTES, MAX_REQUEST_BYTES
+from tickflag.common.wire.keys import KeyPair
+from tickflag.common.wire.sockets import (
     COMMANDS_CLIENT,
     COMMANDS_SERVER,
     CONTROL_IN,
@@ -21,8 +21,8 @@ from common.sockets import (
     SIGNALS_OUT,
     ZAP_DOMAIN,
     Context,
-    Role,
     Socket,
+    SocketRole,
     TcpRole,
     open_socket,
     open_tcp,
@@ -31,7 +31,7 @@ from common.sockets import (
 )
 
 WITHIN_MS = 5_000
-ROLES = {name: role for name, role in vars(sockets).items() if isinstance(role, Role)}
+ROLES = {name: role for name, role in vars(sockets).items() if isinstance(role, SocketRole)}
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def _arrives(socket: Socket, within_ms: int = WITHIN_MS) -> bool:
 
 
 def _subscribed(publisher: Socket, subscriber: Socket, frame: bytes) -> None:
-    """Publish until the subscription has arrived; then take what came of it."""
+    """Publish until the subscription works; then empty the subscriber's queue."""
     while not _arrives(subscriber, 10):
         publisher.send(frame)
     while _arrives(subscriber, 50):
@@ -57,8 +57,8 @@ def _subscribed(publisher: Socket, subscriber: Socket, frame: bytes) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES.values(), ids=ROLES)
-def test_a_socket_is_as_its_role_says(context: Context, runtime: Runtime, role: Role) -> None:
-    """Type, high-water mark, linger and endpoint are the role's, whoever opens it."""
+def test_a_socket_is_as_its_role_says(context: Context, runtime: Runtime, role: SocketRole) -> None:
+    """Type, high-water mark, linger and endpoint are the role's, whoever opens the socket."""
     socket: Any = open_socket(context, runtime, role)
     try:
         assert socket.type == role.kind
@@ -73,7 +73,7 @@ def test_a_socket_is_as_its_role_says(context: Context, runtime: Runtime, role: 
 
 
 def test_each_endpoint_has_one_end_that_binds() -> None:
-    """Of the two roles of an endpoint exactly one binds, and their types belong together."""
+    """Of the two roles of an endpoint exactly one binds, and their types match."""
     pairs = {(zmq.PUB, zmq.SUB), (zmq.PULL, zmq.PUSH), (zmq.ROUTER, zmq.DEALER)}
     for endpoint in {role.endpoint for role in ROLES.values()}:
         ends = [role for role in ROLES.values() if role.endpoint == endpoint]
@@ -83,7 +83,7 @@ def test_each_endpoint_has_one_end_that_binds() -> None:
 
 
 def test_hints_linger_for_nothing_and_results_for_half_a_second() -> None:
-    """A stopping process drops hints at once and gives results a moment."""
+    """A stopping process drops hints at once and waits a moment for results."""
     assert EVENTS_OUT.linger_ms == EVENTS_IN.linger_ms == CONTROL_IN.linger_ms == 0
     assert RESULTS_OUT.linger_ms == SIGNALS_OUT.linger_ms == COMMANDS_SERVER.linger_ms == LINGER_MS == 500
 
@@ -112,7 +112,7 @@ def test_a_result_is_not_queued_for_a_dead_collector(context: Context, runtime: 
 
 
 def test_a_full_queue_refuses(context: Context, runtime: Runtime) -> None:
-    """A collector that takes nothing costs its traders a refusal, never a wait."""
+    """A collector that reads nothing costs its traders a refusal, never a wait."""
     with open_socket(context, runtime, RESULTS_IN), open_socket(context, runtime, RESULTS_OUT) as push:
         assert push.poll(WITHIN_MS, zmq.POLLOUT)
         limit = RESULTS_IN.high_water + RESULTS_OUT.high_water + 10_000
@@ -137,7 +137,7 @@ def test_a_subscriber_gets_its_topic_only(context: Context, runtime: Runtime) ->
 
 
 def test_of_several_hints_the_newest_is_kept(context: Context, runtime: Runtime) -> None:
-    """A reader that was away finds one event, the last one."""
+    """A reader that was away finds one event, the newest."""
     with open_socket(context, runtime, EVENTS_OUT) as out, open_socket(context, runtime, EVENTS_IN, b"t\0") as sub:
         _subscribed(out, sub, b"t\0hello")
         for number in range(100):
@@ -150,7 +150,7 @@ def test_of_several_hints_the_newest_is_kept(context: Context, runtime: Runtime)
 
 
 def test_signals_are_not_conflated(context: Context, runtime: Runtime) -> None:
-    """Of the signal feed every frame arrives."""
+    """Every frame of the signal feed arrives."""
     with open_socket(context, runtime, SIGNALS_OUT) as out, open_socket(context, runtime, SIGNALS_IN) as sub:
         _subscribed(out, sub, b"hello")
         for number in range(100):
@@ -176,13 +176,13 @@ def test_a_request_finds_its_way_back(context: Context, runtime: Runtime) -> Non
 
 
 def test_a_crashed_owners_socket_file_is_replaced(context: Context, runtime: Runtime) -> None:
-    """Whoever binds removes what a killed process left there."""
+    """The role that binds removes the file that a killed process left."""
     (runtime.folder / EVENTS_OUT.endpoint).write_text("left behind")
     open_socket(context, runtime, EVENTS_OUT).close()
 
 
 def test_a_failed_bind_leaves_no_socket(context: Context, runtime: Runtime) -> None:
-    """Where binding is impossible the socket is closed again: the process can end."""
+    """Where binding is impossible the socket is closed again, so the process can end."""
     missing = Runtime(runtime.folder, "none")
     with pytest.raises(zmq.ZMQError):
         open_socket(context, missing, EVENTS_OUT)
@@ -197,7 +197,7 @@ TCP_ROLES = {name: role for name, role in vars(sockets).items() if isinstance(ro
 @pytest.mark.parametrize("role", TCP_ROLES.values(), ids=TCP_ROLES)
 @pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:7711", "tcp://[::1]:7711"])
 def test_a_tcp_socket_is_as_its_role_says(context: Context, role: TcpRole, endpoint: str) -> None:
-    """Type, limits, encryption and signs of life; a server's socket asks who may connect."""
+    """Type, limits, encryption and heartbeats are the role's; a server's socket asks who may connect."""
     socket: Any = open_tcp(context, role, endpoint, KEYS, None if role.serves else KEYS.public)
     try:
         assert socket.type == role.kind
@@ -217,7 +217,7 @@ def test_a_tcp_socket_is_as_its_role_says(context: Context, role: TcpRole, endpo
 
 
 def test_requests_from_other_machines_are_short_and_answers_as_long_as_any() -> None:
-    """What a stranger can make the collector hold is little."""
+    """A stranger can make the collector hold little memory."""
     assert {role.frame_bytes for role in TCP_ROLES.values() if role.serves} == {MAX_REQUEST_BYTES}
     assert {role.frame_bytes for role in TCP_ROLES.values() if not role.serves} == {MAX_FRAME_BYTES}
 

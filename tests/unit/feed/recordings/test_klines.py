@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.recordings.interval import grid_offset_seconds, interval_seconds
-from services.feed.recordings import KLINE_INPUT, Fault, KlineChunk, RecordingError, open_recording
-from services.feed.recordings import parquet as parquet_module
+from tickflag.common.recordings.interval import grid_offset_seconds, recorded_interval_s
+from tickflag.services.feed.recordings import KLINE_INPUT, KlineChunk, RecordingError, RowFault, open_recording
+from tickflag.services.feed.recordings import parquet as parquet_module
 
 NAN = float("nan")
 HOUR_MS = 3_600_000
@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 
 
 def write(path: Path, rows: Sequence[Row], types: Mapping[str, Any] = TYPES, **options: Any) -> Path:
-    """Write candles as a kline file; what is left out of a row has a sound default."""
+    """Write candles as a kline file; a value that a row leaves out has a sound default."""
     sound = {"symbol": "BTCUSDT", "interval": "1m"} | dict(zip(NUMBERS, (2.0, 4.0, 1.0, 3.0, 10.0), strict=True))
     filled = [{"open_time_ms": T0_MS + 60_000 * i} | sound | dict(row) for i, row in enumerate(rows)]
     columns = {name: pa.array([row.get(name) for row in filled], kind) for name, kind in types.items()}
@@ -33,9 +33,9 @@ def write(path: Path, rows: Sequence[Row], types: Mapping[str, Any] = TYPES, **o
     return path
 
 
-def read(path: Path, **options: Any) -> tuple[list[dict[str, Any]], list[Fault], Any]:
+def read(path: Path, **options: Any) -> tuple[list[dict[str, Any]], list[RowFault], Any]:
     """Read a kline file: its candles with names for symbols, its reported faults, and the recording."""
-    faults: list[Fault] = []
+    faults: list[RowFault] = []
     recording = open_recording(path, faults.append, **options)
     rows: list[dict[str, Any]] = []
     for chunk in recording:
@@ -48,8 +48,8 @@ def read(path: Path, **options: Any) -> tuple[list[dict[str, Any]], list[Fault],
 
 
 def test_what_is_too_old_is_not_read(tmp_path: Path) -> None:
-    """Row groups whose candles were all known before the time that is wanted are left out; the longest interval of the
-    file counts, as any row may have it."""
+    """Row groups whose candles were all known before the wanted time are left out. The longest interval of the file
+    counts, as any row may have it."""
     rows = [{"interval": "1h"} if i == 4 else {} for i in range(80)]
     path = write(tmp_path / "k", rows, row_group_size=2)
     whole, _, recording = read(path)
@@ -62,28 +62,31 @@ def test_what_is_too_old_is_not_read(tmp_path: Path) -> None:
 
 
 def test_candle_is_known_when_it_closes(tmp_path: Path) -> None:
-    """A candle is closed, and its replay time is open + interval; trades are 0 where the file has none."""
+    """A candle is closed, and its replay time is open + interval; a file without counts of trades gives 0."""
     rows, faults, recording = read(write(tmp_path / "k", [{"interval": "1h"}]))
     open_ns = T0_MS * 1_000_000
     assert rows == [
         {
             "open_ns": open_ns,
             "recv_ns": open_ns + HOUR_MS * 1_000_000,
+            "event_ns": open_ns + HOUR_MS * 1_000_000,
+            "until_ns": open_ns + HOUR_MS * 1_000_000,
             "symbol": "BTCUSDT",
             "interval_s": 3600,
             **dict(zip(NUMBERS, (2.0, 4.0, 1.0, 3.0, 10.0), strict=True)),
             "trades": 0,
             "closed": 1,
+            "last_id": 0,
         }
     ]
     assert not faults
     assert recording.kline_intervals_s == {3600}
     assert (recording.start_ns, recording.end_ns) == (rows[0]["recv_ns"], rows[0]["recv_ns"])
-    assert (recording.rows, recording.delivered, recording.symbols()) == (1, 1, ("BTCUSDT",))
+    assert (recording.rows, recording.symbols()) == (1, ("BTCUSDT",))
 
 
 def test_trades_where_the_file_has_them(tmp_path: Path) -> None:
-    """An optional column of trade counts is read; null is 0 and a negative count refuses the candle."""
+    """A column of trade counts is optional; null is 0, and a negative count refuses the candle."""
     path = write(tmp_path / "k", [{"trades": 7}, {"trades": None}, {"trades": -1}], TYPES | {"trades": pa.int32()})
     rows, faults, _ = read(path)
     assert [r["trades"] for r in rows] == [7, 0]
@@ -131,7 +134,7 @@ def test_no_volume_is_no_fault(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "1M", "0m", "m", "5", "1min", "-1m", "1.5h", "99999w", " 1m"])
 def test_unknown_interval_is_a_file_error(tmp_path: Path, name: str) -> None:
-    """An interval of unknown length makes the file unusable, named with its first row."""
+    """An interval of unknown length makes the file unusable; the error has its first row."""
     path = write(tmp_path / "k", [{}, {"interval": name}, {"interval": name}])
     with pytest.raises(RecordingError, match="unknown interval") as caught:
         open_recording(path)
@@ -143,11 +146,11 @@ def test_unknown_interval_is_a_file_error(tmp_path: Path, name: str) -> None:
 )
 def test_interval_names(name: str, seconds: int) -> None:
     """An interval's name is a count and a unit."""
-    assert interval_seconds(name) == seconds
+    assert recorded_interval_s(name) == seconds
 
 
 def test_weeks_open_on_monday(tmp_path: Path) -> None:
-    """Weekly candles open on Monday although the epoch was a Thursday; days and less open on multiples."""
+    """Weekly candles open on Monday, although the epoch was a Thursday; candles of a day or less open on multiples."""
     monday_ms = 1_704_067_200_000  # 2024-01-01
     assert grid_offset_seconds(86_400) == 0
     rows, faults, _ = read(
@@ -177,14 +180,15 @@ def test_mixed_intervals_come_in_order_of_closing(tmp_path: Path) -> None:
 def test_any_mix_of_intervals_is_a_stable_sort(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opens: list[tuple[int, str]], batch_rows: int
 ) -> None:
-    """Whatever the intervals and batches, candles come in stable order of the time they close, and none is lost."""
+    """Whatever the intervals and batches, candles come in stable order of the time at which they close, and none is
+    lost."""
     monkeypatch.setattr(parquet_module, "_BATCH_ROWS", batch_rows)
     lengths = {"1m": 1, "5m": 5, "1h": 60}
     candles = sorted((minute // lengths[name] * lengths[name], name) for minute, name in opens)
     candles = [(minute, name) for minute, name in candles if minute > 0]
     # The volume tells candles apart.
     rows = [
-        {"open_time_ms": minute * 60_000, "interval": name, "volume": float(i)}
+        {"open_time_ms": T0_MS + minute * 60_000, "interval": name, "volume": float(i)}
         for i, (minute, name) in enumerate(candles)
     ]
     got, faults, _ = read(write(tmp_path / "k", rows))
@@ -196,7 +200,7 @@ def test_any_mix_of_intervals_is_a_stable_sort(
 
 @pytest.mark.parametrize("column", [name for name in TYPES if name != "open_time_ms"])
 def test_missing_column(tmp_path: Path, column: str) -> None:
-    """A column that is not there is named."""
+    """The error names the missing column."""
     path = write(tmp_path / "k", [{}], {name: kind for name, kind in TYPES.items() if name != column})
     with pytest.raises(RecordingError, match="missing") as caught:
         open_recording(path)

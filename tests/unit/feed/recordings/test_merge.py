@@ -1,4 +1,5 @@
-"""Merging recordings: replay time order, the stable rule for equal times, one symbol per name, and errors in time."""
+"""Merging recordings: order by replay time, the stable rule for equal times, one symbol per name, and errors in
+time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.feed.recordings import (
+from tickflag.services.feed.recordings import (
     KLINE_INPUT,
     TICK_INPUT,
     Chunk,
@@ -18,14 +19,14 @@ from services.feed.recordings import (
     TickChunk,
     merge,
 )
-from services.feed.recordings.recording import Survey
+from tickflag.services.feed.recordings.recording import Survey
 
 Event = tuple[int, str, str]
 """Replay time, symbol name, and "tick" or "kline"."""
 
 
 class ScriptedRecording(Recording):
-    """Gives scripted rows; each carries its place in the script in a field that nothing else uses."""
+    """Gives scripted rows; each has its index in the script in a field that nothing else uses."""
 
     def __init__(self, number: int, events: Sequence[Event], chunk_rows: int, breaks: bool = False) -> None:
         super().__init__(Path(f"scripted-{number}"), None, chunk_rows)
@@ -34,7 +35,7 @@ class ScriptedRecording(Recording):
         self._number = number
 
     def _look_through(self) -> Survey:
-        return Survey((), frozenset(), None, None, len(self._events))
+        return Survey((), {}, None, None, len(self._events))
 
     def _read(self) -> Iterator[Chunk]:
         names: list[str] = []
@@ -50,7 +51,7 @@ class ScriptedRecording(Recording):
 
 
 class JoinedRecording(ScriptedRecording):
-    """The same in longer chunks: neighbours of one kind come together."""
+    """The same rows in longer chunks: neighbours of one kind come together."""
 
     def _read(self) -> Iterator[Chunk]:
         run: list[Chunk] = []
@@ -70,7 +71,7 @@ def _joined(run: list[Chunk]) -> Chunk:
 
 
 def rows(chunks: Iterator[Chunk]) -> list[tuple[int, str, str, int]]:
-    """Give what was merged: time, name, kind, and which recording's which row."""
+    """The merged rows: time, name, kind, and the recording and row that each came from."""
     out: list[tuple[int, str, str, int]] = []
     for chunk in chunks:
         kind, mark = ("tick", "event_ns") if isinstance(chunk, TickChunk) else ("kline", "open_ns")
@@ -92,7 +93,8 @@ scripts = st.lists(st.lists(event, max_size=12).map(lambda events: sorted(events
 def test_any_merge_is_a_stable_sort(
     scripts: list[list[Event]], sizes: list[int], chunk_rows: int, make: Callable[..., Recording]
 ) -> None:
-    """However recordings are chunked, their merge is the stable sort by time of one after the other."""
+    """However recordings are chunked, their merge is the stable sort by time of all their rows, recording after
+    recording."""
     recordings = [make(i, events, sizes[i]) for i, events in enumerate(scripts)]
     chunks = list(merge(recordings, chunk_rows))
     model = [(*e, i * 1_000 + place) for i, events in enumerate(scripts) for place, e in enumerate(events)]
@@ -101,15 +103,16 @@ def test_any_merge_is_a_stable_sort(
 
 
 def test_equal_times_come_in_the_order_of_the_recordings() -> None:
-    """At one time, all rows of the first recording come before those of the second, over chunk edges too."""
+    """At one time, all rows of the recording whose file name comes first, whatever the order of the arguments, over
+    chunk edges too."""
     first = ScriptedRecording(0, [(5, "A", "tick")] * 3, 1)
     second = ScriptedRecording(1, [(5, "A", "kline"), (6, "A", "tick")], 1)
     assert [mark for *_, mark in rows(merge([first, second]))] == [0, 1, 2, 1_000, 1_001]
-    assert [mark for *_, mark in rows(merge([second, first]))] == [1_000, 0, 1, 2, 1_001]
+    assert [mark for *_, mark in rows(merge([second, first]))] == [0, 1, 2, 1_000, 1_001]
 
 
 def test_names_are_shared_and_only_grow() -> None:
-    """A name is one symbol whichever recording it comes from, and keeps its index in later chunks."""
+    """A name is one symbol, whichever recording has it, and keeps its index in later chunks."""
     first = ScriptedRecording(0, [(1, "A", "tick"), (3, "B", "tick")], 1)
     second = ScriptedRecording(1, [(2, "B", "tick"), (4, "C", "tick")], 1)
     chunks = list(merge([first, second], 1))
@@ -118,7 +121,7 @@ def test_names_are_shared_and_only_grow() -> None:
 
 
 def test_chunks_of_a_recording_stay_as_they_were() -> None:
-    """Merging renumbers symbols in its own copy."""
+    """The merge renumbers symbols in its own copy."""
     records = np.zeros(1, TICK_INPUT)
     records["recv_ns"] = 2
 
@@ -131,7 +134,7 @@ def test_chunks_of_a_recording_stay_as_they_were() -> None:
 
 
 def test_error_comes_in_time() -> None:
-    """What the others hold from before the damage is given first; then the error."""
+    """Rows of the other recordings from before the damage are given first; then the error comes."""
     broken = ScriptedRecording(0, [(5, "A", "tick")], 1, breaks=True)
     whole = ScriptedRecording(1, [(1, "B", "tick"), (4, "B", "tick"), (9, "B", "tick")], 1)
     merged = merge([broken, whole])

@@ -1,4 +1,4 @@
-"""Opening: a file's kind is told by its content; what is no recording is refused with a reason a user can act on."""
+"""Opening: the content tells the kind of a file; what is no recording is refused with a reason that helps the user."""
 
 import gzip
 import json
@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from services.feed.recordings import RecordingError, open_recording
-from services.feed.recordings.binance import BinanceCapture
-from services.feed.recordings.parquet import KlineFile, TickFile
+from tickflag.common.errors import NO_THREADS
+from tickflag.services.feed.recordings import RecordingError, open_recording
+from tickflag.services.feed.recordings.captures.binance import BinanceCapture
+from tickflag.services.feed.recordings.parquet import KlineFile, TickFile
 
 BOOK = {"u": 1, "s": "A", "b": "1", "B": "1", "a": "2", "A": "1"}
 
@@ -37,7 +38,7 @@ def ticks(path: Path) -> Path:
 
 
 def test_kind_is_told_by_content(tmp_path: Path) -> None:
-    """Names and endings mean nothing: each kind opens under any name, given as text or as a path."""
+    """File names mean nothing: each kind opens under any name, given as text or as a path."""
     numbers = dict.fromkeys(("open", "high", "low", "close", "volume"), pa.float64())
     texts = {"symbol": pa.string(), "interval": pa.string()}
     assert isinstance(open_recording(ticks(tmp_path / "a.jsonl.gz")), TickFile)
@@ -61,7 +62,7 @@ def test_kind_is_told_by_content(tmp_path: Path) -> None:
     ],
 )
 def test_not_a_recording(tmp_path: Path, content: bytes, words: str) -> None:
-    """What is no recording, or a wreck of one, is told on opening."""
+    """A file that is no recording, or is damaged, is refused on opening."""
     path = tmp_path / "file"
     path.write_bytes(content)
     with pytest.raises(RecordingError, match=words) as caught:
@@ -69,8 +70,21 @@ def test_not_a_recording(tmp_path: Path, content: bytes, words: str) -> None:
     assert str(caught.value).startswith(str(path))
 
 
+def test_a_lack_of_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyarrow gives it as an error of the file."""
+
+    def fail(*_: object) -> None:
+        raise OSError("Failed to launch worker thread: Resource temporarily unavailable")
+
+    path = table(tmp_path / "p", ts_ns=pa.int64(), symbol=pa.string())
+    monkeypatch.setattr(pq, "read_schema", fail)
+    with pytest.raises(RecordingError) as caught:
+        open_recording(path)
+    assert str(caught.value).endswith(f"cannot be read: {NO_THREADS}")
+
+
 def test_other_parquet(tmp_path: Path) -> None:
-    """A Parquet file without either time column is told what both kinds would need."""
+    """For a Parquet file without either time column, the error says what both kinds would need."""
     path = table(tmp_path / "p", date=pa.string(), close=pa.float64())
     with pytest.raises(RecordingError, match=r"neither a column ts_ns .* nor open_time_ms .* has date, close"):
         open_recording(path)
@@ -83,14 +97,14 @@ def test_messages_without_receipt(tmp_path: Path) -> None:
 
 
 def test_capture_of_another_venue(tmp_path: Path) -> None:
-    """A capture in which no message is Binance's is refused instead of being replayed as silence."""
+    """A capture without any Binance message is refused, and not replayed as silence."""
     path = lines(tmp_path / "k", {"connect_ts": 1.0}, *[{"recv_ts": 1.0 + i, "msg": [1, "x"]} for i in range(5)])
     with pytest.raises(RecordingError, match="no Binance market message among the first 5"):
         open_recording(path)
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
-    """A path that cannot be opened is told with the system's reason."""
+    """The error for a path that cannot be opened has the system's reason."""
     with pytest.raises(RecordingError, match="cannot be opened: No such file"):
         open_recording(tmp_path / "nothing")
     with pytest.raises(RecordingError, match="cannot be opened: Is a directory"):
@@ -98,7 +112,7 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 
 
 def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the optional reader, Parquet says what to install, and captures still open."""
+    """Without the optional reader, the error for Parquet says what to install; captures still open."""
     path, capture = ticks(tmp_path / "t"), lines(tmp_path / "c", {"recv_ns": 1, "msg": BOOK})
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(RecordingError, match=r"pip install 'tickflag\[data\]'"):
@@ -107,7 +121,7 @@ def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_error_says_where() -> None:
-    """An error names file, place and reason as far as known, and survives the way to another process."""
+    """An error names file, row and reason as far as known, and survives the way to another process."""
     assert str(RecordingError("f", "is bad")) == "f: is bad"
     assert str(RecordingError("f", "is bad", "price", 3)) == "f, row 3, column price: is bad"
     assert str(RecordingError("f", "is bad", row=3, unit="line")) == "f, line 3: is bad"

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.feed.recordings import KlineChunk, RecordingError, TickChunk, merge, open_recording
+from tickflag.services.feed.recordings import KlineChunk, RecordingError, TickChunk, merge, open_recording
 
 
 def in_order(times: np.ndarray) -> bool:
-    """Tell whether times never run backwards."""
+    """Whether times never go backwards."""
     return bool((times[1:] >= times[:-1]).all())
 
 
@@ -54,7 +54,7 @@ def test_ticks(test_data: Path, name: str, symbols: int, rows: int, empty: int) 
     ],
 )
 def test_klines(test_data: Path, name: str, intervals: set[int], rows: int) -> None:
-    """Every candle comes through unchanged, in stable order of the time it closes."""
+    """Every candle comes through unchanged, in stable order of the time at which it closes."""
     recording = open_recording(test_data / name)
     chunks = [chunk for chunk in recording if isinstance(chunk, KlineChunk)]
     klines = np.concatenate([chunk.klines for chunk in chunks])
@@ -82,7 +82,7 @@ def test_klines(test_data: Path, name: str, intervals: set[int], rows: int) -> N
     ],
 )
 def test_captures(test_data: Path, name: str, symbols: set[str], intervals: set[int]) -> None:
-    """Each best bid and ask, trade and kline comes through once, and all the rest is counted as skipped."""
+    """Each best bid and ask, trade and kline comes through once; everything else is counted as skipped."""
     kinds: Counter[str] = Counter()
     with gzip_open(test_data / name) as file:
         for line in file:
@@ -143,6 +143,6 @@ def test_merge_of_overlapping_captures(test_data: Path) -> None:
     names = ("raw_binance_spot_20240808.jsonl.gz", "raw_binance_coinm_20240808.jsonl.gz")
     recordings = [open_recording(test_data / name) for name in names]
     chunks = list(merge(recordings))
-    assert sum(map(len, chunks)) == sum(recording.delivered for recording in recordings)
+    assert sum(map(len, chunks)) == sum(len(chunk) for recording in recordings for chunk in recording)
     assert in_order(np.concatenate([chunk.records["recv_ns"] for chunk in chunks]))
     assert set(chunks[-1].symbols) == {"BTCUSDT", "ETHUSDT", "BTCUSD_PERP", "ETHUSD_PERP"}

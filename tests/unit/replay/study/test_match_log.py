@@ -1,13 +1,13 @@
-"""Entries: the columns as they grow, and when a return is settled."""
+"""The match log: how its columns grow, and when a return is settled."""
 
 import numpy as np
 
-from services.replay.entries import Entries
+from tickflag.services.replay.study.match_log import MatchLog
 
 
 def test_many_entries_keep_their_order_and_returns() -> None:
-    """Beyond the first room for them; every one is settled once, with the prices of its time."""
-    entries = Entries(1, 4, [10, 1_000])
+    """The log grows beyond its first size; every entry is settled once, with the prices of its time."""
+    entries = MatchLog(1, 4, [10, 1_000], np.zeros(4, np.int64))
     for n in range(5_000):
         entries.resolve(n, np.full(4, float(n)))
         entries.enter(0, n % 4, n, float(n + 1), False)
@@ -22,8 +22,8 @@ def test_many_entries_keep_their_order_and_returns() -> None:
 
 
 def test_a_horizon_that_ends_now_waits_for_the_prices_of_now() -> None:
-    """Settled is what ends before."""
-    entries = Entries(1, 1, [10])
+    """A horizon is settled when it ends before the present time."""
+    entries = MatchLog(1, 1, [10], np.zeros(1, np.int64))
     entries.enter(0, 0, 100, 1.0, False)
     entries.resolve(110, np.array([5.0]))
     assert entries.settled == [0]
@@ -33,8 +33,8 @@ def test_a_horizon_that_ends_now_waits_for_the_prices_of_now() -> None:
 
 
 def test_standing_ones_have_no_return() -> None:
-    """They entered before anything was seen."""
-    entries = Entries(1, 2, [10])
+    """Nobody saw when such matches entered."""
+    entries = MatchLog(1, 2, [10], np.zeros(2, np.int64))
     entries.enter(0, 0, 100, 1.0, True)
     entries.enter(0, 1, 100, 1.0, False)
     entries.resolve(200, np.array([2.0, 2.0]))

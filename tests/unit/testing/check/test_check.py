@@ -1,20 +1,20 @@
-"""`Check`: every hidden dependence has a trader that has it and is told so; those that have none are not accused."""
+"""`Check`: each hidden dependence is found in a trader that has it; traders without any are not accused."""
 
 from pathlib import Path
 
 import pytest
 
-from common.errors import PluginError
-from common.settings import load
-from services.testing.check import Check
-from services.testing.finding import Finding
-from services.testing.template import TEMPLATES, make_trader
-from tests.support.pages import ROOT
-from tests.support.trader_files import vector, written
+from tests.support.documents.pages import ROOT
+from tests.support.markets.trader_files import vector, written
+from tickflag.common.errors import PluginError
+from tickflag.common.settings import load
+from tickflag.services.testing.check.check import Check
+from tickflag.services.testing.check.finding import Finding
+from tickflag.services.testing.template import TEMPLATES, make_trader
 
 
 def answers(file: Path, seed: int = 1) -> dict[str, Finding]:
-    """The findings on what it answers, by check."""
+    """The findings on the trader's answers, by check."""
     return {finding.check: finding for finding in Check(load(), file, {}, seed=seed).answers()}
 
 
@@ -68,7 +68,7 @@ DEPENDENT = {
 
 @pytest.mark.parametrize("what", DEPENDENT)
 def test_a_hidden_dependence_is_found(what: str, tmp_path: Path) -> None:
-    """It fails in its check and in no other, with the first symbol at which it showed, and with what to do."""
+    """The trader fails in the right check and in no other, with the first symbol that showed it and with what to do."""
     check, body = DEPENDENT[what]
     findings = checked(tmp_path, body)
     assert failed(findings) == [check]
@@ -77,7 +77,7 @@ def test_a_hidden_dependence_is_found(what: str, tmp_path: Path) -> None:
 
 
 def test_the_wall_clock_is_told_from_random_numbers(tmp_path: Path) -> None:
-    """Both answer otherwise the second time; with the clock held only one of them does."""
+    """Both give other answers the second time; with the clock held still, only random numbers do."""
     for what, said in {"the wall clock, finely": "wall clock", "random numbers": "the second time"}.items():
         assert said in checked(tmp_path, DEPENDENT[what][1])["repeatable"].found
 
@@ -90,8 +90,34 @@ def test_the_order_of_the_symbols(tmp_path: Path) -> None:
     assert failed(checked(tmp_path, body, ', exclude=["OTHER*"]')) == ["order"]
 
 
+SORTED = "frame = market.to_pandas().sort_values('last')"
+
+
+@pytest.mark.parametrize(
+    ("body", "declared", "said"),
+    [
+        (vector("frame.reset_index()['last'] > 1.0", SORTED), ', scope="market"', "order"),
+        (vector("(frame['last'] > 1.0).to_numpy()", SORTED), ', scope="market"', "order"),
+        (vector("frame['last'].array > 1.0", SORTED), "", "others"),
+    ],
+)
+def test_an_answer_taken_by_position_from_a_sorted_frame(body: str, declared: str, said: str, tmp_path: Path) -> None:
+    """What the frame was called is lost, so the matches go to other symbols: the check says where they come from."""
+    finding = checked(tmp_path, body, declared)[said]
+    assert finding.level != "ok"
+    assert "a sorted data frame keeps the symbols as its index" in finding.do
+
+
+def test_an_answer_that_keeps_its_symbols(tmp_path: Path) -> None:
+    """The order of a frame does not matter, as it is taken by its index; what cannot be told is named."""
+    assert failed(checked(tmp_path, vector("frame['last'] > 1.0", SORTED))) == []
+    body = vector("market.to_polars().sort('last')['last'] > 1.0")
+    *_, last = Check(load(), written(tmp_path, body), {}).run()
+    assert (last.check, last.level, "polars Series" in last.found) == ("contract", "fail", True)
+
+
 def test_the_time_is_allowed_where_it_is_asked_often(tmp_path: Path) -> None:
-    """With `every`, and where the whole market is evaluated at every change."""
+    """So it is with `every`, and where the whole market is evaluated at every change."""
     body = vector("market.age_ns < 30_000_000_000")
     for declared in (", every=5.0", ', scope="market"'):
         findings = checked(tmp_path, body, declared)
@@ -100,7 +126,7 @@ def test_the_time_is_allowed_where_it_is_asked_often(tmp_path: Path) -> None:
 
 
 def test_references_may_be_looked_at_and_no_others(tmp_path: Path) -> None:
-    """The same rule with the symbol that it looks at declared, and with another one."""
+    """The same rule reads the reference that it declares, and then other symbols."""
     body = vector(
         "market.change_24h > lead.change_24h if lead else np.zeros(len(market), bool)",
         'lead = market.reference("BTCUSDT")',
@@ -112,7 +138,7 @@ def test_references_may_be_looked_at_and_no_others(tmp_path: Path) -> None:
 
 
 def test_declared_state_is_no_hidden_memory(tmp_path: Path) -> None:
-    """The highest price ever, kept where it may be kept."""
+    """The trader keeps the highest price ever in its declared state."""
     body = vector("market.last >= market.state.top", "market.state.top = np.fmax(market.state.top, market.last)")
     assert failed(checked(tmp_path, body, ', state={"top": 0.0}')) == []
 
@@ -125,7 +151,7 @@ def test_declared_state_is_no_hidden_memory(tmp_path: Path) -> None:
     ],
 )
 def test_more_than_closed_candles_is_looked_at(answer: str, declared: str, tmp_path: Path) -> None:
-    """The latest price or the forming candle: legal, but between closes nobody asks."""
+    """The rule reads the latest price or the forming candle: that is legal, but between closes nobody asks."""
     declared += ', channel="5m", candles="5m", look_back=3, columns=("close",)'
     findings = checked(tmp_path, vector(answer), declared)
     assert failed(findings) == []
@@ -143,13 +169,13 @@ def test_more_than_closed_candles_is_looked_at(answer: str, declared: str, tmp_p
     ],
 )
 def test_ways_to_be_woken_are_not_mistaken(declared: str, tmp_path: Path) -> None:
-    """Candles, each of them, at a pace or by a timer: the same rule, and nothing to say."""
+    """The same rule wakes on candles, on each close, at a pace or by a timer: there is nothing to report."""
     rule = vector("market.candles.close[:, -1] > market.candles.close[:, -2]")
     assert {finding.level for finding in checked(tmp_path, rule, declared).values()} == {"ok"}
 
 
 def test_an_unneeded_scope(tmp_path: Path) -> None:
-    """Scope `market` for a rule that looks at each symbol by itself."""
+    """A rule that reads each symbol by itself declares the scope `market`."""
     findings = checked(tmp_path, vector("market.last > market.open_24h"), ', scope="market"')
     assert failed(findings) == []
     assert findings["others"].level == "warn"
@@ -157,7 +183,7 @@ def test_an_unneeded_scope(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("limit", "said"), [(-1.0, "nothing"), (0.0, "always")])
 def test_what_never_changes_proves_little(limit: float, said: str, tmp_path: Path) -> None:
-    """A warning, no failure."""
+    """A rule that never changes its answer gives a warning, and no failure."""
     findings = checked(tmp_path, vector(f"market.last * 0 == {limit}"), ', watch=["ETHUSDT"]')
     assert failed(findings) == []
     assert (findings["sample"].level, said in findings["sample"].found) == ("warn", True)
@@ -176,15 +202,30 @@ def test_what_never_changes_proves_little(limit: float, said: str, tmp_path: Pat
         ("import nowhere_to_be_found\n", "", "does not import"),
         ("raise SystemExit(0)\n", "", "SystemExit"),
         (vector("[exit(3)]"), "", "SystemExit"),
+        (
+            "@hookimpl\ndef evaluate_symbol(symbol):\n    whole = symbol.candles.count == 3\n"
+            "    return int(symbol.candles.open[0]) if whole else None\n",
+            ', candles="1m", look_back=3',
+            "cannot convert float NaN to integer",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(body: str, declared: str, said: str, tmp_path: Path) -> None:
-    """Faults of the contract and in a call, with the line in the trader's file where there is one; nothing follows."""
+    """Faults of the contract or in a call are named, with the line in the trader's file where there is one; no check
+    follows."""
     heard: list[PluginError] = []
     *_, last = Check(load(), written(tmp_path, body, declared), {}, on_fault=heard.append).run()
     assert (last.check, last.level) == ("contract", "fail")
     assert said in last.found
     assert len(heard) == 1
+
+
+def test_names_in_other_letters_are_told(tmp_path: Path) -> None:
+    """A warning: such a symbol may exist. The sample has one, so the other checks go on."""
+    findings = answers(written(tmp_path, vector("market.last > 1.0"), ', watch=["btcusdt", "GOLD"]'))
+    assert findings["symbols"].level == "warn"
+    assert findings["symbols"].found == "`watch`: no symbol is named btcusdt (did you mean BTCUSDT?)"
+    assert findings["tracking"].level == "ok"
 
 
 SHIPPED = sorted((ROOT / "plugins").glob("*.py"))
@@ -193,14 +234,14 @@ SHIPPED = sorted((ROOT / "plugins").glob("*.py"))
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
 def test_shipped_traders_are_not_accused(file: Path, seed: int) -> None:
-    """Whatever the sample, in which each of them matches now and then."""
+    """The sample does not matter; in it each trader matches now and then."""
     findings = answers(file, seed)
     assert {finding.level for finding in findings.values()} == {"ok"}
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_templates_are_not_accused(template: str, tmp_path: Path) -> None:
-    """Nor are the traders that people begin with."""
+    """Neither are the traders that people begin with."""
     file, _ = make_trader("mine", template, tmp_path)
     assert {finding.level for finding in answers(file, seed=3).values()} == {"ok"}
 

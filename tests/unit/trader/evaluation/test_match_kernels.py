@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.layout import STATUS_DELISTED, STATUS_TRADING
-from services.trader import kernels
-from services.trader.kernels import INFINITE, MISSING, SOUND
+from tickflag.common.segment.layout import STATUS_DELISTED, STATUS_TRADING
+from tickflag.services.trader.evaluation import match_kernels as kernels
+from tickflag.services.trader.evaluation.match_kernels import INFINITE, MISSING, SOUND
 
 NAN, INF = float("nan"), float("inf")
 _scores = st.sampled_from([NAN, 1.0, -2.5, 0.0, INF, -INF])
@@ -28,7 +28,8 @@ def _same(left: object, right: object) -> bool:
 @settings(deadline=None)
 @given(rows=_rows)
 def test_answers_become_scores(rows: list[tuple[bool, float, int]]) -> None:
-    """Mask, scores and pair: what matches and trades has its score, everything else NaN; faults are told."""
+    """From mask, scores or both, a symbol that matches and trades gets its score, every other one NaN; faults are
+    reported."""
     mask = np.array([row[0] for row in rows], np.bool_)
     scores = np.array([row[1] for row in rows], np.float64)
     status = np.array([row[2] for row in rows], np.int64)
@@ -54,9 +55,9 @@ def test_answers_become_scores(rows: list[tuple[bool, float, int]]) -> None:
 @settings(deadline=None)
 @given(st.lists(st.tuples(_finite, _finite), max_size=9), st.randoms(use_true_random=False))
 def test_a_cycle_is_settled(pairs: list[tuple[float, float]], random: object) -> None:
-    """A symbol enters where it had no score, leaves where it has none, moved where both differ; else it is nowhere.
+    """A symbol enters where it had no score, leaves where it has none, moves where both differ; else it is in no list.
 
-    The scores are then the new ones, and the rows are seen at their versions, the first time or again.
+    Then the scores are the new ones.
     """
     slots = np.arange(len(pairs), dtype=np.int32) * 2
     random.shuffle(slots)  # type: ignore[attr-defined] # hypothesis gives a Random
@@ -67,21 +68,19 @@ def test_a_cycle_is_settled(pairs: list[tuple[float, float]], random: object) ->
         [i for i, kind in enumerate(kinds) if kind[:2] == (True, False)],
         [i for i, kind in enumerate(kinds) if kind == (True, True, True)],
     ]
-    rows, versions = np.array([4, 1, 7], np.int32), np.array([6, 2, 8])
     for settle in _twins("settle"):
-        scores, seen = np.full(20, NAN), np.zeros(20, np.int64)
-        scores[slots], seen[4] = [old for old, _ in pairs], 2
+        scores = np.full(20, NAN)
+        scores[slots] = [old for old, _ in pairs]
         places = [np.zeros(20, np.int64) for _ in range(3)]
-        *counts, fresh = settle(slots, new, scores, *places, rows, versions, seen)  # type: ignore[operator] # a kernel
+        counts = settle(slots, new, scores, *places)  # type: ignore[operator] # a kernel
         assert [place[:n].tolist() for place, n in zip(places, counts, strict=True)] == expected
         assert _same(scores[slots], new)
         assert np.isnan(np.delete(scores, slots)).all()
-        assert (fresh, seen[rows].tolist(), int((seen != 0).sum())) == (2, versions.tolist(), 3)
 
 
 @pytest.mark.parametrize("place", [0, 3])
 def test_a_fault_is_told_wherever_it_is(place: int) -> None:
-    """The first symbol's infinite score or missing one is found as well as the last one's."""
+    """An infinite or missing score is found at the first symbol as well as at the last."""
     status = np.zeros(4, np.int64)
     for value, fault in ((INF, INFINITE), (NAN, MISSING)):
         scores = np.ones(4)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.trader.matches import MatchSet, entry_bytes, note_bytes
-from tests.support.seats import settled
+from tests.support.harnesses.runner_harness import settled
+from tickflag.services.trader.evaluation.matches import MatchSet, entry_bytes, note_bytes
 
 NAN = float("nan")
 NAMES = ["A", "B", "C", "D"]
@@ -23,7 +23,7 @@ def matches() -> MatchSet:
 
 
 def test_a_change_names_what_entered_left_and_moved(matches: MatchSet) -> None:
-    """Each symbol is in one of three places, or in none where nothing changed for it; the set then holds the scores."""
+    """Each changed symbol is in one of three lists, an unchanged one in none; then the set holds the new scores."""
     assert settled(matches, {0: NAN, 1: 2.0, 2: NAN}).is_empty()
     assert settled(matches, {}).is_empty()
     change = settled(matches, {0: 1.0, 1: 2.5, 2: NAN, 3: NAN})
@@ -42,18 +42,18 @@ def test_a_score_of_zero_is_a_match(matches: MatchSet) -> None:
 
 @pytest.mark.parametrize("name", ["A", "x" * 31, "x" * 32, "x" * 47, "ÄÖ-€", "€" * 15])
 def test_the_bytes_of_an_entry(name: str) -> None:
-    """They are those of a name and a float in a msgpack map, around the edge at which names need one byte more."""
+    """The size is that of a name and a float in a msgpack map, around the length at which names need one byte more."""
     assert entry_bytes(name) == len(msgpack.packb({name: 1.5})) - 1
 
 
 @pytest.mark.parametrize("note", ["n", "x" * 31, "x" * 32, "ä" * 127, "ä" * 128, "€" * 200])
 def test_the_bytes_of_a_note(note: str) -> None:
-    """They are those of two texts in a msgpack map."""
+    """The size is that of two texts in a msgpack map."""
     assert note_bytes("BTC", note) == len(msgpack.packb({"BTC": note})) - 1
 
 
 def test_a_note_lasts_until_its_match_changes(matches: MatchSet) -> None:
-    """It comes with a symbol that enters or moves, and goes where that leaves or moves without one."""
+    """A note comes with a symbol that enters or moves, and goes where the symbol leaves or moves without one."""
     change = settled(matches, {0: 1.0, 1: 2.5, 2: NAN, 3: 4.0}, {0: "new", 1: "moved", 2: "none", 3: "same"})
     assert change.notes == matches.notes == {"A": "new", "B": "moved"}
     assert settled(matches, {0: 1.0, 1: 2.5}).notes == {}
@@ -72,9 +72,9 @@ _steps = st.lists(st.tuples(st.sampled_from(["commit", "commit", "generation"]),
 @settings(deadline=None)
 @given(steps=_steps, random=st.randoms(use_true_random=False))
 def test_a_match_set_is_a_dict_by_name(steps: list[tuple[str, dict[int, float], dict[int, str]]], random: Any) -> None:
-    """Through commits and generations with other slots, the set is what a dict would hold, as are its notes.
+    """Through commits and generations with other slots, the set holds what a dict would hold, and so do its notes.
 
-    Its count and bytes are those of that dict, and the changes told add up to it.
+    Its count and size are those of that dict, and the reported changes add up to it.
     """
     names = [f"N{number:02d}" * (1 + number % 12) for number in range(20)]
     matches, model, told = MatchSet(), dict[str, float](), dict[str, float]()
@@ -91,7 +91,6 @@ def test_a_match_set_is_a_dict_by_name(steps: list[tuple[str, dict[int, float], 
             change = settled(matches, scores, notes)
             evaluated = {names[slot] for slot in scores}
             assert change.woken == bool(stale & evaluated)
-            assert change.fresh == len(scores)
             stale -= evaluated
             for slot, score in scores.items():
                 if score == model.get(names[slot]):
@@ -115,7 +114,8 @@ def test_a_match_set_is_a_dict_by_name(steps: list[tuple[str, dict[int, float], 
 
 
 def test_matches_are_carried_over_by_name(matches: MatchSet) -> None:
-    """In a new generation every match stands, stale, before and after its symbol has a slot again, and by that slot."""
+    """In a new generation every match stays, stale, before and after its symbol has a slot again, and moves to that
+    slot."""
     names: list[str] = []
     matches.begin_generation(8, names)
     assert (matches.scores(), matches.stale, matches.count) == ({"B": 2.0, "D": 4.0}, {"B", "D"}, 2)
@@ -136,7 +136,7 @@ def test_matches_are_carried_over_by_name(matches: MatchSet) -> None:
 
 
 def test_a_second_generation_before_the_first_was_filled(matches: MatchSet) -> None:
-    """What was still without a slot is carried on, and a symbol that never returns stays a stale match."""
+    """A match that has no slot yet is carried on; a symbol that never returns stays a stale match."""
     matches.begin_generation(8, ["D"])
     matches.place(0)
     matches.begin_generation(8, ["X", "D"])

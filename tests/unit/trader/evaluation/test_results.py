@@ -2,29 +2,32 @@ from typing import Any
 
 import pytest
 
-from common.codec import decode, encode
-from common.errors import MessageError
-from common.messages import Delta, Snapshot
-from services.collector.view import Position, View
-from services.trader.matches import MatchSet
-from services.trader.results import Results, Tally
-from tests.support.seats import settled
+from tests.support.harnesses.runner_harness import settled
+from tickflag import Trader
+from tickflag.common.errors import MessageError
+from tickflag.common.settings_schema.trader import TraderBlock
+from tickflag.common.wire.codec import decode, encode
+from tickflag.common.wire.messages import Delta, Snapshot
+from tickflag.services.collector.views.view import Position, View
+from tickflag.services.trader.evaluation.assembly import assemble
+from tickflag.services.trader.evaluation.plugin.plugin import Plugin
 
 NAN = float("nan")
 ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 class Sender:
-    """Results of a trader with symbols S0 to S499, and what was sent."""
+    """Results of a trader with symbols S0 to S499, and the frames it sent."""
 
     def __init__(self, deltas: bool = True, compress_from: int = 0) -> None:
-        self.matches = MatchSet()
-        self.matches.begin_generation(500, [f"S{number}" for number in range(500)])
-        self.tally = Tally()
         self.frames: list[bytes] = []
         self.offered = 0
         self.refuses = False
-        self.results = Results("rsi", 3, self.matches, self.tally, self._send, deltas, compress_from, 0.5)
+        plugin = Plugin(Trader(name="rsi", score_step=0.5), None, None)
+        block = TraderBlock.model_validate({"deltas": deltas, "compress_from_bytes": compress_from})
+        parts = assemble(plugin, block, {}, self._send, incarnation=3)
+        self.results, self.matches, self.tally = parts.results, parts.matches, parts.tally
+        self.matches.begin_generation(500, [f"S{number}" for number in range(500)])
         self.cycle = 0
 
     def publish(self, scores: dict[int, float], notes: dict[int, str] | None = None) -> Any:
@@ -35,7 +38,7 @@ class Sender:
         return self.results.publish(change, self.cycle, 1_000 * self.cycle, 7)
 
     def taken(self) -> list[Any]:
-        """The messages that came through since the last look."""
+        """The messages that were accepted since the last call."""
         frames, self.frames = self.frames, []
         return [decode(frame) for frame in frames]
 
@@ -48,7 +51,7 @@ class Sender:
 
 @pytest.fixture
 def sender() -> Sender:
-    """A sender that sent its snapshot, of S1 with score 1."""
+    """A sender that has sent its snapshot, of S1 with score 1."""
     sender = Sender()
     sender.publish({1: 1.0})
     sender.taken()
@@ -57,7 +60,7 @@ def sender() -> Sender:
 
 @pytest.mark.parametrize("scores", [{}, {0: NAN}, {0: 1.5, 3: 2.0}])
 def test_a_snapshot_comes_first(scores: dict[int, float]) -> None:
-    """Also where nothing matches: from then on the collector knows where the trader stands."""
+    """The snapshot comes first also where nothing matches: from then on the collector knows the trader's match set."""
     sender = Sender()
     sender.publish(scores)
     [snapshot] = sender.taken()
@@ -70,7 +73,7 @@ def test_a_snapshot_comes_first(scores: dict[int, float]) -> None:
 
 
 def test_then_deltas(sender: Sender) -> None:
-    """A delta holds what changed, and nothing else; its number is one more than that of the result before."""
+    """A delta holds only what changed; its number is one more than that of the result before."""
     sender.publish({0: 5.0, 1: 1.5, 2: NAN})
     sender.publish({0: NAN})
     first, second = sender.taken()
@@ -80,7 +83,7 @@ def test_then_deltas(sender: Sender) -> None:
 
 
 def test_notes_go_with_their_matches(sender: Sender) -> None:
-    """A delta has those that came, a snapshot all that stand."""
+    """A delta has the notes that came, a snapshot has all notes."""
     sender.publish({0: 5.0, 1: 1.5, 2: NAN}, {0: "low", 2: "nothing"})
     sender.publish({0: 5.0, 1: 2.0}, {0: "lower", 1: "high"})
     sender.results.ask_snapshot(7)
@@ -96,7 +99,7 @@ def test_notes_go_with_their_matches(sender: Sender) -> None:
 
 
 def test_nothing_changed_nothing_sent(sender: Sender) -> None:
-    """Such a cycle costs no message and no number."""
+    """A cycle without a change costs no message and no number."""
     before = (sender.offered, sender.tally.bytes_sent)
     assert sender.publish({1: 1.0, 2: NAN}) is None
     assert sender.publish({}) is None
@@ -105,7 +108,7 @@ def test_nothing_changed_nothing_sent(sender: Sender) -> None:
 
 
 def test_after_a_refusal_a_snapshot_is_owed(sender: Sender) -> None:
-    """The lost result's number is used up, so the gap shows; the next result taken is a snapshot and heals it."""
+    """The lost result's number is used up, so the gap shows. The next accepted result is a snapshot, which heals it."""
     view = View(Position("rsi"))
     healthy = Sender()
     healthy.publish({1: 1.0})
@@ -146,7 +149,7 @@ def test_while_blocked_nothing_is_offered(sender: Sender) -> None:
 
 
 def test_a_requested_snapshot_carries_its_token(sender: Sender) -> None:
-    """Once: asked again with the same token, the answer is on its way; with another one, there is another answer."""
+    """The token is carried once: the same token again brings no second answer, another token brings another answer."""
     sender.results.ask_snapshot(7)
     sender.publish({})
     [snapshot] = sender.taken()
@@ -162,7 +165,7 @@ def test_a_requested_snapshot_carries_its_token(sender: Sender) -> None:
 
 
 def test_a_refused_answer_keeps_its_token(sender: Sender) -> None:
-    """The request is answered by the snapshot that is taken; a later one of our own carries none."""
+    """The accepted snapshot answers the request; a later snapshot that nobody requested carries no token."""
     sender.results.ask_snapshot(7)
     sender.refuses = True
     sender.publish({})
@@ -174,7 +177,8 @@ def test_a_refused_answer_keeps_its_token(sender: Sender) -> None:
 
 
 def test_bytes_are_those_of_the_frames(sender: Sender) -> None:
-    """`bytes_sent` counts taken results before compression and `bytes_wire` as sent; one that is refused counts not."""
+    """`bytes_sent` counts accepted results before compression, `bytes_wire` after it; a refused result does not
+    count."""
     sender = Sender(compress_from=2_000)
     sent = wire = 0
     for scores in ({1: 1.0}, {0: 2.0}, dict.fromkeys(range(400), 3.0), {0: 4.0}, {}):
@@ -190,7 +194,7 @@ def test_bytes_are_those_of_the_frames(sender: Sender) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 400])
 def test_the_size_of_a_full_result(count: int) -> None:
-    """It is the size of the snapshot that would be sent, but for the length of its numbers and of the maps' heads."""
+    """The size is that of the snapshot that would be sent, but for the length of its numbers and of the maps' heads."""
     sender = Sender()
     sender.publish(dict.fromkeys(range(count), 1.5), dict.fromkeys(range(0, count, 2), "a note"))
     [snapshot] = sender.taken()
@@ -201,8 +205,9 @@ def test_the_size_of_a_full_result(count: int) -> None:
 
 
 def test_a_result_that_no_message_can_hold(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says how large and what to do; its number is used up, and as soon as it fits it is sent as a snapshot."""
-    monkeypatch.setattr("common.codec.MAX_FRAME_BYTES", 1_000)
+    """The error says how large the result is and what to do. Its number is used up; once the result fits, it is sent as
+    a snapshot."""
+    monkeypatch.setattr("tickflag.common.wire.codec.MAX_FRAME_BYTES", 1_000)
     large = dict.fromkeys(range(1, 50), "x" * 200)
     with pytest.raises(MessageError, match=r"'rsi': result with 49 matches and 48 notes: .* larger than 1,000: let fe"):
         sender.publish(dict.fromkeys(large, 1.0), large)
@@ -219,10 +224,10 @@ def test_a_result_that_no_message_can_hold(sender: Sender, monkeypatch: pytest.M
 
 
 def test_a_change_that_no_message_can_hold(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it leads to is sent instead, where that is smaller."""
+    """The whole match set is sent instead, where it is smaller than the delta."""
     sender.publish(dict.fromkeys(range(400), 1.0))
     sender.taken()
-    monkeypatch.setattr("common.codec.MAX_FRAME_BYTES", 1_000)
+    monkeypatch.setattr("tickflag.common.wire.codec.MAX_FRAME_BYTES", 1_000)
     sender.publish(dict.fromkeys(range(400), NAN))
     [snapshot] = sender.taken()
     assert (snapshot.kind, snapshot.seq, snapshot.matches) == ("snapshot", 3, {})
@@ -230,7 +235,7 @@ def test_a_change_that_no_message_can_hold(sender: Sender, monkeypatch: pytest.M
 
 
 def test_large_results_are_compressed() -> None:
-    """From the set size on, and only these; whoever receives them sees no difference."""
+    """Results of the set size and above are compressed, and no others; the receiver sees no difference."""
     sender = Sender(compress_from=1_000)
     sender.publish(dict.fromkeys(range(300), 1.0))
     sender.publish({0: 2.0})
@@ -242,7 +247,7 @@ def test_large_results_are_compressed() -> None:
 
 
 def test_without_deltas_every_change_is_a_whole_result() -> None:
-    """A cycle that changed something sends the match set; one that did not sends nothing."""
+    """A cycle that changed something sends the match set; a cycle that did not sends nothing."""
     sender = Sender(deltas=False)
     sender.publish({})
     sender.publish({0: 1.0})
@@ -253,7 +258,7 @@ def test_without_deltas_every_change_is_a_whole_result() -> None:
 
 
 def test_stale_matches_are_named() -> None:
-    """After a change of generation a snapshot tells which matches await their symbol's data."""
+    """After a change of generation a snapshot names the matches that await their symbol's data."""
     sender = Sender()
     sender.publish({2: 1.0, 1: 1.0, 10: 1.0})
     sender.matches.begin_generation(500, [f"S{number}" for number in range(500)])

@@ -6,77 +6,77 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.messages import Snapshot
-from common.runtime import Runtime
-from common.segment import Segment
-from services.feed.growth import grown
-from services.feed.market import Market
-from tests.support.markets import NOON, open_market, swap, tick_batch
-from tests.support.seats import Rule, Seat, vectorised
+from tests.support.harnesses.runner_harness import PriceRule, RunnerHarness, vectorised
+from tests.support.markets.markets import NOON, open_market, swap, tick_batch
+from tickflag.common.runtime import Runtime
+from tickflag.common.segment.segment import Segment
+from tickflag.common.wire.messages import Snapshot
+from tickflag.services.feed.market.growth import grown
+from tickflag.services.feed.market.market import MarketWriter
 
 HIGH, LOW = 20.0, 5.0
 
 
-def _trade(market: Market, names: dict[str, float]) -> None:
+def _trade(market: MarketWriter, names: dict[str, float]) -> None:
     slots = [market.slot(name) for name in names]
     market.apply(tick_batch(slots, list(names.values()), NOON), 1)
     swap(market)
 
 
 @pytest.fixture
-def old(runtime: Runtime) -> Iterator[Market]:
-    """A feed's first life: A and B match, C does not."""
+def old(runtime: Runtime) -> Iterator[MarketWriter]:
+    """A feed's first generation: A and B match, C does not."""
     with open_market(runtime) as market:
         _trade(market, {"A": HIGH, "B": 25.0, "C": LOW})
         yield market
 
 
 @pytest.fixture
-def new(runtime: Runtime, old: Market) -> Iterator[Market]:
-    """Its next life, in which nothing happened yet."""
+def new(runtime: Runtime, old: MarketWriter) -> Iterator[MarketWriter]:
+    """The next generation, in which nothing has happened yet."""
     with open_market(runtime, capacity=50) as market:
         yield market
 
 
 @pytest.fixture(params=["symbol", "market"])
-def seat(request: pytest.FixtureRequest, old: Market) -> Seat:
+def harness(request: pytest.FixtureRequest, old: MarketWriter) -> RunnerHarness:
     """A trader that followed the first life, of either scope."""
     with Segment.attach(old.segment.path) as segment:
-        seat = Seat(segment, vectorised(Rule(), scope=request.param))
-        seat.step()
-        assert seat.view.matches == {"A": HIGH, "B": 25.0}
-        return seat
+        harness = RunnerHarness(segment, vectorised(PriceRule(), scope=request.param))
+        harness.step()
+        assert harness.view.matches == {"A": HIGH, "B": 25.0}
+        return harness
 
 
 @pytest.fixture
-def segment(new: Market) -> Iterator[Segment]:
+def segment(new: MarketWriter) -> Iterator[Segment]:
     with Segment.attach(new.segment.path) as segment:
         yield segment
 
 
-def test_matches_stay_and_are_stale(new: Market, segment: Segment, seat: Seat) -> None:
-    """A feed that starts anew knows nothing: that is no reason for a match to leave."""
-    seat.move(segment)
-    assert seat.runner.pending(NOON)
-    seat.step()
-    assert seat.view.matches == seat.matches.scores() == {"A": HIGH, "B": 25.0}
-    assert seat.matches.stale == {"A", "B"}
+def test_matches_stay_and_are_stale(new: MarketWriter, segment: Segment, harness: RunnerHarness) -> None:
+    """A feed that starts anew knows nothing, which is no reason for a match to leave."""
+    harness.move(segment)
+    assert harness.runner.pending(NOON)
+    harness.step()
+    assert harness.view.matches == harness.matches.scores() == {"A": HIGH, "B": 25.0}
+    assert harness.matches.stale == {"A", "B"}
 
 
-def test_each_is_live_again_with_its_symbols_data(new: Market, segment: Segment, seat: Seat) -> None:
-    """A snapshot says so; it leaves where the data says that, and no match of another symbol is touched."""
+def test_each_is_live_again_with_its_symbols_data(new: MarketWriter, segment: Segment, harness: RunnerHarness) -> None:
+    """A snapshot says so. The match leaves where the data says that; no match of another symbol is touched."""
     new.slot("X")  # so that every slot means another symbol
-    seat.move(segment)
+    harness.move(segment)
     _trade(new, {"B": 25.0, "X": 30.0})
-    result = seat.step()
+    result = harness.step()
     assert isinstance(result, Snapshot)
     assert (result.matches, result.stale) == ({"A": HIGH, "B": 25.0, "X": 30.0}, ["A"])
     _trade(new, {"A": LOW})
-    result = seat.step()
+    result = harness.step()
     assert isinstance(result, Snapshot)
     assert (result.matches, result.stale) == ({"B": 25.0, "X": 30.0}, [])
-    assert seat.view.matches == seat.matches.scores()
-    assert [(draft.symbol, draft.event) for draft in seat.drafts] == [
+    assert harness.view.matches == harness.matches.scores()
+    assert [(signal.symbol, signal.event) for signal in harness.signals] == [
         ("A", "entered"),
         ("B", "entered"),
         ("X", "entered"),
@@ -84,41 +84,44 @@ def test_each_is_live_again_with_its_symbols_data(new: Market, segment: Segment,
     ]
 
 
-def test_a_symbol_that_is_named_and_holds_no_data_is_stale(new: Market, segment: Segment, seat: Seat) -> None:
-    """Its slot alone tells nothing of it, whatever else is traded."""
+def test_a_symbol_that_is_named_and_holds_no_data_is_stale(
+    new: MarketWriter, segment: Segment, harness: RunnerHarness
+) -> None:
+    """A slot alone tells nothing of its symbol, whatever else is traded."""
     for name in ("A", "B"):
         new.slot(name)
-    seat.move(segment)
+    harness.move(segment)
     _trade(new, {"C": LOW})
-    seat.step()
-    assert seat.view.matches == {"A": HIGH, "B": 25.0}
-    assert seat.matches.stale == {"A", "B"}
+    harness.step()
+    assert harness.view.matches == {"A": HIGH, "B": 25.0}
+    assert harness.matches.stale == {"A", "B"}
 
 
-def test_growth_is_a_generation_that_knows_all(runtime: Runtime, old: Market, seat: Seat) -> None:
-    """Rows are copied before anyone sees them: the first step finds every symbol, and nothing is stale after it."""
+def test_growth_is_a_generation_that_knows_all(runtime: Runtime, old: MarketWriter, harness: RunnerHarness) -> None:
+    """Rows are copied before anyone sees the new segment: the first step finds every symbol, and then nothing is
+    stale."""
     larger = grown(old, runtime)
     larger.segment.publish(runtime)
     with Segment.attach_current(runtime) as segment:
-        seat.move(segment)
+        harness.move(segment)
         _trade(larger, {"B": LOW, "D": HIGH})
-        seat.step()
-        assert seat.view.matches == {"A": HIGH, "D": HIGH}
-        assert seat.matches.stale == set()
+        harness.step()
+        assert harness.view.matches == {"A": HIGH, "D": HIGH}
+        assert harness.matches.stale == set()
     larger.segment.close()
 
 
-def test_the_numbers_go_on(new: Market, segment: Segment, seat: Seat) -> None:
+def test_the_numbers_go_on(new: MarketWriter, segment: Segment, harness: RunnerHarness) -> None:
     """Sequence numbers and counters belong to the trader, cycles to the generation."""
-    seat.move(segment)
-    cycles = seat.tally.cycles
+    harness.move(segment)
+    cycles = harness.tally.cycles
     _trade(new, {"A": 21.0})
-    result = seat.step()
+    result = harness.step()
     assert result is not None
-    assert (result.seq, result.cycle, seat.tally.cycles) == (2, 1, cycles + 1)
+    assert (result.seq, result.cycle, harness.tally.cycles) == (2, 1, cycles + 1)
 
 
-def test_look_back_after_a_new_generation(runtime: Runtime, old: Market) -> None:
+def test_look_back_after_a_new_generation(runtime: Runtime, old: MarketWriter) -> None:
     """Candles come from the new segment; nothing of the old mirror is left."""
     seen: list[Any] = []
 
@@ -127,10 +130,10 @@ def test_look_back_after_a_new_generation(runtime: Runtime, old: Market) -> None
         return np.zeros(len(m), bool)
 
     with Segment.attach(old.segment.path) as segment:
-        seat = Seat(segment, vectorised(rule, scope="market"))
-        seat.step()
+        harness = RunnerHarness(segment, vectorised(rule, scope="market"))
+        harness.step()
     with open_market(runtime) as market, Segment.attach(market.segment.path) as segment:
-        seat.move(segment)
+        harness.move(segment)
         _trade(market, {"C": LOW, "A": HIGH})
-        seat.step()
+        harness.step()
     assert seen == [[HIGH, 25.0, LOW], [LOW, HIGH]]

@@ -1,4 +1,4 @@
-"""Guard: a real process over its limits is ended, with the limit named; one within them is not."""
+"""Guard: a real process over its limits is ended, and the limit is named; a process within them is left alone."""
 
 import contextlib
 import os
@@ -10,24 +10,24 @@ from multiprocessing import get_context
 
 import pytest
 
-from common.blocks import TraderBlock
-from common.settings import load
-from services.trader import probe
-from services.trader.guard import DUMP_NS, Guard
-from services.trader.watch import Watch
+from tickflag.common import probe
+from tickflag.common.settings import load
+from tickflag.common.settings_schema.trader import TraderBlock
+from tickflag.common.units import NS_PER_MS
+from tickflag.services.trader.supervisor.guard import DUMP_NS, LONG_NS, Guard
+from tickflag.services.trader.worker.activity_word import ActivityWord
 
-MS = 1_000_000
 START = "import os, signal, sys, threading; os.setpgid(0, 0); {}; print(flush=True); sys.stdin.read()"
 
-Guarded = Callable[..., tuple[Guard, Watch, "subprocess.Popen[str]"]]
+Guarded = Callable[..., tuple[Guard, ActivityWord, "subprocess.Popen[str]"]]
 
 
 @pytest.fixture
 def guarded() -> Iterator[Guarded]:
-    """Start a process with some code, with a guard of these limits; it has settled when this returns."""
+    """Start a process that runs some code, with a guard of these limits; it has settled when this returns."""
     running = []
 
-    def start(code: str = "pass", **limits: int) -> tuple[Guard, Watch, "subprocess.Popen[str]"]:
+    def start(code: str = "pass", **limits: int) -> tuple[Guard, ActivityWord, "subprocess.Popen[str]"]:
         process = subprocess.Popen(
             [sys.executable, "-c", START.format(code)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -35,84 +35,101 @@ def guarded() -> Iterator[Guarded]:
         running.append(process)
         assert process.stdout is not None
         process.stdout.readline()
-        watch = Watch(Watch.words(get_context("forkserver")))
-        watch.memory_bytes = 1
+        activity = ActivityWord(ActivityWord.words(get_context("forkserver")))
+        activity.memory_bytes = 1
         settings: TraderBlock = load(trader=limits).trader
-        return Guard(settings, process.pid, watch), watch, process
+        return Guard(settings, process.pid, activity), activity, process
 
     yield start
     for process in running:
         with process, contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # with its children
+            os.killpg(process.pid, signal.SIGKILL)  # ends its children too
 
 
 def test_within_its_limits(guarded: Guarded) -> None:
-    """Idle for ever, or at work for as long as is allowed."""
-    guard, watch, process = guarded(deadline_s=1)
-    guard.look(1 << 60, "a cycle")
-    watch.begin(1)
-    guard.look(watch.began_ns + 1_000 * MS, "a cycle")
-    assert (guard.verdict, guard.remark, guard.hint()) == ("", "", "")
+    """The process may be idle for ever, or at work for as long as is allowed."""
+    guard, activity, process = guarded(deadline_s=1)
+    guard.enforce(1 << 60, "a cycle")
+    activity.begin(1)
+    guard.enforce(activity.began_ns + 1_000 * NS_PER_MS, "a cycle")
+    assert (guard.verdict, guard.excess, guard.memory_hint()) == ("", "", "")
+    assert process.poll() is None
+
+
+def test_long_work_is_told_before_it_is_ended(guarded: Guarded) -> None:
+    """What is at work, for whom and when it is ended, as long as it lasts; beside other excesses."""
+    guard, activity, process = guarded(deadline_s=30)
+    activity.begin(1)
+    guard.enforce(activity.began_ns + LONG_NS, "a cycle")
+    assert guard.excess == ""
+    guard.enforce(activity.began_ns + LONG_NS + 1, "a cycle")
+    told = "is at work for more than 2 s, and is ended at 30 s (`trader.deadline_s`)"
+    assert guard.excess == f"a cycle {told}"
+    guard.enforce(activity.began_ns + LONG_NS + 1, "loading", "rsi")
+    assert guard.excess == f"loading of trader 'rsi' {told}"
+    activity.end()
+    guard.enforce(1 << 60, "a cycle")
+    assert (guard.verdict, guard.excess) == ("", "")
     assert process.poll() is None
 
 
 def test_over_the_deadline(guarded: Guarded) -> None:
-    """It gets the signal at which it writes its stack; what it was at work on is to blame."""
-    guard, watch, process = guarded(deadline_s=1)
-    watch.begin(1)
-    guard.look(watch.began_ns + 1_000 * MS + 1, "loading")
+    """The process gets the signal on which it writes its stack; what it was working on is to blame."""
+    guard, activity, process = guarded(deadline_s=1)
+    activity.begin(1)
+    guard.enforce(activity.began_ns + 1_000 * NS_PER_MS + 1, "loading")
     assert guard.verdict == "loading took longer than 1 s (`trader.deadline_s`)"
-    assert guard.at_work
+    assert guard.overran
     assert process.wait(10) == -signal.SIGABRT
-    guard.look(watch.began_ns + 10_000 * MS, "a cycle")  # of a process that is gone: no harm
+    guard.enforce(activity.began_ns + 10_000 * NS_PER_MS, "a cycle")  # the process is gone: this does no harm
 
 
 def test_one_that_ignores_the_signal(guarded: Guarded) -> None:
-    """It is killed, when it had its time to write."""
-    guard, watch, process = guarded("signal.signal(signal.SIGABRT, signal.SIG_IGN)", deadline_s=1)
-    watch.begin(1)
-    late_ns = watch.began_ns + 2_000 * MS
-    guard.look(late_ns, "a cycle")
-    guard.look(late_ns + DUMP_NS - 1, "a cycle")
+    """The process is killed after the time that it has for writing."""
+    guard, activity, process = guarded("signal.signal(signal.SIGABRT, signal.SIG_IGN)", deadline_s=1)
+    activity.begin(1)
+    late_ns = activity.began_ns + 2_000 * NS_PER_MS
+    guard.enforce(late_ns, "a cycle")
+    guard.enforce(late_ns + DUMP_NS - 1, "a cycle")
     assert process.poll() is None
-    guard.look(late_ns + DUMP_NS, "a cycle")
+    guard.enforce(late_ns + DUMP_NS, "a cycle")
     assert process.wait(10) == -signal.SIGKILL
 
 
 def test_too_much_memory(guarded: Guarded) -> None:
-    """What it had at its start does not count; before it said how much that was, nothing is judged."""
-    guard, watch, process = guarded("x = b'x' * (40 << 20)", memory_limit_mb=32)
+    """Memory from before the baseline does not count; before the process reports the baseline, nothing is judged."""
+    guard, activity, process = guarded("x = b'x' * (40 << 20)", memory_limit_mb=32)
     reading = probe.read(process.pid)
     assert reading is not None
-    watch.memory_bytes = 0
-    guard.look(1, "a cycle")
-    watch.memory_bytes = reading.memory_bytes - (20 << 20)
-    guard.look(1, "a cycle")
+    activity.memory_bytes = 0
+    guard.enforce(1, "a cycle")
+    activity.memory_bytes = reading.memory_bytes - (20 << 20)
+    guard.enforce(1, "a cycle")
     assert guard.verdict == ""
-    assert guard.hint() == ", with 20 MB of memory"
-    watch.memory_bytes = reading.memory_bytes - (36 << 20)
-    guard.look(1, "a cycle")
+    assert guard.memory_hint() == ", with 20 MB of memory"
+    activity.memory_bytes = reading.memory_bytes - (36 << 20)
+    guard.enforce(1, "a cycle")
     assert guard.verdict == "took 36 MB of memory, of 32 (`trader.memory_limit_mb`)"
-    assert not guard.at_work
+    assert not guard.overran
     assert process.wait(10) == -signal.SIGABRT
 
 
 def test_threads_and_children_are_told_of(guarded: Guarded) -> None:
-    """As long as they are there, and no longer."""
+    """They are reported for as long as they are there."""
     code = "stop = threading.Event(); [threading.Thread(target=stop.wait, daemon=True).start() for _ in range(8)]"
     guard, _, _ = guarded(code, thread_limit=5)
-    guard.look(1, "a cycle")
-    assert guard.remark == "6 threads of its own, of 5 (`trader.thread_limit`)"
+    guard.enforce(1, "a cycle")
+    assert guard.excess == "6 threads of its own, of 5 (`trader.thread_limit`)"
     guard, _, _ = guarded(code, thread_limit=6)
-    guard.look(1, "a cycle")
-    assert guard.remark == ""
+    guard.enforce(1, "a cycle")
+    assert guard.excess == ""
     guard, _, _ = guarded("pid = os.fork(); pid or signal.pause()")
-    guard.look(1, "a cycle")
-    assert guard.remark == "child processes: 1; they end with its worker"
+    guard.enforce(1, "a cycle")
+    assert guard.excess == "child processes: 1; they end with its worker"
 
 
 def test_children_of_one_that_ended(guarded: Guarded) -> None:
-    """`kill` reaches them, whether the process itself still runs or not, and may be said again."""
+    """`kill` reaches the children, whether the process itself still runs or not, and may be repeated."""
     guard, _, process = guarded("pid = os.fork(); pid or signal.pause(); print(pid, end='')")
     reading = probe.read(process.pid)
     assert reading is not None
@@ -121,5 +138,5 @@ def test_children_of_one_that_ended(guarded: Guarded) -> None:
     process.wait(10)
     assert probe.read(child) is not None
     guard.kill()
-    assert process.communicate()[0] == ""  # ends when the child has let go of it
+    assert process.communicate()[0] == ""  # ends when the child process closes it
     guard.kill()

@@ -1,4 +1,4 @@
-"""Output: a pipe into a log file of limited size, and what it tells of a process that ended."""
+"""Output: a pipe into a log file of limited size, and what the log tells of a process that ended."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.trader import output as module
-from services.trader.output import CUT, TAIL_BYTES, Output
+from tickflag.services.trader.supervisor import output as module
+from tickflag.services.trader.supervisor.output import CUT, TAIL_BYTES, Output
 
 Write = Callable[[str], None]
 
@@ -20,7 +20,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pair(log: Path) -> Iterator[tuple[Output, Write]]:
-    """An output with a limit of 100 bytes, and what writes to it at once."""
+    """An output with a limit of 100 bytes, and a function that writes to it at once."""
     ours, theirs = Pipe(duplex=False)
     output = Output(ours, log, 100)
 
@@ -34,7 +34,7 @@ def pair(log: Path) -> Iterator[tuple[Output, Write]]:
 
 
 def test_what_is_written_is_in_the_log(pair: tuple[Output, Write], log: Path) -> None:
-    """Nothing written, nothing waited for."""
+    """Where nothing was written, nothing is waited for."""
     output, write = pair
     output.drain()
     write("one\n")
@@ -44,7 +44,7 @@ def test_what_is_written_is_in_the_log(pair: tuple[Output, Write], log: Path) ->
 
 
 def test_the_log_never_gets_longer(pair: tuple[Output, Write], log: Path) -> None:
-    """What fits is kept; one byte more and it begins anew, with the end of what came."""
+    """What fits is kept; with one byte more the file begins anew, with the end of what came."""
     _, write = pair
     write("x" * 100)
     assert log.read_text() == "x" * 100
@@ -57,7 +57,7 @@ def test_the_log_never_gets_longer(pair: tuple[Output, Write], log: Path) -> Non
 
 
 def test_two_write_to_one_file(pair: tuple[Output, Write], log: Path) -> None:
-    """As a worker and its successor do: the limit is the file's."""
+    """A worker and its successor share the file; the limit is that of the file."""
     _, write = pair
     ours, theirs = Pipe(duplex=False)
     other = Output(ours, log, 100)
@@ -68,14 +68,14 @@ def test_two_write_to_one_file(pair: tuple[Output, Write], log: Path) -> None:
     assert log.read_text() == CUT.decode() + "y" * 20
     write("x")
     assert log.read_text().endswith("yx")
-    assert other.descriptors() == []  # its end has come
+    assert other.descriptors() == []  # its writer is gone
     assert len(pair[0].descriptors()) == 1
     other.close()
     other.close()
 
 
 def test_a_flood_leaves_room_for_others(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One turn takes so much and no more."""
+    """One turn reads a limited amount and no more."""
     monkeypatch.setattr(module, "MOST_A_TURN", 4096)
     monkeypatch.setattr(module, "AT_ONCE", 1024)
     ours, theirs = Pipe(duplex=False)
@@ -90,11 +90,12 @@ def test_a_flood_leaves_room_for_others(log: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_where_it_crashed(pair: tuple[Output, Write]) -> None:
-    """The innermost lines of the trader in the last stack; neither ours nor those of other threads."""
+    """The place is the innermost lines of the trader in the last stack; neither our lines nor those of other
+    threads."""
     output, write = pair
-    assert output.place() == ""
+    assert output.crash_site() == ""
     write("hello\n")
-    assert output.place() == ""
+    assert output.crash_site() == ""
     ours = Path(module.__file__).parent / "plugin.py"
     write(
         "Fatal Python error: Aborted\n\n"
@@ -103,27 +104,27 @@ def test_where_it_crashed(pair: tuple[Output, Write]) -> None:
         f'  File "/a/my rule.py", line 12 in evaluate\n  File "{ours}", line 90 in _called\n'
         '  File "/a/main.py", line 1 in main\n\nExtension modules: zmq\n'
     )
-    assert output.place() == "lib.py line 7 in <lambda>, from my rule.py line 12 in evaluate"
+    assert output.crash_site() == "lib.py line 7 in <lambda>, from my rule.py line 12 in evaluate"
     frames = "".join(f'  File "/a/b.py", line {n} in f\n' for n in range(9))
     write(f"Current thread 0x02 (most recent call first):\n{frames}")
-    assert output.place() == "b.py line 0 in f, from b.py line 1 in f, from b.py line 2 in f"
+    assert output.crash_site() == "b.py line 0 in f, from b.py line 1 in f, from b.py line 2 in f"
 
 
 def test_what_python_wrote_last(pair: tuple[Output, Write]) -> None:
-    """The last line after a traceback; a process that only printed complained of nothing."""
+    """It is the last line of a traceback; nothing where the process only printed."""
     output, write = pair
     write("hello\n")
-    assert output.complaint() == ""
+    assert output.last_exception() == ""
     write("Traceback (most recent call last):\n  File ...\nTypeError: no\n\n")
-    assert output.complaint() == "TypeError: no"
+    assert output.last_exception() == "TypeError: no"
     write("Traceback (most recent call last):\n  File ...\n" + "E" * 2_000)
-    assert output.complaint() == "E" * 1_000
+    assert output.last_exception() == "E" * 1_000
     write("x" * TAIL_BYTES)
-    assert output.complaint() == ""
+    assert output.last_exception() == ""
 
 
 def test_no_room_for_a_log(log: Path) -> None:
-    """The worker is not held up by it."""
+    """The worker is not held up."""
     if not Path("/dev/full").exists():
         pytest.skip("/dev/full is not there")
     log.symlink_to("/dev/full")
@@ -131,6 +132,6 @@ def test_no_room_for_a_log(log: Path) -> None:
     output = Output(ours, log, 100)
     os.write(theirs.fileno(), b"lost\nTraceback (most recent call last):\nError")
     output.drain()
-    assert output.complaint() == "Error"
+    assert output.last_exception() == "Error"
     output.close()
     theirs.close()

@@ -1,17 +1,17 @@
-"""What there is to run: files, packages, and instances of both."""
+"""All there is to run: files, packages, and instances of both."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from common.blocks import TraderTable
-from services.trader.catalog import Assignment, read_catalog
+from tickflag.common.settings_schema.trader import TraderTable
+from tickflag.services.trader.evaluation.plugin.catalog import Assignment, read_catalog
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A plugin folder with three traders and what is none."""
+    """A plugin folder with three traders and files that are no traders."""
     for name in ("b.py", "a.py", "pack.py", "_helper.py", ".hidden.py", "notes.txt"):
         (tmp_path / name).touch()
     return tmp_path
@@ -33,7 +33,7 @@ def _labels(found: list[Assignment]) -> list[str]:
 
 
 def test_files_run_once_under_their_declared_name(folder: Path) -> None:
-    """In the order of their names; a folder that is not there has none."""
+    """Files come in the order of their names; a folder that is missing has none."""
     found = read_catalog(folder, {})
     assert found[0] == Assignment("a.py", "a", folder / "a.py")
     assert _labels(found) == ["a.py", "b.py", "pack.py"]
@@ -41,7 +41,7 @@ def test_files_run_once_under_their_declared_name(folder: Path) -> None:
 
 
 def test_packages_come_after_files(folder: Path, packages: None) -> None:
-    """By their entry points; a file of the same name stands in the place of one."""
+    """Packages come by their entry points; a file of the same name replaces an entry point."""
     found = read_catalog(folder, {})
     assert _labels(found) == ["a.py", "b.py", "pack.py", "extra (mine.extra)"]
     assert found[-1].shown_source == "mine.extra"
@@ -50,7 +50,7 @@ def test_packages_come_after_files(folder: Path, packages: None) -> None:
 
 
 def test_a_package_that_cannot_be_read_is_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Others are; one that names no traders is nobody's business here."""
+    """Other packages are read; a package that names no traders is ignored."""
     for name, text in {"bad": "[tickflag.traders]\nno value\n", "other": "[console_scripts]\nno value\n"}.items():
         info = tmp_path / "site" / f"{name}-1.0.dist-info"
         info.mkdir(parents=True)
@@ -63,7 +63,8 @@ def test_a_package_that_cannot_be_read_is_named(folder: Path, tmp_path: Path, mo
 
 
 def test_tables_are_instances(folder: Path, packages: None) -> None:
-    """One for each table, under its name, and none beside; a table without a source is of its own name."""
+    """Each table is one trader, under its name; the file does not run besides. A table without a source has the source
+    of its own name."""
     tables = {
         "slow": TraderTable(source="a", settings={"period": 28}),
         "fast": TraderTable(source="a", enabled=False),
@@ -79,7 +80,7 @@ def test_tables_are_instances(folder: Path, packages: None) -> None:
 
 
 def test_an_unknown_source_is_named(folder: Path) -> None:
-    """Table, key, and what there is."""
+    """The error has table, key, and the sources there are."""
     found = read_catalog(folder, {"fast": TraderTable(source="rsi"), "rest": TraderTable()})
     assert found[0].fault == "traders.fast.source: no trader file or entry point 'rsi'; there are a, b, pack"
     assert found[1].fault.startswith("traders.rest.source: no trader file or entry point 'rest'")

@@ -1,4 +1,4 @@
-"""The contract of a trader file: what is refused when it is loaded, and with which words."""
+"""The contract of a trader file: what is refused when it is loaded, and with which message."""
 
 import textwrap
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import PluginError
-from services.trader.plugin import load_plugin
+from tickflag.common.errors import PluginError
+from tickflag.services.trader.evaluation.plugin.plugin import load_plugin
 
 Write = Callable[[str], Path]
 
 GOOD = """
-    from common.traderapi import Trader, hookimpl
+    from tickflag import Trader, hookimpl
 
     @hookimpl
     def trader():
@@ -43,7 +43,8 @@ def _refusal(path: Path) -> str:
 
 
 def test_a_good_file(write: Write) -> None:
-    """A file with a name and one hook of evaluation loads, and says whether it takes arrays or single symbols."""
+    """A file with a name and one evaluating hook loads; the plugin tells whether the hook gets arrays or single
+    symbols."""
     plugin = load_plugin(write(GOOD))
     assert (plugin.trader.name, plugin.vectorised) == ("good", True)
     single = GOOD.replace("evaluate(market)", "evaluate_symbol(symbol)").replace("market.last", "symbol.last")
@@ -89,7 +90,7 @@ def test_two_files_of_one_name_in_different_folders_are_two_modules(tmp_path: Pa
     ],
 )
 def test_a_file_that_is_no_trader(write: Write, text: str, words: list[str]) -> None:
-    """The error names the file and what is wrong: what its import raised, or the hook."""
+    """The error names the file and the fault: what its import raised, or the hook."""
     message = _refusal(write(text))
     assert message.startswith("mine.py: ")
     for word in words:
@@ -133,7 +134,7 @@ def test_a_wrong_declaration(write: Write, declared: str, words: list[str]) -> N
 
 
 def test_a_ranking_needs_the_whole_market(write: Write) -> None:
-    """Scope `market` with a rule for single symbols is refused."""
+    """Scope `market` is refused with a rule for single symbols."""
     text = GOOD.replace('name="good"', 'name="good", scope="market"').replace("evaluate(market)", "evaluate_symbol()")
     assert _refusal(write(text)) == "mine.py: scope `market` needs the hook `evaluate`"
 
@@ -144,7 +145,8 @@ def test_the_argument_may_be_left_out(write: Write) -> None:
 
 
 def test_a_fault_has_its_line(tmp_path: Path) -> None:
-    """Of the last frame in the trader's file or in a helper beside it, whatever it calls from there."""
+    """The line is that of the last frame in the trader's file or in a helper beside it, whatever they call from
+    there."""
     (tmp_path / "_deep.py").write_text("import json\n\ndef deep():\n    json.loads('{')\n")
     rules = {"own": "    return 1 / 0", "library": "    import json\n    json.loads('{')", "helper": "    _deep.deep()"}
     found = {}
@@ -163,7 +165,7 @@ def test_a_fault_has_its_line(tmp_path: Path) -> None:
     ("before", "after"), [("return Trader", "1 / 0; return Trader"), ("@hookimpl", "1 / 0\n\n@hookimpl")]
 )
 def test_a_fault_at_the_start_has_its_line(write: Write, before: str, after: str) -> None:
-    """Of a hook, and of the import."""
+    """A fault of a hook or of the import has its line."""
     text = textwrap.dedent(GOOD).replace(before, after, 1)
     line = text[: text.index("1 / 0")].count("\n") + 1
     assert _refusal(write(text)).endswith(f"ZeroDivisionError: division by zero (line {line})")

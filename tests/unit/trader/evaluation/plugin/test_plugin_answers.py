@@ -7,19 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import layout
-from common.errors import PluginError
-from common.rows import Rows
-from common.traderapi import Symbol
-from services.trader.plugin import Plugin
-from tests.support.seats import per_symbol, vectorised
+from tests.support.harnesses.runner_harness import per_symbol, vectorised
+from tickflag import Symbol
+from tickflag.common.errors import PluginError
+from tickflag.common.protocol.rows import Rows
+from tickflag.common.segment import layout
+from tickflag.services.trader.evaluation.plugin.plugin import Plugin
 
 NAN, INF = float("nan"), float("inf")
 NAMES = ["A", "B", "C"]
 
 
 def _rows(*status: int) -> Rows:
-    """Three symbols at 1, 2 and 3."""
+    """Three symbols with the prices 1, 2 and 3."""
     tickers = np.zeros(3, layout.TICKER)
     tickers["last"] = [1.0, 2.0, 3.0]
     tickers["status"] = status or (layout.STATUS_TRADING,) * 3
@@ -35,7 +35,7 @@ def _scores(plugin: Plugin, rows: Rows | None = None) -> list[float]:
 
 
 def _answer(answer: Any, rows: Rows | None = None) -> list[float | None]:
-    """The scores of a rule that always answers so; None for no match."""
+    """The scores of a rule that always gives this answer; None for no match."""
     return [None if score != score else score for score in _scores(vectorised(lambda _market: answer), rows)]
 
 
@@ -61,7 +61,7 @@ def _fault(plugin: Plugin) -> str:
     ],
 )
 def test_answers(answer: Any, scores: list[float | None]) -> None:
-    """A mask, scores with NaN for no match, or both; lists, other widths, steps and read-only arrays are as good."""
+    """A mask, scores with NaN for no match, or both. Lists, other widths, strides and read-only arrays are as good."""
     assert _answer(answer) == scores
 
 
@@ -85,7 +85,7 @@ def test_the_market_itself_may_be_the_answer() -> None:
         (np.array(["a", "b", "c"]), "gave an array of <U1; wanted"),
         (np.array([True, None, False]), "gave an array of object; wanted"),
         ([[1.0, 2.0], [3.0]], "gave a list; wanted"),
-        (([True, False, True], [1.0, [2.0, 3.0], 4.0]), "gave a tuple; wanted"),
+        (([True, False, True], [1.0, [2.0, 3.0], 4.0]), "gave a pair with a list; wanted"),
         (np.array([1.0, INF, 2.0]), "gave an infinite score"),
         (np.array([1.0, -INF, 2.0]), "gave an infinite score"),
         (([True, True, False], [1.0, INF, 2.0]), "gave an infinite score"),
@@ -93,7 +93,8 @@ def test_the_market_itself_may_be_the_answer() -> None:
         (([True, True], [1.0, 2.0]), "gave shapes (2,) and (2,); wanted (3,) twice"),
         (([True, True, False], 1.0), "gave shapes (3,) and (); wanted (3,) twice"),
         (([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]), "gave a pair of float64 and float64; wanted (bool, float)"),
-        (([True, True, True], ["a", "b", "c"]), "gave a pair of bool and <U1; wanted (bool, float)"),
+        (([True, True, True], np.array(["a", "b", "c"])), "gave a pair of bool and <U1; wanted (bool, float)"),
+        (([True, True, True], ["a", "b", "c"]), "gave a pair with a list; wanted"),
     ],
 )
 def test_wrong_answers(answer: Any, words: str) -> None:
@@ -107,8 +108,10 @@ def test_wrong_answers(answer: Any, words: str) -> None:
     "error", [ValueError("no"), SystemExit(3), MemoryError(), GeneratorExit(), RecursionError("deep")]
 )
 def test_whatever_a_rule_raises_is_its_own_fault(error: BaseException) -> None:
-    """SystemExit is no exception: the error names trader, hook and what was raised, and has it as its cause. Where it
-    has no words, no colon waits for them."""
+    """SystemExit is a fault too: the error names trader, hook and what was raised, and has it as its cause.
+
+    Where what was raised has no text, the message ends without a colon.
+    """
 
     def rule(_argument: Any) -> Any:
         raise error
@@ -122,7 +125,7 @@ def test_whatever_a_rule_raises_is_its_own_fault(error: BaseException) -> None:
 
 
 def test_ctrl_c_in_a_rule_is_no_fault() -> None:
-    """The operator's interrupt goes through."""
+    """The operator's interrupt passes through."""
 
     def rule(_market: Any) -> Any:
         raise KeyboardInterrupt
@@ -141,7 +144,7 @@ def test_ctrl_c_in_a_rule_is_no_fault() -> None:
     ],
 )
 def test_answers_for_single_symbols(answers: list[Any], scores: list[float | None]) -> None:
-    """False and None are no match, True is one with score 1, any number is its score, 0 included."""
+    """False and None are no match, True is a match with score 1, a number is the score itself, 0 included."""
     left = list(answers)
     found = _scores(per_symbol(lambda _symbol: left.pop(0)))
     assert [None if score != score else score for score in found] == scores
@@ -164,7 +167,7 @@ def test_answers_for_single_symbols(answers: list[Any], scores: list[float | Non
     ids=lambda value: repr(value)[:30],
 )
 def test_wrong_answers_for_single_symbols(answer: Any, words: str) -> None:
-    """The error says what came, and for a score that is no number, of which symbol."""
+    """The error says what came and, for a score that is no number, for which symbol."""
     message = _fault(per_symbol(lambda symbol: answer if symbol.name == "B" else None, name="mine"))
     assert message.startswith("trader 'mine': hook `evaluate_symbol` ")
     assert words in message
@@ -181,7 +184,7 @@ def test_what_does_not_trade_does_not_match() -> None:
 
 
 def test_rows_are_read_only() -> None:
-    """A rule that writes to what it is shown gets an error of its own."""
+    """A rule that writes to its view gets an error of its own."""
 
     def rule(market: Any) -> Any:
         market.last[0] = 5.0
@@ -190,7 +193,7 @@ def test_rows_are_read_only() -> None:
 
 
 def test_single_symbols_are_asked_in_order() -> None:
-    """Each symbol once, with its own row, its name and the time."""
+    """Each symbol comes once, with its own row, its name and the time."""
     seen: list[tuple[str, float, int]] = []
 
     def rule(symbol: Symbol) -> None:
@@ -206,7 +209,7 @@ def _notes(plugin: Plugin) -> dict[int, str]:
 
 @pytest.mark.parametrize(("given", "note"), [("x" * 201, "x" * 200), ("a\ud800b", "a?b"), ("", None), ("up", "up")])
 def test_a_note_can_be_sent(given: str, note: str | None) -> None:
-    """It is cut at 200 characters, half a character is replaced, an empty text is none."""
+    """A note is cut at 200 characters, half a character is replaced, an empty text is no note."""
     expected = {} if note is None else {1: note}
     everything = np.array([True, True, True]), np.array([1.0, 2.0, 3.0])
     assert _notes(vectorised(lambda _market: (*everything, {1: given}))) == expected
@@ -216,12 +219,12 @@ def test_a_note_can_be_sent(given: str, note: str | None) -> None:
 @pytest.mark.parametrize(
     ("notes", "words"),
     [
-        ("up", "gave a str as notes; wanted a dict of place and text"),
+        ("up", "gave a str as notes; wanted a dict of symbol or place and text"),
         ([(1, "up")], "gave a list as notes; wanted a dict"),
-        ({3: "up"}, "gave the note 3: 'up'; wanted a place below 3 and a text"),
-        ({-1: "up"}, "gave the note -1: 'up'; wanted a place below 3"),
-        ({"B": "up"}, "gave the note 'B': 'up'; wanted a place below 3"),
-        ({1: None}, "gave the note 1: None; wanted a place below 3 and a text"),
+        ({3: "up"}, "gave the note 3: 'up'; wanted a symbol or a place below 3, and a text"),
+        ({-1: "up"}, "gave the note -1: 'up'; wanted a symbol or a place below 3"),
+        ({"D": "up"}, "gave the note 'D': 'up'; wanted a symbol or a place below 3"),
+        ({1: None}, "gave the note 1: None; wanted a symbol or a place below 3, and a text"),
     ],
 )
 def test_wrong_notes(notes: Any, words: str) -> None:
@@ -232,19 +235,19 @@ def test_wrong_notes(notes: Any, words: str) -> None:
 
 @pytest.mark.parametrize(("note", "what"), [(None, "a NoneType"), (5, "an int"), (b"up", "a bytes")])
 def test_a_wrong_note_on_a_single_symbol(note: Any, what: str) -> None:
-    """The error says what came, and of which symbol."""
+    """The error says what came, and for which symbol."""
     words = f"gave {what} as a note; wanted a text for A"
     assert words in _fault(per_symbol(lambda _symbol: (1.0, note)))
 
 
 def test_notes_by_numpys_places() -> None:
-    """As `np.flatnonzero` gives them."""
+    """The notes may stand in the order of `np.flatnonzero`."""
     everything = np.array([True, False, True]), np.array([1.0, 2.0, 3.0])
     rule = vectorised(lambda _market: (*everything, {i: f"at {i}" for i in np.flatnonzero(everything[0])}))
     assert _notes(rule) == {0: "at 0", 2: "at 2"}
 
 
 def test_no_match_has_no_note() -> None:
-    """Whatever is said with it."""
+    """A symbol that does not match has no note, whatever the rule gives."""
     assert _notes(per_symbol(lambda symbol: (symbol.last > 2.0, "high"))) == {2: "high"}
     assert _notes(per_symbol(lambda _symbol: (None, "high"))) == {}

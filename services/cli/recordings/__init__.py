@@ -1,0 +1,4 @@
+"""Commands that make recordings.
+
+In: CSV and Parquet files, packed ones and archives too. Out: a recording.
+"""

@@ -1,0 +1,1 @@
+"""What a section measures with: processes, markets, loads, and the rivals."""

@@ -1,0 +1,1 @@
+"""Markets, recordings and trader files to test with."""

@@ -1,0 +1,1 @@
+"""The same results, computed another way: plain models and brute force."""

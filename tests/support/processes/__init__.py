@@ -1,0 +1,1 @@
+"""Processes, threads, folders and deadlines of tests."""

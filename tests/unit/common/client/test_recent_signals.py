@@ -1,0 +1,51 @@
+"""RecentSignals: the newest signals, and how many entered and left in the last minute."""
+
+from typing import Any
+
+from tickflag.common.client.recent_signals import RecentSignals
+
+
+def _signal(seq: int, event: str = "entered", trader: str = "rsi", time_ms: int | None = None) -> dict[str, Any]:
+    return {"seq": seq, "event": event, "trader": trader, "time_ms": seq * 1_000 if time_ms is None else time_ms}
+
+
+def _numbers(signals: list[dict[str, Any]]) -> list[int]:
+    return [signal["seq"] for signal in signals]
+
+
+def test_the_newest_signals() -> None:
+    """Newest first; no more than are kept."""
+    recent = RecentSignals(keep=5)
+    recent.add([_signal(seq) for seq in range(1, 9)])
+    assert _numbers(recent.newest(3)) == [8, 7, 6]
+    assert _numbers(recent.newest(0)) == []
+    assert _numbers(recent.newest(99)) == [8, 7, 6, 5, 4]
+
+
+def test_earlier_signals_come_before() -> None:
+    """Those that are known already do not come twice."""
+    recent = RecentSignals()
+    recent.add([_signal(7), _signal(8)])
+    recent.prepend([_signal(5), _signal(6), _signal(7)])
+    assert _numbers(recent.newest(9)) == [8, 7, 6, 5]
+    recent.clear()
+    recent.prepend([_signal(3)])
+    assert _numbers(recent.newest(9)) == [3]
+
+
+def test_what_happened_in_the_last_minute() -> None:
+    """By trader and event; a signal whose time is older than the one before counts with that one."""
+    recent = RecentSignals()
+    recent.add([_signal(10), _signal(11, "left"), _signal(12), _signal(13, time_ms=11_000)])
+    assert recent.last_minute(60_000) == {("rsi", "entered"): 3, ("rsi", "left"): 1}
+    assert recent.last_minute(70_999) == {("rsi", "entered"): 2, ("rsi", "left"): 1}
+    assert recent.last_minute(80_000) == {}
+
+
+def test_signals_after_a_number() -> None:
+    """None where older ones than are kept are wanted."""
+    recent = RecentSignals(keep=2)
+    assert recent.after(0) is None
+    recent.add([{"seq": seq, "trader": "a", "event": "entered", "time_ms": 1_000} for seq in (1, 2, 3)])
+    assert recent.after(0) is None
+    assert recent.after(2) == [{"seq": 3, "trader": "a", "event": "entered", "time_ms": 1_000}]
