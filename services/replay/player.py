@@ -81,6 +81,7 @@ class Player:
         self.applied = 0
         """Rows applied so far, history included."""
         self._turned_rows = 0  # rows applied before the last turn
+        self._idle = False  # the clock alone changes nothing
         self.opening = False
         """True while the traders look at the history, before any row of the period is applied."""
         self.alarms: list[Callable[[int], int | None]] = []
@@ -98,7 +99,7 @@ class Player:
         began = origin_ns = 0
         reader = MomentReader(Playback(merge(self._recordings), self._slot).batches(), period.since_ns)
         while (first_ns := reader.next_ns) is not None:
-            timer_ns = self._timer_ns()
+            timer_ns = self._timer_ns(first_ns)
             next_ns = min(first_ns, timer_ns)
             if next_ns >= period.to_ns:
                 break
@@ -158,9 +159,12 @@ class Player:
         until_ns = min(free_ns, timer_ns, self._period.to_ns)
         return min(until_ns, self._period.from_ns) if first_ns < self._period.from_ns else until_ns
 
-    def _timer_ns(self) -> int:
-        """The next time at which something is due without a further row."""
-        return max(min([self._due_ns, *self._alarms_ns()]), self.now_ns)
+    def _timer_ns(self, first_ns: int) -> int:
+        """The next time at which something is due without a further row. The next row comes at `first_ns`."""
+        due_ns = self._due_ns
+        if self._idle and self._turns.watermark_ns <= first_ns:
+            due_ns = min(due_ns, self.market.last_watermark_ns(first_ns))
+        return max(min([due_ns, *self._alarms_ns()]), self.now_ns)
 
     def _alarms_ns(self) -> list[int]:
         """The times after the traders' last step at which they must step again. A trader that failed in its last step
@@ -175,10 +179,11 @@ class Player:
         self.now_ns = now_ns
         cycles = self.cycles
         due_ns = self._turns.run(self.market, now_ns, now_ns)
-        # In a replay the clock shows event time, so the watermark is a time at which something is due. But not where a
-        # turn without rows has left nothing to close: there may be years to the next row.
-        idle = self._turned_rows == self.applied and self.market.is_idle()
-        self._due_ns = due_ns if idle else min(due_ns, self._turns.watermark_ns)
+        # In a replay the clock shows event time, so the watermark is a time at which something is due. Where a turn
+        # without rows has left nothing to close, there may be years to the next row: only the last watermark before
+        # that row counts, so that what the row begins closes when it would in a feed whose clock never stood.
+        self._idle = self._turned_rows == self.applied and self.market.is_idle()
+        self._due_ns = due_ns if self._idle else min(due_ns, self._turns.watermark_ns)
         self._turned_rows = self.applied
         if self.cycles > cycles or any(due_ns <= now_ns for due_ns in self._alarms_ns()):
             yield from self._traders()

@@ -159,6 +159,10 @@ class MarketWriter:
         passed = event_ns - self.watermark_ns
         return passed - passed % self._step_ns + self._step_ns + self.watermark_ns
 
+    def last_watermark_ns(self, event_ns: int) -> int:
+        """The last event time up to `event_ns` at which a candle can be due to close."""
+        return self.next_watermark_ns(event_ns) - self._step_ns
+
     def is_idle(self) -> bool:
         """Whether the clock alone changes nothing: no candle forms or waits to be counted, and no 24 h figures age."""
         count = len(self.symbols)

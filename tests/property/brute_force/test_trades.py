@@ -106,6 +106,22 @@ _stamps_ms = st.sampled_from(
     pace=_paces,
 )  # fmt: skip
 @example(rows=[(0, "A", 0, 100.0, 1.0, "NA"), (15_000, "A", 0, 100.0, 1.0, "trade")], pace=EACH_MOMENT)
+@example(  # a trade of a week ago, in a market that had no candle before
+    rows=[
+        (0, "A", 0, 100.0, 1.0, "quote"),
+        (301_000, "A", 0, 100.0, 1.0, "quote"),
+        (0, "B", -604_800_000, 100.0, 1.0, "trade"),
+    ],
+    pace=EACH_MOMENT,
+)
+@example(  # at the very moment of a watermark
+    rows=[
+        (0, "A", 0, 100.0, 1.0, "quote"),
+        (302_000, "A", 0, 100.0, 1.0, "quote"),
+        (0, "B", -604_800_000, 100.0, 1.0, "trade"),
+    ],
+    pace=EACH_MOMENT,
+)
 def test_impossible_stamps(
     rows: list[tuple[int, str, int, float, float, str]], pace: tuple[int, int], shared: Path, captures: WriteCaptures
 ) -> None:
