@@ -54,7 +54,7 @@ def _seen(rows: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, An
 
 
 def _frames(site: Site) -> list[tuple[dict[str, Any], int]]:
-    found = []
+    found: list[tuple[dict[str, Any], int]] = []
     with site.viewer(max_size=None) as viewer:
         viewer.recv(allowed_s(60))
         viewer.send(json.dumps({"op": "subscribe", "id": 1, "topic": "matches", "arguments": WINDOW}))
