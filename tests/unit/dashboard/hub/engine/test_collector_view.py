@@ -46,9 +46,9 @@ def test_the_newest_signals_come_first(tmp_path: Path) -> None:
     """The first answer of the journal is short, and with it the views are whole."""
     journal = JournalStandIn()
     view = _following(journal, tmp_path)
-    assert not view.settled
-    assert journal.answer() <= 1_000
-    assert view.settled
+    before, count, after = view.settled, journal.answer(), view.settled
+    assert (before, after) == (False, True)
+    assert count <= 1_000
     assert view.signals.newest(1)[0]["seq"] == LAST
 
 
