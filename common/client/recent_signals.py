@@ -34,12 +34,19 @@ class RecentSignals:
             counts[key] = counts.get(key, 0) + 1
 
     def prepend(self, signals: Sequence[dict[str, Any]]) -> None:
-        """Put earlier signals, in order, before those that are known."""
-        later = list(self._signals)
+        """Put earlier signals, in order, before those that are known. All count for the last minute, whether they are
+        kept or not."""
+        later, seconds = list(self._signals), list(self._seconds)
         first = later[0]["seq"] if later else None
-        earlier = [signal for signal in signals if first is None or signal["seq"] < first]
         self.clear()
-        self.add([*earlier, *later])
+        self.add([signal for signal in signals if first is None or signal["seq"] < first])
+        self._signals.extend(later)
+        for second, counts in seconds:
+            if not self._seconds or self._seconds[-1][0] < second:
+                self._seconds.append((second, {}))
+            known = self._seconds[-1][1]
+            for key, count in counts.items():
+                known[key] = known.get(key, 0) + count
 
     def newest(self, count: int) -> list[dict[str, Any]]:
         """The newest signals, newest first."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from tests.bench.report import SectionReport
 
 SECTIONS = (
-    "ingest", "evaluation", "switching", "worker", "rivals", "latency", "results", "recordings", "many", "figures",
+    "ingest", "evaluation", "switching", "worker", "rivals", "latency", "results", "recordings", "many", "dashboard",
+    "figures",
 )  # fmt: skip
 NEEDED = {"figures": ("latency", "results")}
 
@@ -57,6 +58,7 @@ def _end(number: int, _frame: object) -> None:
 
 def _run(section: str, options: "Options", found: "dict[str, SectionReport]") -> "SectionReport":
     from tests.bench.sections import (
+        dashboard,
         evaluation,
         figures,
         ingest,
@@ -79,6 +81,7 @@ def _run(section: str, options: "Options", found: "dict[str, SectionReport]") ->
         "results": lambda: results.run(options),
         "recordings": lambda: recordings.run(options),
         "many": lambda: many.run(options),
+        "dashboard": lambda: dashboard.run(options),
         "figures": lambda: figures.run(options, found),
     }
     began = time.monotonic()

@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.bench.options import Options
+from tests.bench.report import SectionReport
+from tests.bench.sections import dashboard_page
+from tests.support.harnesses import browser
 from tests.support.processes.commands import run_command
 from tests.support.processes.waiting import WITHIN_S
 
@@ -85,3 +89,12 @@ def test_unknown_section_is_a_usage_error() -> None:
     done = run_bench("--only", "nonsense")
     assert done.returncode == 2
     assert "evaluation" in done.stderr
+
+
+def test_the_page_needs_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Chromium the page is not measured, and the section says why."""
+    monkeypatch.setattr(browser, "CHROMIUM", None)
+    found = SectionReport("dashboard")
+    dashboard_page.run(found, Options(quick=True))
+    assert [(measure.value, measure.note) for measure in found.measures] == [(None, "chromium is missing")]
+    assert "skipped  chromium is missing" in found.text()

@@ -1,6 +1,5 @@
 """Viewers over real WebSockets, with a hub of the test's own: subscriptions, commands, slow and dead viewers."""
 
-import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from tests.support.harnesses.dashboard import HubStandIn, Site, served
+from tests.support.harnesses.silent_viewer import rest, silent_viewer
 from tests.support.processes.waiting import allowed_s, wait_until
 from tickflag.common.errors import TickflagError
 from tickflag.services.dashboard.hub.answer import Answer
@@ -171,8 +171,7 @@ def test_a_viewer_that_stops_reading_costs_no_memory_and_delays_nobody(
     with site.viewer(max_size=None, max_queue=None) as reader:
         receive(reader)
         subscribe(reader, hub, 1)
-        with _that_never_reads(site) as dead:
-            dead.sendall(_masked(json.dumps({"op": "subscribe", "id": 2, "topic": "overview"}).encode()))
+        with silent_viewer(site, "overview") as dead:
             wait_until(lambda: len(hub.subscribed) == 2)
             _, stuck = kept
             big = "x" * 1_000_000
@@ -182,7 +181,7 @@ def test_a_viewer_that_stops_reading_costs_no_memory_and_delays_nobody(
                 assert stuck.waiting <= 2
             wait_until(lambda: hub.dropped == [stuck], what="the viewer is dropped")
             assert stuck.waiting == 0
-            assert _rest(dead) < 100 * len(big)
+            assert rest(dead) < 100 * len(big)
         hub.publish(Answer({"at": "end"}))
         assert receive(reader)["data"] == {"at": "end"}
 
@@ -204,34 +203,4 @@ def test_a_program_that_does_not_take_its_answer(site: Site, hub: HubStandIn, mo
     with socket.create_connection((host, int(port)), timeout=allowed_s(60)) as program:
         program.sendall(f"GET /api/status HTTP/1.1\r\nHost: {site.host}\r\n\r\n".encode())
         wait_until(lambda: 1 in open_ and open_[-1] == 0, what="the connection is ended")
-        assert 0 < _rest(program) < 50_000_000
-
-
-def _rest(raw: socket.socket) -> int:
-    """How many bytes still come until the end, which may be a reset."""
-    count = 0
-    with contextlib.suppress(ConnectionResetError):
-        while found := len(raw.recv(1 << 20)):
-            count += found
-    return count
-
-
-def _that_never_reads(site: Site) -> socket.socket:
-    """A WebSocket after its handshake, of which nothing more is read, with a small buffer."""
-    host, _, port = site.host.partition(":")
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    raw.settimeout(allowed_s(60))
-    raw.connect((host, int(port)))
-    raw.sendall(
-        f"GET /ws HTTP/1.1\r\nHost: {site.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-    )
-    assert raw.recv(12) == b"HTTP/1.1 101"
-    return raw
-
-
-def _masked(text: bytes) -> bytes:
-    """A text frame of a client, with a mask of zeros."""
-    assert len(text) < 126
-    return bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text
+        assert 0 < rest(program) < 50_000_000

@@ -88,7 +88,8 @@ class Lookout:
             viewer.put(identity, watched.answer)
         elif watched.error:
             viewer.refuse(identity, watched.error)
-        self._begin_to_look()
+        if self._monitoring.on:
+            self._begin_to_look()
 
     def unsubscribe(self, viewer: Viewer, identity: int) -> None:
         self._subscriptions.remove(viewer, identity)
@@ -114,6 +115,10 @@ class Lookout:
                 watched.due_s, watched.error, watched.frame = 0.0, "", None
                 if not self._monitoring.on:
                     self._refuse(watched, OFF)
+            if not self._monitoring.on:
+                self._looked_s = time.monotonic() - REST_S  # the signals are followed no more from now on
+            elif self._subscriptions:
+                self._begin_to_look()
             return
         order = order_of(what, arguments, who)
         future.add_done_callback(lambda _future: self._changed())

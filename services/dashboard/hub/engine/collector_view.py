@@ -15,7 +15,7 @@ from tickflag.common.client.follower.events import (
 )
 from tickflag.common.client.follower.link import CollectorLink
 from tickflag.common.client.questions import Questions
-from tickflag.common.client.recent_signals import RecentSignals
+from tickflag.common.client.recent_signals import KEEP, RecentSignals
 from tickflag.common.errors import TickflagError
 from tickflag.common.runtime import Runtime
 from tickflag.common.units import NS_PER_MS
@@ -24,7 +24,10 @@ from tickflag.services.dashboard.hub.matches.match_table import MatchTable
 
 EVENTS_PER_STEP = 50
 PAST_PAGE, PAST_PAGES = 5_000, 10
-"""So much of the journal is read for the times at which the present matches entered."""
+"""So much of the journal is read for the times at which the present matches entered. The first page holds only the
+newest signals, so that whoever begins to look does not wait for the others."""
+COUNTED_PAGES = 2
+"""The signals of so many pages count for what came and went in the last minute."""
 KEPT_NOTICES = 1_000
 
 
@@ -115,13 +118,15 @@ class CollectorView:
             signals = [Signal(**signal) for signal in answer["signals"]]
             for signal in signals:
                 self.table.explain(signal)
-            if not self._pages:
+            if self._pages < COUNTED_PAGES:
                 self.signals.prepend([_document(signal) for signal in signals[::-1]])
             self._pages += 1
-            if not answer["whole"] and self._pages < PAST_PAGES and self.table.unexplained:
+            wanted = PAST_PAGES if self.table.unexplained else COUNTED_PAGES
+            if not answer["whole"] and self._pages < wanted:
                 self._read_past(answer["reached"])
 
-        arguments = {"before": before, "limit": PAST_PAGE, "journal_id": journal_id}
+        limit = PAST_PAGE if self._pages else KEEP
+        arguments = {"before": before, "limit": limit, "journal_id": journal_id}
         self._questions.ask("collector", "signals.find", arguments, take)
 
     def _read_notices(self, last: int) -> None:

@@ -33,6 +33,19 @@ def test_earlier_signals_come_before() -> None:
     assert _numbers(recent.newest(9)) == [3]
 
 
+def test_earlier_signals_count() -> None:
+    """For the last minute those count as well that are not kept, on either side."""
+    recent = RecentSignals(keep=2)
+    recent.add([_signal(seq, time_ms=5_000) for seq in range(5, 9)])
+    recent.prepend([_signal(3, time_ms=4_000), _signal(4, time_ms=5_000)])
+    recent.prepend([_signal(seq, time_ms=3_000) for seq in (1, 2)])
+    assert _numbers(recent.newest(9)) == [8, 7]
+    assert recent.last_minute(60_000) == {("rsi", "entered"): 8}
+    assert recent.last_minute(64_500) == {("rsi", "entered"): 5}
+    recent.add([_signal(9, time_ms=6_000)])
+    assert recent.last_minute(64_500) == {("rsi", "entered"): 6}
+
+
 def test_what_happened_in_the_last_minute() -> None:
     """By trader and event; a signal whose time is older than the one before counts with that one."""
     recent = RecentSignals()

@@ -1,6 +1,7 @@
 """Hub: no bug of a topic and no end of the process leaves anybody waiting; nobody looks, nobody asks."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -147,5 +148,31 @@ def test_looks_while_nobody_looks(settings: Settings, runtime: Runtime, monkeypa
             now[0] += 0.1
         assert looks == []
         assert lookout.turn() >= 1.0
+    finally:
+        lookout.close()
+
+
+def test_monitoring_off_ends_the_following_of_signals(settings: Settings, runtime: Runtime) -> None:
+    """At once, and nobody who begins to look meanwhile makes it begin; on again, it begins again for those who look."""
+    log: Any = RecordedLog()
+    lookout = Lookout(settings, runtime, log, KeptSwitch(runtime.folder / "off", default=True))
+
+    def follows() -> bool:
+        lookout.turn()
+        return lookout._sight.collector._link is not None
+
+    def monitor(on: bool) -> None:
+        lookout.do("monitoring", {"on": on}, "test", Future())
+
+    try:
+        assert not follows()
+        lookout.subscribe(Viewer(), 1, "overview", {})
+        assert follows()
+        monitor(False)
+        assert not follows()
+        lookout.subscribe(Viewer(), 2, "overview", {})
+        assert not follows()
+        monitor(True)
+        assert follows()
     finally:
         lookout.close()
