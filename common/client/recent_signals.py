@@ -1,4 +1,4 @@
-"""RecentSignals: the newest signals and notices, and how many symbols entered and left in the last minute."""
+"""RecentSignals: the newest signals, the newest entries and exits, and how many of these were in the last minute."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -15,16 +15,20 @@ class RecentSignals:
 
     def __init__(self, keep: int = KEEP) -> None:
         self._signals: deque[dict[str, Any]] = deque(maxlen=keep)
+        self._moves: deque[dict[str, Any]] = deque(maxlen=keep)
+        """Entries and exits. Kept apart: many changes of scores must not push them out."""
         self._seconds: deque[tuple[int, dict[tuple[str, str], int]]] = deque()
 
     def clear(self) -> None:
         """Another journal begins."""
         self._signals.clear()
+        self._moves.clear()
         self._seconds.clear()
 
     def add(self, signals: Sequence[dict[str, Any]]) -> None:
         """Add the next signals."""
         self._signals.extend(signals)
+        self._moves.extend(signal for signal in signals if signal["event"] != "score")
         for signal in signals:
             second = signal["time_ms"] // MS_PER_S
             if not self._seconds or self._seconds[-1][0] < second:
@@ -35,16 +39,24 @@ class RecentSignals:
 
     def prepend(self, signals: Sequence[dict[str, Any]]) -> None:
         """Put earlier signals, in order, before those that are known."""
-        later = list(self._signals)
+        later, moves = list(self._signals), list(self._moves)
         first = later[0]["seq"] if later else None
         earlier = [signal for signal in signals if first is None or signal["seq"] < first]
         self.clear()
         self.add([*earlier, *later])
+        if moves:
+            before = [signal for signal in self._moves if signal["seq"] < moves[0]["seq"]]
+            self._moves.clear()
+            self._moves.extend((*before, *moves))
 
     def newest(self, count: int) -> list[dict[str, Any]]:
         """The newest signals, newest first."""
         found = list(self._signals)[-count:] if count else []
         return found[::-1]
+
+    def newest_moves(self, count: int) -> list[dict[str, Any]]:
+        """The newest entries and exits, newest first."""
+        return list(self._moves)[::-1][:count]
 
     def after(self, seq: int) -> list[dict[str, Any]] | None:
         """The signals with a higher number, in order; None where older ones than are kept are wanted."""
