@@ -50,7 +50,8 @@ def schema(path: str, status: int = 200) -> dict[str, Any]:
     response = DOCUMENT["paths"][path]["get"]["responses"][str(status)]
     if "$ref" in response:
         response = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    found = response["content"]["application/json"]["schema"]
+    (content,) = response["content"].values()
+    found = content["schema"]
     return {**found, "components": DOCUMENT["components"]}
 
 

@@ -60,7 +60,7 @@ def test_a_table_that_is_not_whole_says_so(site: Site, hub: HubStandIn) -> None:
     hub.found.clear()
     hub.pages = [signals(1, 2), signals(3)]
     last = site.get("/api/signals.csv?since=0&count=3").text.splitlines()[-1]
-    assert last == "# this file has 3 signals, the most that it may have: since=3 gives the next ones"
+    assert last == "# this file ends after 3 signals: since=3 gives the next ones"
     assert [one["limit"] for one in hub.found] == [3, 1]
     hub.pages = [signals(2), TickflagError("it is\ngone")]
     assert site.get("/api/signals.csv").text.splitlines()[-1] == "# the file ends here: it is gone"

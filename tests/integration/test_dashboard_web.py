@@ -235,6 +235,34 @@ def test_names_arrive_as_they_are(site: Site, hub: HubStandIn) -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/api/status"), ("DELETE", "/api/lists/a.json"), ("GET", "/api/login")]
+)
+def test_a_method_that_does_nothing(site: Site, method: str, path: str) -> None:
+    """One line as JSON names those that do."""
+    response = site.request(method, path)
+    assert response.status_code == 405
+    assert response.json()["error"].startswith(f"{method} does nothing here: use ")
+    assert response.json()["error"].endswith(response.headers["allow"].replace(", ", " or "))
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/nope", "/api/status/", "/api/matches"])
+def test_an_address_that_the_api_does_not_have(site: Site, path: str) -> None:
+    """As JSON, with where the others stand."""
+    response = site.get(path)
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/json")
+    assert response.json() == {"error": "there is nothing at this address: see /api/openapi.json"}
+
+
+def test_a_refusal_is_no_list(hub: HubStandIn) -> None:
+    """freqtrade takes any JSON for a list, which would be empty: it must keep the last one."""
+    with served(hub, open_reading=False) as site:
+        for path, token, status in (("a.json", False, 401), ("a.xml", True, 404), ("a.json?count=0", True, 400)):
+            response = site.get(f"/api/lists/{path}", token=token)
+            assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+            assert response.json()["error"]
+
+
+@pytest.mark.parametrize(
     "path", ["status", "traders", "matches/a", "symbols/a", "signals", "lists/a.json", "lists/a.csv"]
 )
 def test_an_argument_that_means_nothing(site: Site, path: str) -> None:
@@ -249,7 +277,7 @@ def test_matches_and_lists(site: Site, hub: HubStandIn) -> None:
     hub.asked.clear()
     rows = site.get("/api/matches/a%2Fb?count=7&first=2").json()["rows"]
     assert [row["symbol"] for row in rows] == [NAME, "BTC/USDT"]
-    window = {"traders": ["a/b"], "sort": [["score", "desc"]], "first": 2, "count": 7}
+    window = {"traders": ["a/b"], "sort": [["score", "desc"]], "first": 2, "count": 7, "rows": "matching"}
     assert hub.asked == [("matches", window, False)]
     assert site.get("/api/lists/rsi.json").json() == {"pairs": [NAME, "BTC/USDT"], "refresh_period": 10}
     text = site.get("/api/lists/rsi.txt?exchange=binance")

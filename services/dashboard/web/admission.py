@@ -23,7 +23,7 @@ from tickflag.common.login_code import LoginCodes
 
 Right = Literal["nothing", "reading", "token"]
 
-TOKEN_WORDS = "`tickflag dashboard` prints a link that gives it to a browser"
+TOKEN_WORDS = "`tickflag dashboard` prints a link that gives it to a browser, with `--token` the token itself"
 _OURS = ("same-origin", "none")
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 _OPEN = ("/api/login", "/api/logout", "/api/openapi.json")

@@ -8,13 +8,14 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
 
 from tickflag.common.errors import TickflagError
 from tickflag.services.dashboard.hub.answer import Answer, dumps
 from tickflag.services.dashboard.hub.hub import Hub
 from tickflag.services.dashboard.hub.refusals import NotFound, Refused, TokenNeeded
-from tickflag.services.dashboard.web.guard import caller_of
+from tickflag.services.dashboard.web.guard import caller_of, refusal
 from tickflag.services.dashboard.web.lists import LISTS, TEXT_TYPES
 
 ANSWER_S = 10.0
@@ -27,6 +28,28 @@ OPENAPI = Path(__file__).with_name("openapi.json")
 def json_response(document: Any, status: int = HTTPStatus.OK) -> Response:
     """JSON of ours: no NaN, names in their own letters."""
     return Response(dumps(document), status, media_type="application/json")
+
+
+class ApiRoute(Route):
+    """A route that refuses other methods in the words of the API. No two of them may have the same path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        found, child = super().matches(scope)
+        return (Match.FULL if found is Match.PARTIAL else found), child
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        methods = sorted(self.methods or ())
+        if scope["method"] in methods:
+            await super().handle(scope, receive, send)
+            return
+        words = f"{scope['method'][:20]} does nothing here: use {' or '.join(methods)}"
+        answer = refusal(scope["path"], words, HTTPStatus.METHOD_NOT_ALLOWED, {"allow": ", ".join(methods)})
+        await answer(scope, receive, send)
+
+
+async def no_such_address(request: Request) -> Response:
+    """The answer at an address below `/api` that there is not."""
+    return refusal(request.url.path, "there is nothing at this address: see /api/openapi.json", HTTPStatus.NOT_FOUND)
 
 
 class Api:
@@ -46,7 +69,7 @@ class Api:
             "/api/lists/{list:path}": self._list,
             "/api/openapi.json": _openapi,
         }
-        return [Route(path, told(answer), methods=["GET"]) for path, answer in answers.items()]
+        return [ApiRoute(path, told(answer), methods=["GET"]) for path, answer in answers.items()]
 
     async def ask(self, request: Request, topic: str, arguments: Mapping[str, Any]) -> Answer:
         """The hub's answer. Raises TickflagError."""
@@ -106,7 +129,7 @@ class Api:
         count = whole_number(request, "count", 1, MOST_ROWS) or MOST_ROWS
         first = whole_number(request, "first", 0, 10_000_000) or 0
         window = {"traders": [trader], "sort": [["score", "desc"]], "first": first, "count": count}
-        return await self.ask(request, "matches", window)
+        return await self.ask(request, "matches", {**window, "rows": "matching"})
 
 
 def told(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
@@ -116,7 +139,7 @@ def told(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request]
         try:
             return await answer(request)
         except TickflagError as error:
-            return json_response({"error": str(error)}, status_of(error))
+            return refusal(request.url.path, str(error), status_of(error))
 
     return respond
 

@@ -10,7 +10,7 @@ from starlette.routing import Route, Router, WebSocketRoute
 
 from tickflag.services.dashboard.hub.hub import Hub
 from tickflag.services.dashboard.web.admission import Admission, Caller
-from tickflag.services.dashboard.web.api import Api, told
+from tickflag.services.dashboard.web.api import Api, ApiRoute, no_such_address, told
 from tickflag.services.dashboard.web.bundle import BundleDownload
 from tickflag.services.dashboard.web.guard import Application, DashboardGuard
 from tickflag.services.dashboard.web.health import Readiness, alive
@@ -47,12 +47,13 @@ def application(
         Route("/healthz", alive, methods=["GET"]),
         Route("/readyz", Readiness(api).answer, methods=["GET"]),
         Route("/login", login.by_link, methods=["GET"]),
-        Route("/api/login", login.by_form, methods=["POST"]),
-        Route("/api/logout", login.end, methods=["POST"]),
-        Route("/api/bundle", BundleDownload(instance).answer, methods=["GET"]),
-        Route("/api/signals.csv", told(SignalsExport(hub).answer), methods=["GET"]),
+        ApiRoute("/api/login", login.by_form, methods=["POST"]),
+        ApiRoute("/api/logout", login.end, methods=["POST"]),
+        ApiRoute("/api/bundle", BundleDownload(instance).answer, methods=["GET"]),
+        ApiRoute("/api/signals.csv", told(SignalsExport(hub).answer), methods=["GET"]),
         *api.routes(),
         WebSocketRoute("/ws", Viewers(hub, hello, hang_up).serve),
+        Route("/api{path:path}", no_such_address),
         Route("/{path:path}", _nowhere),
     ]
     return DashboardGuard(Router(routes, redirect_slashes=False), admission)

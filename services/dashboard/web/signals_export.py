@@ -37,6 +37,8 @@ class SignalsExport:
         arguments.end()
         first = await self._page({**place, **filters}, most)
         headers = {"content-type": TEXT_TYPES["csv"], "content-disposition": 'attachment; filename="signals.csv"'}
+        if request.method == "HEAD":
+            return Response(headers=headers)
         return StreamingResponse(self._lines(first, filters, "since" in place, most), headers=headers)
 
     async def _page(self, wanted: Mapping[str, Any], left: int) -> dict[str, Any]:
@@ -59,8 +61,7 @@ class SignalsExport:
             if page["whole"]:
                 return
             if not left:
-                next_ones = f"{step}={page['reached']} gives the next ones"
-                yield f"# this file has {most:,} signals, the most that it may have: {next_ones}\r\n"
+                yield f"# this file ends after {most:,} signals: {step}={page['reached']} gives the next ones\r\n"
                 return
             wanted = {step: page["reached"], "journal_id": page["journal_id"], **filters}
             try:

@@ -140,13 +140,13 @@ export function open() {
   async function save() {
     try {
       // Asked for in the order of names, which no price changes: so no row is missed between two requests.
-      const args = { ...wanted.peek(), sort: [] };
+      const args = { ...wanted.peek(), sort: [], rows: "matching" };
       const all = new Map();
       let names = [];
       for (let first = 0, many = 1; first < many; first += PAGE - OVERLAP) {
         const { data, columns: values, rows: count } = await once("matches", { ...args, first, count: PAGE });
         names = Object.keys(values).filter((name) => name !== "mark");
-        for (const row of rowsOf(values, count)) if (row.mark !== LEFT) all.set(`${row.trader}\n${row.symbol}`, row);
+        for (const row of rowsOf(values, count)) all.set(`${row.trader}\n${row.symbol}`, row);
         many = data.total;
       }
       const list = arranged([...all.values()], wanted.peek().sort);
