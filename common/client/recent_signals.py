@@ -1,4 +1,4 @@
-"""RecentSignals: the newest signals and notices, and how many symbols entered and left in the last minute."""
+"""RecentSignals: the newest signals, the newest entries and exits, and how many of these were in the last minute."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -15,43 +15,58 @@ class RecentSignals:
 
     def __init__(self, keep: int = KEEP) -> None:
         self._signals: deque[dict[str, Any]] = deque(maxlen=keep)
+        self._moves: deque[dict[str, Any]] = deque(maxlen=keep)
+        """Entries and exits. Kept apart: many changes of scores must not push them out."""
         self._seconds: deque[tuple[int, dict[tuple[str, str], int]]] = deque()
+        self._oldest: int | None = None
+        """The lowest number seen, kept or not."""
 
     def clear(self) -> None:
         """Another journal begins."""
         self._signals.clear()
+        self._moves.clear()
         self._seconds.clear()
+        self._oldest = None
 
     def add(self, signals: Sequence[dict[str, Any]]) -> None:
         """Add the next signals."""
+        if self._oldest is None and signals:
+            self._oldest = signals[0]["seq"]
         self._signals.extend(signals)
+        self._moves.extend(signal for signal in signals if signal["event"] != "score")
         for signal in signals:
-            second = signal["time_ms"] // MS_PER_S
-            if not self._seconds or self._seconds[-1][0] < second:
-                self._seconds.append((second, {}))
-            counts = self._seconds[-1][1]
+            counts = self._counts(signal["time_ms"] // MS_PER_S)
             key = (signal["trader"], signal["event"])
             counts[key] = counts.get(key, 0) + 1
 
     def prepend(self, signals: Sequence[dict[str, Any]]) -> None:
         """Put earlier signals, in order, before those that are known. All count for the last minute, whether they are
         kept or not."""
-        later, seconds = list(self._signals), list(self._seconds)
-        first = later[0]["seq"] if later else None
+        later, moves, seconds, oldest = list(self._signals), list(self._moves), list(self._seconds), self._oldest
         self.clear()
-        self.add([signal for signal in signals if first is None or signal["seq"] < first])
+        self.add([signal for signal in signals if oldest is None or signal["seq"] < oldest])
+        self._oldest = oldest if self._oldest is None else self._oldest
         self._signals.extend(later)
+        self._moves.extend(moves)
         for second, counts in seconds:
-            if not self._seconds or self._seconds[-1][0] < second:
-                self._seconds.append((second, {}))
-            known = self._seconds[-1][1]
+            known = self._counts(second)
             for key, count in counts.items():
                 known[key] = known.get(key, 0) + count
+
+    def _counts(self, second: int) -> dict[tuple[str, str], int]:
+        """The counts of a second, which is not before the newest one."""
+        if not self._seconds or self._seconds[-1][0] < second:
+            self._seconds.append((second, {}))
+        return self._seconds[-1][1]
 
     def newest(self, count: int) -> list[dict[str, Any]]:
         """The newest signals, newest first."""
         found = list(self._signals)[-count:] if count else []
         return found[::-1]
+
+    def newest_moves(self, count: int) -> list[dict[str, Any]]:
+        """The newest entries and exits, newest first."""
+        return list(self._moves)[::-1][:count]
 
     def after(self, seq: int) -> list[dict[str, Any]] | None:
         """The signals with a higher number, in order; None where older ones than are kept are wanted."""

@@ -1,6 +1,6 @@
-"""The dashboard's life: listen, tell where, serve; or idle, where it is switched off or something is missing.
+"""The dashboard's life: listen, tell where, serve; or idle, where it is switched off or cannot be served.
 
-Who starts all processes together ends all when one ends. So a dashboard that cannot be served says so, and idles.
+Who starts all processes together ends all when one ends. So a dashboard that cannot be served says why, and idles.
 """
 
 import contextlib
@@ -13,6 +13,8 @@ from tickflag.common.settings import Settings
 
 EXTRA = ("starlette", "uvicorn", "websockets")
 INSTALL = "pip install 'tickflag[dashboard]'"
+ELSEWHERE = "it shows the engine of its own machine only, and the setting `remote.connect` names"
+THERE = "unset `remote.connect`, or look at the dashboard over there: `ssh -L 8087:127.0.0.1:8087 MACHINE`"
 _LONG_S = 3_600.0
 
 
@@ -26,7 +28,9 @@ def run(settings: Settings, runtime: Runtime, log: Logger, stop: Stop) -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(served.remove)
         if settings.dashboard.enabled and settings.dashboard.port:
-            if missing := _missing():
+            if settings.remote.connect:
+                log.warning("no dashboard", reason=f"{ELSEWHERE} {settings.remote.connect}", do=THERE)
+            elif missing := _missing():
                 log.warning("no dashboard", reason=missing, do=INSTALL)
             else:
                 _serve(settings, runtime, log, stop, served)

@@ -14,6 +14,7 @@ import pytest
 from tests.support.harnesses.dashboard import Site, start_dashboard
 from tests.support.harnesses.engine import Engine, write_trader
 from tests.support.processes.commands import run_command, tickflag_command
+from tickflag.common.login_code import make_code
 from tickflag.services.dashboard.web.api import OPENAPI
 
 DOCUMENT = json.loads(OPENAPI.read_text())
@@ -49,7 +50,8 @@ def schema(path: str, status: int = 200) -> dict[str, Any]:
     response = DOCUMENT["paths"][path]["get"]["responses"][str(status)]
     if "$ref" in response:
         response = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    found = response["content"]["application/json"]["schema"]
+    (content,) = response["content"].values()
+    found = content["schema"]
     return {**found, "components": DOCUMENT["components"]}
 
 
@@ -137,8 +139,9 @@ def test_the_bundle_needs_the_token_and_does_not_hold_it(site: Site, engine: Eng
         texts = {name: _content(bundle, name) for name in bundle.getnames()}
     assert any(name.endswith("/logs/leak.log") for name in texts)
     assert [name for name, text in texts.items() if site.token.encode() in text] == []
+    assert site.get(f"/login?code={make_code(site.token)}").status_code == 303
     site.get(f"/login?token={site.token}")
-    site.get("/login?token=almost")
+    site.get("/login?code=almost")
     with pytest.raises(Exception, match="403"), site.viewer(headers={"Authorization": f"Bearer {site.token}x"}):
         pass
     outputs = "".join(path.read_text(errors="replace") for path in Path(engine.folder).glob("*.out"))
@@ -158,9 +161,15 @@ def test_what_needs_the_token_over_the_websocket(site: Site) -> None:
 
 
 def test_the_command_names_the_address_and_the_link(site: Site, engine: Engine) -> None:
-    """`tickflag dashboard`; the doctor finds the dashboard well."""
+    """`tickflag dashboard`; the link lets one browser in, once. The doctor finds the dashboard well."""
     shown = engine.cli("dashboard")
-    assert shown.stdout == f"address    {site.url}\nlink       {site.url}/login?token={site.token}\n"
+    address, link = (line.split()[1] for line in shown.stdout.splitlines())
+    assert address == site.url
+    assert link.startswith(f"{site.url}/login?code=")
+    assert site.token not in shown.stdout + shown.stderr
+    opened = [site.get(link.removeprefix(site.url)) for _ in range(2)]
+    assert [one.status_code for one in opened] == [303, 401]
+    assert site.token in opened[0].headers["set-cookie"]
     assert engine.cli("dashboard", "--token").stdout == f"{site.token}\n"
     assert (
         f"at {site.url}"

@@ -67,6 +67,20 @@ def test_switched_off_it_idles(engine: Engine, setting: dict[str, str]) -> None:
     assert not (engine.runtime.folder / "dashboard.token").exists()
 
 
+def test_an_engine_on_another_machine_is_not_shown(engine: Engine) -> None:
+    """The dashboard needs the segment. One line says so and what to do; no port is opened; it does not end."""
+    endpoint = "tcp://engine.example.org:7711"
+    engine.start("dashboard", env={"TICKFLAG_DASHBOARD__PORT": "8087", "TICKFLAG_REMOTE__CONNECT": endpoint})
+    served = ServedAddress(engine.runtime, "dashboard")
+    engine.wait(lambda: served.read() == "", what="it tells that it is not served")
+    output = engine.output("dashboard")
+    assert output.count("\n") == 1
+    assert f"`remote.connect` names {endpoint}" in output
+    assert "unset `remote.connect`, or look at the dashboard over there: `ssh -L 8087:127.0.0.1:8087 MACHINE`" in output
+    assert not (engine.runtime.folder / "dashboard.token").exists()
+    assert engine.stop("dashboard") == 0
+
+
 def test_a_busy_port_is_no_trouble(engine: Engine) -> None:
     """The next free one is used, and told everywhere. The token is its owner's only."""
     with socket.socket() as other:

@@ -16,6 +16,7 @@ import pytest
 from tests.support.harnesses.dashboard import TOKEN, HubStandIn, Site, served
 from tests.support.processes.certificates import self_signed
 from tickflag.common.errors import TickflagError
+from tickflag.common.login_code import make_code
 from tickflag.services.dashboard.hub.answer import Answer
 from tickflag.services.dashboard.hub.refusals import NotFound, Refused, TokenNeeded
 
@@ -143,17 +144,29 @@ def test_an_address_without_meaning(site: Site) -> None:
 
 
 def test_the_link_becomes_a_cookie(site: Site) -> None:
-    """Scripts cannot read it, other sites do not send it, and the address shows no token any more."""
-    response = site.get(f"/login?token={TOKEN}")
+    """Scripts cannot read it, and other sites do not send it. The address holds a code, never the token."""
+    response = site.get(f"/login?code={make_code(TOKEN)}")
     assert (response.status_code, response.headers["location"]) == (303, "/")
     cookie = response.headers["set-cookie"].lower()
     assert cookie.startswith(f"tickflag_test={TOKEN.lower()};")
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
-    wrong = site.get("/login?token=wrong")
-    assert wrong.status_code == 401
-    assert "set-cookie" not in wrong.headers
-    assert site.get("/login").status_code == 401
+    for query in ("?code=wrong", "", f"?token={TOKEN}", f"?code={TOKEN}"):
+        wrong = site.get(f"/login{query}")
+        assert (wrong.status_code, wrong.text.count("\n")) == (401, 1)
+        assert "`tickflag dashboard` prints a new one" in wrong.text
+        assert "set-cookie" not in wrong.headers
+
+
+def test_a_link_counts_once(site: Site) -> None:
+    """Whoever only asks what it is does not use it up. Opened again where the cookie is, it leads to the page."""
+    link = f"/login?code={make_code(TOKEN)}"
+    assert "set-cookie" not in site.request("HEAD", link).headers
+    assert "set-cookie" in site.get(link).headers
+    assert site.get(link).status_code == 401
+    again = site.get(link, headers={"cookie": f"tickflag_test={TOKEN}"})
+    assert (again.status_code, again.headers["location"]) == (303, "/")
+    assert "set-cookie" not in again.headers
 
 
 def test_the_form_becomes_a_cookie(site: Site) -> None:
@@ -204,7 +217,7 @@ def test_tls(hub: HubStandIn, tmp_path: Path) -> None:
         assert url.startswith("https://")
         with httpx.Client(base_url=url, verify=trust, trust_env=False, timeout=60) as client:
             assert client.get("/healthz").text == "alive\n"
-            assert "; secure" in client.get(f"/login?token={TOKEN}").headers["set-cookie"].lower()
+            assert "; secure" in client.get(f"/login?code={make_code(TOKEN)}").headers["set-cookie"].lower()
         with pytest.raises(httpx.HTTPError):
             httpx.get(url.replace("https", "http"), trust_env=False, timeout=60)
 
@@ -221,12 +234,50 @@ def test_names_arrive_as_they_are(site: Site, hub: HubStandIn) -> None:
         assert hub.asked == [("symbol", {"symbol": NAME}, False)]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/api/status"), ("DELETE", "/api/lists/a.json"), ("GET", "/api/login")]
+)
+def test_a_method_that_does_nothing(site: Site, method: str, path: str) -> None:
+    """One line as JSON names those that do."""
+    response = site.request(method, path)
+    assert response.status_code == 405
+    assert response.json()["error"].startswith(f"{method} does nothing here: use ")
+    assert response.json()["error"].endswith(response.headers["allow"].replace(", ", " or "))
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/nope", "/api/status/", "/api/matches"])
+def test_an_address_that_the_api_does_not_have(site: Site, path: str) -> None:
+    """As JSON, with where the others stand."""
+    response = site.get(path)
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/json")
+    assert response.json() == {"error": "there is nothing at this address: see /api/openapi.json"}
+
+
+def test_a_refusal_is_no_list(hub: HubStandIn) -> None:
+    """freqtrade takes any JSON for a list, which would be empty: it must keep the last one."""
+    with served(hub, open_reading=False) as site:
+        for path, token, status in (("a.json", False, 401), ("a.xml", True, 404), ("a.json?count=0", True, 400)):
+            response = site.get(f"/api/lists/{path}", token=token)
+            assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+            assert response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "path", ["status", "traders", "matches/a", "symbols/a", "signals", "lists/a.json", "lists/a.csv"]
+)
+def test_an_argument_that_means_nothing(site: Site, path: str) -> None:
+    """It is named: whoever mistypes one learns of it."""
+    response = site.get(f"/api/{path}?nope=1")
+    assert response.status_code == 400
+    assert response.json()["error"].startswith(f"/api/{path} has no argument 'nope': there ")
+
+
 def test_matches_and_lists(site: Site, hub: HubStandIn) -> None:
     """The best first, as rows and in the forms that others read."""
     hub.asked.clear()
     rows = site.get("/api/matches/a%2Fb?count=7&first=2").json()["rows"]
     assert [row["symbol"] for row in rows] == [NAME, "BTC/USDT"]
-    window = {"traders": ["a/b"], "sort": [["score", "desc"]], "first": 2, "count": 7}
+    window = {"traders": ["a/b"], "sort": [["score", "desc"]], "first": 2, "count": 7, "rows": "matching"}
     assert hub.asked == [("matches", window, False)]
     assert site.get("/api/lists/rsi.json").json() == {"pairs": [NAME, "BTC/USDT"], "refresh_period": 10}
     text = site.get("/api/lists/rsi.txt?exchange=binance")

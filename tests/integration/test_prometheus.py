@@ -104,7 +104,7 @@ def test_figures_of_the_feed_are_those_of_its_status(engine: Engine) -> None:
 
 def test_one_scrape_brings_all_that_board_and_rules_name(engine: Engine, tmp_path: Path) -> None:
     """With the scrape example, whose address is changed: the target is up, the rules are loaded and healthy, each
-    metric is there, and each expression of the board can be asked."""
+    metric is there, and each panel and each choice of the board has data, with the labels that its legend names."""
     target = _url(engine).removeprefix("http://").removesuffix("/metrics")
     text = ops.SCRAPE.read_text().replace("127.0.0.1:9464", target)
     text = re.sub(r"interval: 15s", "interval: 1s", text)
@@ -116,8 +116,14 @@ def test_one_scrape_brings_all_that_board_and_rules_name(engine: Engine, tmp_pat
         names = set(prometheus.ask("label/__name__/values"))
         named = set().union(*(ops.samples_of(one) for one in ops.expressions()))
         assert named <= names
-        for expression in ops.board_expressions():
-            prometheus.value(expression)
+        # Of what a panel shows only where something is wrong, such as stale matches, there need not be any.
+        legends = {one: labels for one, labels in ops.board_legends().items() if not re.search(r"> 0$|== 1$", one)}
+        assert len(legends) > 30
+        engine.wait(lambda: all(map(prometheus.value, legends)), what="every panel has data")
+        for expression, labels in legends.items():
+            assert all(labels <= json.loads(one).keys() for one in prometheus.value(expression)), expression
+        for name, (series, label) in ops.board_choices().items():
+            assert prometheus.value(f"count by ({label}) ({series})"), name
 
         def healthy() -> bool:
             groups = prometheus.ask("rules")["groups"]

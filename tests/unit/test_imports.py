@@ -17,7 +17,7 @@ LINKED = ("common", "services")
 
 LAYERS = (
     {"arrays", "clock", "errors", "jit", "kept_switch", "limits", "probe", "streams", "units"},
-    {"histogram", "log", "quantities", "recordings", "runtime"},
+    {"histogram", "log", "login_code", "quantities", "recordings", "runtime"},
     {"segment", "wire"},
     {"flags", "protocol", "settings_schema", "traderapi"},
     {"settings"},

@@ -1,10 +1,11 @@
-"""`tickflag dashboard`: the address of the running dashboard, and the link that holds the token."""
+"""`tickflag dashboard`: the address of the running dashboard, and a link that lets a browser change things."""
 
 from pathlib import Path
 
 import click
 
 from tickflag.common.errors import TickflagError
+from tickflag.common.login_code import LIFE_S, make_code
 from tickflag.common.runtime import Role, Runtime, ServedAddress
 from tickflag.common.settings import Settings
 from tickflag.services.cli.connection import local_settings
@@ -14,25 +15,27 @@ from tickflag.services.cli.connection import local_settings
 @click.option("--open", "opens", is_flag=True, help="Open the link in a browser.")
 @click.option("--token", "only_token", is_flag=True, help="Print the token alone, for programs.")
 def dashboard(opens: bool, only_token: bool) -> None:
-    """Show where the dashboard is, and the link that gives a browser the right to change things.
+    """Show where the dashboard is, and a link that gives a browser the right to change things.
 
-    Whoever has the link, or the token in it, has that right. Exit code 1 where no dashboard is served.
+    The link counts once, for two minutes: each call prints a new one. Whoever has the token has that right, too. Exit
+    code 1 where no dashboard is served.
     """
     settings = local_settings()
     if only_token:
         click.echo(_token(settings.token_path()))
         return
     url = _address(settings, settings.runtime_folder())
-    link = f"{url}/login?token={_token(settings.token_path())}"
+    link = f"{url}/login?code={make_code(_token(settings.token_path()))}"
     if opens:
         import webbrowser
 
         if not webbrowser.open(link):
-            raise TickflagError(f"no browser could be opened: open the link of `tickflag dashboard`, or {url}")
+            raise TickflagError(f"no browser could be opened: open the link that `tickflag dashboard` prints, or {url}")
         click.echo(f"opened {url}")
         return
     click.echo(f"address    {url}")
     click.echo(f"link       {link}")
+    click.echo(f"The link counts once, within {LIFE_S} s.", err=True)
 
 
 def _address(settings: Settings, runtime: Runtime) -> str:

@@ -9,6 +9,7 @@ from tickflag.common.client.follower.events import MatchSets, NewSignals
 from tickflag.common.client.follower.link import CollectorLink
 from tickflag.common.client.questions import Known, Questions
 from tickflag.common.client.recent_signals import RecentSignals
+from tickflag.common.diagnosis.buffers import buffers, current_channel_words
 from tickflag.common.diagnosis.diagnosis import Diagnosis
 from tickflag.common.diagnosis.engine import batch_mode, of_flag_file, of_traders, problems
 from tickflag.common.diagnosis.engine_rates import EngineRates, sums
@@ -51,6 +52,7 @@ class EngineWatch:
         self._status_s = 0.0
         self._look_due_s = 0.0
         self._feed: Mapping[str, Any] | None = None
+        self._channels: list[dict[str, Any]] = []
         self._told: Mapping[str, Any] = {"collector": {}, "traders": []}
         """The collector's last answer to `status`, which stays while it is away."""
 
@@ -63,6 +65,7 @@ class EngineWatch:
             if self._remote is None:
                 figures = feed_figures(self._settings, self._runtime)
                 self._feed = figures.state
+                self._channels = current_channel_words(self._runtime) if "updates" in figures.state else []
                 self._rates.look(figures, now_s)
             self._questions.forget_unused()
         self._hear(now_s)
@@ -116,10 +119,9 @@ class EngineWatch:
             saving=self._rates.saving,
             sums=sums(answer["traders"]) if self._contact.answered_ms else {},
             batch_mode=batched,
+            buffers=buffers(self._channels, answer["traders"]),
             traders=[trader_line(one, moves, one["name"] in batched) for one in answer["traders"]],
-            recent=[one for one in self._signals.newest(_PAST) if one["event"] != "score"][:RECENT]
-            if self._followed
-            else None,
+            recent=self._signals.newest_moves(RECENT) if self._followed else None,
             no_signals=self._no_signals,
             problems=self._problems(flags),
             detail=self._detail(detail) if detail else None,

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
+from tickflag.services.cli.top.buffer_page import add_buffer_line, add_buffer_page, add_buffers
 from tickflag.services.cli.top.lettering import Lettering
 from tickflag.services.cli.top.overview_page import add_figures, add_problems, add_recent, add_traders
 from tickflag.services.cli.top.reading import BACK_MS, EngineReading
@@ -14,7 +15,7 @@ from tickflag.services.cli.top.view_state import ViewState, arranged
 RECENT_ON_PAPER = 20
 _LEAST_OF_TABLE = 8
 """Lines that the figures leave to the rest, however low the screen is."""
-_RECENT_ROWS = 6
+_RECENT_ROWS = 5
 """The newest signals get so many rows, and what the traders leave."""
 KEYS = (
     ("up, down, j, k", "choose a trader; in its page: scroll"),
@@ -24,13 +25,23 @@ KEYS = (
     ("s, S", "sort by the next, the previous column"),
     ("r", "sort the other way round"),
     ("/", "filter by name and state: Enter keeps it, Esc clears it"),
+    ("b", "the buffers of all channels"),
     ("?", "these keys"),
     ("q, Ctrl-C", "end"),
 )
 _TELLS = "Entered and left are those of the last minute."
 _FOOTERS = {
-    "overview": (("q", "end"), ("?", "keys"), ("Enter", "look into"), ("s", "sort"), ("r", "turn"), ("/", "filter")),
+    "overview": (
+        ("q", "end"),
+        ("?", "keys"),
+        ("Enter", "look into"),
+        ("s", "sort"),
+        ("r", "turn"),
+        ("/", "filter"),
+        ("b", "buffers"),
+    ),
     "trader": (("q", "end"), ("Esc", "back"), ("n p", "next, previous"), ("up down", "scroll")),
+    "buffers": (("q", "end"), ("Esc", "back")),
     "keys": (("q", "end"), ("Esc", "back")),
 }
 
@@ -56,6 +67,8 @@ def frame(reading: EngineReading, state: ViewState, width: int, height: int, let
             sheet.add((f"{keys:<23}", "bold"), (does, ""))
         sheet.blank()
         sheet.add((_TELLS, LABEL))
+    elif state.page == "buffers":
+        add_buffer_page(sheet, reading)
     elif state.page == "trader":
         most = _add_trader_page(sheet, reading, state, body)
     else:
@@ -80,6 +93,9 @@ def paper(reading: EngineReading, width: int, letters: Lettering) -> list[Text]:
     if traders:
         sheet.blank()
         add_traders(sheet, traders, ViewState(), len(traders))
+    if reading.buffers:
+        sheet.blank()
+        add_buffers(sheet, reading)
     _add_recent_part(sheet, reading, RECENT_ON_PAPER)
     for line in sheet.lines:
         line.style = ""  # nobody chooses on paper
@@ -109,6 +125,7 @@ def _add_title(sheet: Sheet, reading: EngineReading, state: ViewState) -> None:
 def _add_overview(sheet: Sheet, reading: EngineReading, state: ViewState, height: int) -> int:
     """Gives how many rows the traders have."""
     add_figures(sheet, reading)
+    add_buffer_line(sheet, reading.buffers)
     del sheet.lines[max(1, height - _LEAST_OF_TABLE) :]
     problems = Sheet(sheet.width, sheet.letters)
     add_problems(problems, reading, max(2, height // 6))
@@ -161,8 +178,8 @@ def _add_footer(sheet: Sheet, state: ViewState) -> None:
         left: list[Part] = [("filter: ", "bold"), (f"{letters.text(state.filter)}{letters.cursor}", "")]
         sheet.ends(left, [("Enter keeps, Esc clears", LABEL)])
         return
+    filtered = state.filter and state.page == "overview"
     parts: list[Part] = []
-    for key, does in _FOOTERS[state.page]:
+    for key, does in _FOOTERS[state.page][: -1 if filtered else None]:
         parts += [(key, "bold"), (f" {does}   ", LABEL)]
-    filtered = [(f"filter: {letters.text(state.filter)}", STYLES["warn"])] if state.filter else []
-    sheet.ends(parts, filtered if state.page == "overview" else [])
+    sheet.ends(parts, [(f"filter: {letters.text(state.filter)}", STYLES["warn"])] if filtered else [])

@@ -116,9 +116,11 @@ class EngineReading:
     saving: Mapping[str, float | None] | None = None
     sums: Mapping[str, Any] = field(default_factory=dict)
     batch_mode: Sequence[str] = ()
+    buffers: Sequence[Mapping[str, Any]] = ()
+    """As `diagnosis.buffers` gives them; empty without a segment, and where it is on another machine."""
     traders: Sequence[TraderLine] = ()
     recent: Sequence[Mapping[str, Any]] | None = None
-    """The newest signals, newest first; None where they are not known."""
+    """The newest entries and exits, newest first; None where they are not known."""
     no_signals: str = ""
     """Why they are not."""
     problems: Sequence[Diagnosis] = ()

@@ -6,7 +6,7 @@ from typing import Literal
 
 from tickflag.services.cli.top.reading import TraderLine
 
-Page = Literal["overview", "trader", "keys"]
+Page = Literal["overview", "trader", "buffers", "keys"]
 
 SORTS = (
     "name", "state", "matches", "entered", "left", "efficiency", "cycle_ms", "ns_per_symbol", "processed", "skipped",
@@ -59,7 +59,9 @@ def pressed(state: ViewState, key: str, traders: Sequence[TraderLine], page_rows
         return replace(state, over=True)
     if key in ("?", "h"):
         return replace(state, page="overview" if state.page == "keys" else "keys")
-    if state.page == "keys":
+    if key == "b":
+        return replace(state, page="overview" if state.page == "buffers" else "buffers")
+    if state.page in ("keys", "buffers"):
         return replace(state, page="overview")
     if state.page == "trader":
         return _in_trader(state, key, traders, page_rows, most)

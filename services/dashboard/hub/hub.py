@@ -60,6 +60,10 @@ class Hub:
         answer."""
         return self._promised(lambda lookout, future: lookout.once(topic, arguments, trusted, future))
 
+    def find_signals(self, arguments: Mapping[str, Any]) -> Future[Any]:
+        """One step of a search in the journal: the collector's answer to `signals.find`, which is kept nowhere."""
+        return self._promised(lambda lookout, future: lookout.find_signals(arguments, future))
+
     def do(self, what: str, arguments: Mapping[str, Any], who: str) -> Future[Any]:
         """Carry out a command of one who has the token; `who` is for the history of changes. The future gives the
         result, and raises TickflagError with the words of the one who refuses."""

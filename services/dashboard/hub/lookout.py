@@ -103,6 +103,17 @@ class Lookout:
         self._singles.append(_Single(known, ready, trusted, future, time.monotonic()))
         self._begin_to_look()
 
+    def find_signals(self, arguments: Mapping[str, Any], future: Future[Any]) -> None:
+        """Give the future the collector's answer to `signals.find`."""
+
+        def take(value: Any, error: TickflagError | None) -> None:
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+
+        self._sight.questions.ask("collector", "signals.find", dict(arguments), take)
+
     def do(self, what: str, arguments: Mapping[str, Any], who: str, future: Future[Any]) -> None:
         """Carry out a command."""
         if what == MONITORING:

@@ -1,7 +1,10 @@
 // Thousands of rows of one height, of which only those in sight are in the document.
 //
-// The order stands still while the pointer or the keyboard is on the rows: those in sight keep their places and get
-// new values; the newest order comes when both are gone. Rows are plain objects; `key` tells which is which.
+// The order stands still while the pointer, a finger or the keyboard is on the rows, and for some seconds after a touch:
+// those in sight keep their places and get new values; the newest order comes when all are gone. Rows are plain objects;
+// `key` tells which is which.
+
+import { PointerHold } from "./parts/pointer_hold.js";
 
 const MARGIN = 12; // rows made above and below those in sight
 const STEP = 8; // a window begins at a multiple of it, so that few are asked for
@@ -32,7 +35,6 @@ export class Rows {
     this.total = 0;
     this.known = false;
     this.active = -1;
-    this.over = false;
     this.pool = new Map();
     this.window = [-1, -1];
     this.element = made("div", "rows");
@@ -52,13 +54,7 @@ export class Rows {
   listen() {
     const here = this.element;
     here.addEventListener("scroll", () => this.draw(), { passive: true });
-    this.body.addEventListener("pointerenter", (event) => {
-      if (event.pointerType !== "touch") this.hold((this.over = true));
-    });
-    this.body.addEventListener("pointerleave", () => {
-      this.over = false;
-      this.release();
-    });
+    this.grip = new PointerHold(this.body, () => this.hold(), () => this.release());
     here.addEventListener("keydown", (event) => this.typed(event));
     here.addEventListener("blur", () => {
       this.active = -1;
@@ -72,13 +68,14 @@ export class Rows {
 
   /** To be called when the view goes. */
   close() {
+    this.grip.close();
     this.watch.disconnect();
     PHONE.removeEventListener("change", this.columnsChanged);
   }
 
   /** Whether the order stands still. */
   get holding() {
-    return this.over || this.active >= 0;
+    return this.grip.holding || this.active >= 0;
   }
 
   setColumns(columns) {
@@ -128,6 +125,7 @@ export class Rows {
     this.total = total;
     if (!this.holding) {
       this.pending = null;
+      this.held(null);
       this.settle(first, rows);
     } else {
       this.pending = { first, rows };

@@ -19,9 +19,11 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from tickflag.common.login_code import LoginCodes
+
 Right = Literal["nothing", "reading", "token"]
 
-TOKEN_WORDS = "`tickflag dashboard` prints a link that holds the token"
+TOKEN_WORDS = "`tickflag dashboard` prints a link that gives it to a browser, with `--token` the token itself"
 _OURS = ("same-origin", "none")
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 _OPEN = ("/api/login", "/api/logout", "/api/openapi.json")
@@ -53,7 +55,7 @@ class Admission:
     ) -> None:
         self.cookie = cookie
         """Name of the cookie that holds the token."""
-        self._token = token.encode()
+        self._token, self._codes = token.encode(), LoginCodes(token)
         self._open_reading, self._loopback = open_reading, loopback
         self._names = {"localhost", *(name.lower() for name in names)}
 
@@ -87,6 +89,10 @@ class Admission:
     def is_token(self, text: str) -> bool:
         """Whether the text is the token. Takes as long for a text that is nearly right."""
         return hmac.compare_digest(text.encode(errors="surrogateescape"), self._token)
+
+    def token_for(self, code: str) -> str | None:
+        """The token, for the code of a link, which counts once; None for another one."""
+        return self._token.decode() if self._codes.redeem(code) else None
 
     def _is_ours(self, host: str) -> bool:
         match = _HOST.fullmatch(host.lower())

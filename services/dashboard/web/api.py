@@ -8,24 +8,48 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
 
 from tickflag.common.errors import TickflagError
 from tickflag.services.dashboard.hub.answer import Answer, dumps
 from tickflag.services.dashboard.hub.hub import Hub
 from tickflag.services.dashboard.hub.refusals import NotFound, Refused, TokenNeeded
-from tickflag.services.dashboard.web.guard import caller_of
+from tickflag.services.dashboard.web.guard import caller_of, refusal
 from tickflag.services.dashboard.web.lists import LISTS, TEXT_TYPES
 
 ANSWER_S = 10.0
 MOST_ROWS = 5_000
 MOST_SIGNALS = 1_000
+_WINDOW, _FILTERS = ("count", "first"), ("trader", "symbol", "event")
 OPENAPI = Path(__file__).with_name("openapi.json")
 
 
 def json_response(document: Any, status: int = HTTPStatus.OK) -> Response:
     """JSON of ours: no NaN, names in their own letters."""
     return Response(dumps(document), status, media_type="application/json")
+
+
+class ApiRoute(Route):
+    """A route that refuses other methods in the words of the API. No two of them may have the same path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        found, child = super().matches(scope)
+        return (Match.FULL if found is Match.PARTIAL else found), child
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        methods = sorted(self.methods or ())
+        if scope["method"] in methods:
+            await super().handle(scope, receive, send)
+            return
+        words = f"{scope['method'][:20]} does nothing here: use {' or '.join(methods)}"
+        answer = refusal(scope["path"], words, HTTPStatus.METHOD_NOT_ALLOWED, {"allow": ", ".join(methods)})
+        await answer(scope, receive, send)
+
+
+async def no_such_address(request: Request) -> Response:
+    """The answer at an address below `/api` that there is not."""
+    return refusal(request.url.path, "there is nothing at this address: see /api/openapi.json", HTTPStatus.NOT_FOUND)
 
 
 class Api:
@@ -45,7 +69,7 @@ class Api:
             "/api/lists/{list:path}": self._list,
             "/api/openapi.json": _openapi,
         }
-        return [Route(path, _told(answer), methods=["GET"]) for path, answer in answers.items()]
+        return [ApiRoute(path, told(answer), methods=["GET"]) for path, answer in answers.items()]
 
     async def ask(self, request: Request, topic: str, arguments: Mapping[str, Any]) -> Answer:
         """The hub's answer. Raises TickflagError."""
@@ -56,16 +80,20 @@ class Api:
             raise TickflagError(f"the engine did not answer within {ANSWER_S:g} s") from None
 
     async def _status(self, request: Request) -> Response:
+        check_names(request)
         return json_response((await self.ask(request, "overview", {})).document())
 
     async def _traders(self, request: Request) -> Response:
+        check_names(request)
         return json_response((await self.ask(request, "traders", {})).document())
 
     async def _matches(self, request: Request) -> Response:
+        check_names(request, *_WINDOW)
         answer = await self._rows(request, request.path_params["trader"])
         return json_response(answer.document())
 
     async def _symbol(self, request: Request) -> Response:
+        check_names(request)
         answer = await self.ask(request, "symbol", {"symbol": request.path_params["symbol"]})
         if answer.data.get("known") is False:
             raise NotFound(f"there is no symbol {request.path_params['symbol']!r}")
@@ -73,11 +101,10 @@ class Api:
 
     async def _signals(self, request: Request) -> Response:
         """Oldest first, so that the last number is where the next request goes on."""
-        since = _number(request, "since", None, 0, 2**63 - 1)
-        count = _number(request, "count", 200, 1, MOST_SIGNALS)
-        filters = {
-            name: request.query_params[name] for name in ("trader", "symbol", "event") if name in request.query_params
-        }
+        check_names(request, "journal", "since", "count", *_FILTERS)
+        since = whole_number(request, "since", 0, 2**53 - 1)
+        count = whole_number(request, "count", 1, MOST_SIGNALS) or 200
+        filters = {name: request.query_params[name] for name in _FILTERS if name in request.query_params}
         answer = await self.ask(request, "signals", {"since": since, "count": count, **filters})
         wanted = request.query_params.get("journal", "")
         if wanted and since is not None and answer.data["journal_id"] != wanted:
@@ -91,6 +118,7 @@ class Api:
         trader, dot, kind = request.path_params["list"].rpartition(".")
         if not dot or kind not in LISTS:
             raise NotFound(f"a list ends in {', '.join(f'.{one}' for one in LISTS)}")
+        check_names(request, "count", *(["exchange"] if kind == "txt" else []))
         rows = (await self._rows(request, trader)).document()["rows"]
         listed = LISTS[kind](rows, request.query_params)
         if not isinstance(listed, str):
@@ -98,22 +126,22 @@ class Api:
         return Response(listed, headers={"content-type": TEXT_TYPES[kind]})
 
     async def _rows(self, request: Request, trader: str) -> Answer:
-        count = _number(request, "count", MOST_ROWS, 1, MOST_ROWS)
-        first = _number(request, "first", 0, 0, 2**31)
+        count = whole_number(request, "count", 1, MOST_ROWS) or MOST_ROWS
+        first = whole_number(request, "first", 0, 10_000_000) or 0
         window = {"traders": [trader], "sort": [["score", "desc"]], "first": first, "count": count}
-        return await self.ask(request, "matches", window)
+        return await self.ask(request, "matches", {**window, "rows": "matching"})
 
 
-def _told(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+def told(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
     """The answer, or why there is none, as JSON."""
 
-    async def told(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         try:
             return await answer(request)
         except TickflagError as error:
-            return json_response({"error": str(error)}, status_of(error))
+            return refusal(request.url.path, str(error), status_of(error))
 
-    return told
+    return respond
 
 
 def status_of(error: TickflagError) -> int:
@@ -129,11 +157,19 @@ async def _openapi(_request: Request) -> Response:
     return Response(OPENAPI.read_bytes(), media_type="application/json")
 
 
-def _number(request: Request, name: str, default: int | None, least: int, most: int) -> int | None:
-    """A whole number of the query. Raises Refused."""
-    text = request.query_params.get(name)
-    if text is None or text == "":
-        return default
+def check_names(request: Request, *known: str) -> None:
+    """Raises Refused where the query has an argument that means nothing here."""
+    for name in request.query_params:
+        if name not in known:
+            there = f"there are {', '.join(known)}" if known else "there are none"
+            raise Refused(f"{request.url.path} has no argument {name[:40]!r}: {there}")
+
+
+def whole_number(request: Request, name: str, least: int, most: int) -> int | None:
+    """A whole number of the query; None where it is not given. Raises Refused."""
+    text = request.query_params.get(name, "")
+    if text == "":
+        return None
     if not (text.isascii() and text.isdigit() and len(text) <= 19 and least <= int(text) <= most):
         raise Refused(f"`{name}` must be a whole number from {least:,} to {most:,}, not {text[:40]!r}")
     return int(text)

@@ -10,11 +10,12 @@ from starlette.routing import Route, Router, WebSocketRoute
 
 from tickflag.services.dashboard.hub.hub import Hub
 from tickflag.services.dashboard.web.admission import Admission, Caller
-from tickflag.services.dashboard.web.api import Api
+from tickflag.services.dashboard.web.api import Api, ApiRoute, no_such_address, told
 from tickflag.services.dashboard.web.bundle import BundleDownload
 from tickflag.services.dashboard.web.guard import Application, DashboardGuard
 from tickflag.services.dashboard.web.health import Readiness, alive
 from tickflag.services.dashboard.web.login import Login
+from tickflag.services.dashboard.web.signals_export import SignalsExport
 from tickflag.services.dashboard.web.socket import Viewers
 from tickflag.services.dashboard.web.static import StaticFiles
 
@@ -46,11 +47,13 @@ def application(
         Route("/healthz", alive, methods=["GET"]),
         Route("/readyz", Readiness(api).answer, methods=["GET"]),
         Route("/login", login.by_link, methods=["GET"]),
-        Route("/api/login", login.by_form, methods=["POST"]),
-        Route("/api/logout", login.end, methods=["POST"]),
-        Route("/api/bundle", BundleDownload(instance).answer, methods=["GET"]),
+        ApiRoute("/api/login", login.by_form, methods=["POST"]),
+        ApiRoute("/api/logout", login.end, methods=["POST"]),
+        ApiRoute("/api/bundle", BundleDownload(instance).answer, methods=["GET"]),
+        ApiRoute("/api/signals.csv", told(SignalsExport(hub).answer), methods=["GET"]),
         *api.routes(),
         WebSocketRoute("/ws", Viewers(hub, hello, hang_up).serve),
+        Route("/api{path:path}", no_such_address),
         Route("/{path:path}", _nowhere),
     ]
     return DashboardGuard(Router(routes, redirect_slashes=False), admission)

@@ -1,6 +1,6 @@
 """DashboardGuard: lets only admitted requests through to the application; every answer gets the headers of safety."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -25,6 +25,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 _RAW = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+LISTS = "/api/lists/"
 _CALLER = "tickflag.caller"
 
 
@@ -42,8 +43,8 @@ class DashboardGuard:
                 scope["headers"], client[0] if client else "", scope.get("method", "GET"), path
             )
             self._admission.check(caller, path)
-        except Barred as refusal:
-            await _refuse(refusal, path)(scope, receive, answer)
+        except Barred as barred:
+            await _refuse(barred, path)(scope, receive, answer)
             return
         scope[_CALLER] = caller
         await self._inner(scope, receive, answer)
@@ -55,18 +56,28 @@ def caller_of(scope: Scope) -> Caller:
     return caller
 
 
-def _refuse(refusal: Barred, path: str) -> Application:
-    headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else {}
+def refusal(path: str, words: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """A refusal of the API, in plain words.
+
+    Below the lists its type is not `application/json`: freqtrade looks at the type alone, and would take it for a list
+    without pairs, in place of keeping the last one.
+    """
+    kind = "application/problem+json" if path.startswith(LISTS) else "application/json"
+    return JSONResponse({"error": words}, status, dict(headers or {}), kind)
+
+
+def _refuse(barred: Barred, path: str) -> Application:
+    headers = {"www-authenticate": "Bearer"} if barred.status == 401 else {}
     answer: Response
     if path.startswith("/api/"):
-        answer = JSONResponse({"error": str(refusal)}, refusal.status, headers)
+        answer = refusal(path, str(barred), barred.status, headers)
     else:
-        answer = PlainTextResponse(f"{refusal}\n", refusal.status, headers)
+        answer = PlainTextResponse(f"{barred}\n", barred.status, headers)
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await receive()  # the wish to connect
-            await send({"type": "websocket.close", "code": 1008, "reason": str(refusal)})  # which the server makes 403
+            await send({"type": "websocket.close", "code": 1008, "reason": str(barred)})  # which the server makes 403
         else:
             await answer(scope, receive, send)
 

@@ -1,4 +1,4 @@
-"""Login: the token becomes a cookie that scripts cannot read and other sites do not send."""
+"""Login: the code of a link, or the token, becomes a cookie that scripts cannot read and other sites do not send."""
 
 import json
 from http import HTTPStatus
@@ -7,10 +7,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
+from tickflag.common.login_code import LIFE_S
 from tickflag.common.units import S_PER_DAY
 from tickflag.services.dashboard.web.admission import TOKEN_WORDS, Admission
+from tickflag.services.dashboard.web.guard import caller_of
 
 KEPT_S = 90 * S_PER_DAY
+USED_WORDS = (
+    f"a link counts once, for {LIFE_S} s, and this one does not any more: `tickflag dashboard` prints a new one"
+)
 _MOST_BYTES = 4_096
 
 
@@ -21,11 +26,16 @@ class Login:
         self._admission, self._secure = admission, secure
 
     async def by_link(self, request: Request) -> Response:
-        """`GET /login?token=...`, as the printed link has it. The redirection takes the token out of the address."""
-        token = request.query_params.get("token", "")
-        if not self._admission.is_token(token):
-            return PlainTextResponse(f"the token is wrong: {TOKEN_WORDS}\n", HTTPStatus.UNAUTHORIZED)
-        return self._with_cookie(RedirectResponse("/", HTTPStatus.SEE_OTHER), token)
+        """`GET /login?code=...`, as the printed link has it. No address has the token, so no history and no log."""
+        page = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        if request.method == "HEAD":  # by who looks what the link is: it must not use the code up
+            return page
+        token = self._admission.token_for(request.query_params.get("code", ""))
+        if token is not None:
+            return self._with_cookie(page, token)
+        if caller_of(request.scope).trusted:  # the link was opened again in the same browser
+            return page
+        return PlainTextResponse(f"{USED_WORDS}\n", HTTPStatus.UNAUTHORIZED)
 
     async def by_form(self, request: Request) -> Response:
         """`POST /api/login` with {"token": "..."}."""

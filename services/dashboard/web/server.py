@@ -47,7 +47,7 @@ async def _serve(
             lifespan="off",
             interface="asgi3",
             log_config=None,
-            access_log=False,  # a link may hold the token
+            access_log=False,
             proxy_headers=False,
             server_header=False,
             limit_concurrency=CONNECTIONS,

@@ -227,16 +227,18 @@ def test_a_view_is_saved_under_a_name(site: Site) -> None:
 
 
 def test_matches_become_a_file(site: Site, tmp_path: Path) -> None:
-    """The file holds every match that the filters leave, not only those in sight."""
+    """The file holds every match that the filters leave, not only those in sight, once and in the view's order."""
     with site.look() as looker:
-        page = looker.open("/matches?traders=price")
+        page = looker.open("/matches?traders=price&sort=-symbol")
         with page.expect_download() as download:
             page.click("button:has-text('CSV')")
         download.value.save_as(tmp_path / "matches.csv")
     with (tmp_path / "matches.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["trader"] for row in rows} == {"price"}
-    assert len({row["symbol"] for row in rows}) == SYMBOLS
+    symbols = [row["symbol"] for row in rows]
+    assert len(set(symbols)) == SYMBOLS
+    assert symbols == sorted(symbols, reverse=True)
 
 
 def test_without_the_token_nothing_can_be_changed(site: Site) -> None:
@@ -350,3 +352,69 @@ def test_the_page_connects_again_by_itself(site: Site) -> None:
         looker.wait("document.querySelector('[data-standing=live]')")
         looker.wait(f"document.querySelector('[data-figure=\"overview.feed.updates\"]').dataset.value > {before}")
         assert looker.count("#notice [role=alert]") == 0
+
+
+_IN_ORDER = f"[...document.querySelectorAll('{ROWS}')].sort((one, other) => one.ariaRowIndex - other.ariaRowIndex)"
+_NAMES = f"{_IN_ORDER}.slice(0, 12).map((row) => row.querySelector('a').textContent).join()"
+_HELD_FOR = """() => {
+    document.addEventListener("touchend", () => (window.liftedMs = performance.now()));
+    new MutationObserver(() => {
+        if (!document.querySelector(".held")) window.heldForMs ??= performance.now() - window.liftedMs;
+    }).observe(document.body, { childList: true, subtree: true });
+}"""
+"""Measures how long the order is held after the finger went."""
+_WAITING = "/[1-9]\\d* waiting/.test(document.querySelector('.held')?.textContent)"
+
+
+def test_the_order_stands_still_under_a_finger(site: Site) -> None:
+    """As long as it is down, and for a while after it; then the newest order comes."""
+    with site.look(PHONE, has_touch=True) as looker:
+        page = looker.open("/matches?traders=price&sort=age_ms")
+        looker.wait(f"document.querySelectorAll('{ROWS} a').length > 12")
+        box = page.locator(f"{ROWS} >> nth=4").bounding_box()
+        assert box is not None
+        hand = page.context.new_cdp_session(page)
+        point = {"x": box["x"] + box["width"] - 5, "y": box["y"] + box["height"] / 2}
+        hand.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+        looker.wait("document.querySelector('.held')")
+        held = page.evaluate(_NAMES)
+        looker.wait(_WAITING)
+        assert page.evaluate(_NAMES) == held
+        page.evaluate(_HELD_FOR)
+        hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        assert looker.wait("window.heldForMs") > 2_900
+        looker.wait(f"{_NAMES} !== {json.dumps(held)}")
+
+
+def test_the_order_stands_still_under_the_keyboard(site: Site) -> None:
+    """While a row is chosen, and while the keyboard is on something in a row; not where a click left the focus."""
+    with site.look() as looker:
+        page = looker.open("/matches?traders=price&sort=age_ms")
+        looker.wait(f"document.querySelectorAll('{ROWS} a').length > 12")
+        page.focus("[role=grid]")
+        page.keyboard.press("ArrowDown")
+        looker.wait(_WAITING)
+        page.keyboard.press("Escape")
+        looker.wait("!document.querySelector('.held')")
+        page.evaluate(f"document.querySelector('{ROWS} a').focus()")
+        held = page.evaluate(_NAMES)
+        looker.wait(_WAITING)
+        assert page.evaluate(_NAMES) == held
+        page.evaluate("document.activeElement.blur()")
+        looker.wait(f"!document.querySelector('.held') && {_NAMES} !== {json.dumps(held)}")
+
+
+def test_all_signals_that_fit_are_saved(site: Site, tmp_path: Path) -> None:
+    """The file holds what the filters leave of the whole journal, not only what the page has loaded."""
+    site.engine.wait(lambda: len(site.engine.signals()) > SYMBOLS, what="more signals than a page loads")
+    with site.look() as looker:
+        page = looker.open("/signals?trader=price&event=entered")
+        looker.wait(f"document.querySelectorAll('{ROWS} a').length")
+        with page.expect_download() as download:
+            page.click("button:has-text('CSV')")
+        assert download.value.suggested_filename == "signals.csv"
+        download.value.save_as(tmp_path / "signals.csv")
+    with (tmp_path / "signals.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["trader"], row["event"]) for row in rows} == {("price", "entered")}
+    assert len({row["symbol"] for row in rows}) == SYMBOLS

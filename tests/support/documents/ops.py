@@ -40,6 +40,22 @@ def board_expressions() -> list[str]:
     return [_filled(target["expr"]) for panel in panels() for target in panel["targets"]]
 
 
+def board_legends() -> dict[str, set[str]]:
+    """Each expression of the board, filled as by `board_expressions` -> the labels that its legend names."""
+    targets = [target for panel in panels() for target in panel["targets"]]
+    return {_filled(one["expr"]): set(re.findall(r"{{(\w+)}}", one.get("legendFormat", ""))) for one in targets}
+
+
+def board_choices() -> dict[str, tuple[str, str]]:
+    """Variable of the board -> the series and the label whose values it offers."""
+    found = {}
+    for one in board()["templating"]["list"]:
+        if one["type"] == "query":
+            series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", one["query"]["query"]).groups()  # type: ignore[union-attr] # else the test fails
+            found[one["name"]] = (_filled(series), label)
+    return found
+
+
 def rules() -> list[Rule]:
     """The alert rules. The file is read line by line: a rule has its keys in lines of their own."""
     found = []

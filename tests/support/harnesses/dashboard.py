@@ -37,6 +37,8 @@ class HubStandIn:
         self.subscribed: dict[tuple[Viewer, int], tuple[str, Mapping[str, Any]]] = {}
         self.dropped: list[Viewer] = []
         self.done: list[tuple[str, Mapping[str, Any], str]] = []
+        self.found: list[dict[str, Any]] = []
+        self.pages: list[dict[str, Any] | Exception] = []
         self.results: dict[str, Any] = {}
 
     def subscribe(self, viewer: Viewer, identity: int, topic: str, arguments: Mapping[str, Any]) -> None:
@@ -53,6 +55,11 @@ class HubStandIn:
     def once(self, topic: str, arguments: Mapping[str, Any], trusted: bool) -> "Future[Answer]":
         self.asked.append((topic, arguments, trusted))
         return _future(self.answers[topic])
+
+    def find_signals(self, arguments: Mapping[str, Any]) -> "Future[Any]":
+        """Answers with the next one of `pages`, a page or an exception."""
+        self.found.append(dict(arguments))
+        return _future(self.pages.pop(0))
 
     def do(self, what: str, arguments: Mapping[str, Any], who: str) -> "Future[Any]":
         self.done.append((what, arguments, who))

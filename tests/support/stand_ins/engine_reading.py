@@ -41,11 +41,17 @@ def reading(traders: int = 3, **fields: Any) -> EngineReading:
         "ticks_per_s": 48_213.0, "flagged_per_cycle": 412.0, "swap_interval_ms": 100.0, "swap_time_us": 24.1,
         "processed_per_s": 4_100.0,
     }  # fmt: skip
+    lines_of_buffers = [
+        {"channel": channel, "writing": 1, "cycle": 1_234_566, "stamp_a": 1_234_566, "stamp_b": 0,
+         "stamp_age_ms": 118.0, "lapped": 2, "catch_ups": 11, "retries": 3}
+        for channel in ("ticker", "1m", "15m")
+    ]  # fmt: skip
     whole: dict[str, Any] = {
         "where": "main", "time_ms": NOON_MS, "contact": CollectorContact(answered_ms=NOON_MS), "feed": feed,
         "collector": {"uptime_s": 7_300.0, "last_seq": 123_456}, "rates": rates,
         "latency_ms": {"p50": 119.0, "p99": 400.0}, "saving": {"value": 0.931, "low": 0.928, "high": 0.934},
         "sums": {"efficiency": 0.971, "bytes_saved": 48_200_000, "bytes_full": 50_000_000}, "traders": lines,
+        "buffers": lines_of_buffers,
         "recent": [signal(at, note="a note " * 20, symbol="币安人生USDT") for at in range(60)],
     }  # fmt: skip
     return EngineReading(**(whole | fields))

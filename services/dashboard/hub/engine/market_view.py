@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tickflag.common.diagnosis.buffers import channel_words
 from tickflag.common.diagnosis.feed_figures import FeedFigures, segment_figures
 from tickflag.common.diagnosis.segment_facts import channel_facts, debug_ring, header_facts
 from tickflag.common.errors import TickflagError
 from tickflag.common.protocol.rows import UNKNOWN, CandleWish, RowReader
 from tickflag.common.runtime import Role, Runtime
-from tickflag.common.segment.layout import CANDLE_FIELDS, CYCLE_RING
+from tickflag.common.segment.layout import CANDLE_FIELDS
 from tickflag.common.segment.segment import AttachError, Segment
 from tickflag.common.segment.symbols import SymbolDirectory
 from tickflag.common.settings import Settings
@@ -53,13 +54,10 @@ class MarketView:
         segment = self._current()
         return [] if segment is None else channel_facts(segment)
 
-    def oldest_ns(self, channel: int, cycle: int) -> int:
-        """Monotonic time of the oldest update of a closed cycle; 0 where it is not known any more."""
+    def channel_words(self) -> list[dict[str, Any]]:
+        """The same, with the time of the last closed cycle's oldest update."""
         segment = self._current()
-        if segment is None or cycle <= 0:
-            return 0
-        number, oldest = segment.arrays.cycles[channel, cycle % CYCLE_RING].tolist()
-        return int(oldest) if number == cycle else 0
+        return [] if segment is None else channel_words(segment)
 
     def header(self) -> dict[str, Any]:
         """The header; empty without a segment."""

@@ -32,7 +32,7 @@ class TopicArguments:
         """One of these texts."""
         value = self.text(name, default)
         if value not in choices:
-            raise self._wrong(name, f"one of {', '.join(choices)}")
+            raise self._wrong(name, f"one of {', '.join(filter(None, choices))}")
         return value
 
     def count(self, name: str, default: int, most: int, least: int = 0) -> int:

@@ -29,6 +29,8 @@ def _matches(arguments: TopicArguments) -> Ready:
     ranges = arguments.ranges("ranges", NUMBER_COLUMNS)
     first = arguments.count("first", 0, MOST_FIRST)
     count = arguments.count("count", 60, MOST_ROWS)
+    # For the eye those that have just left stay a while, and a window is never empty; programs want neither.
+    exact = arguments.choice("rows", ("seen", "matching"), "seen") == "matching"
     arguments.end()
 
     def answer(sight: Sight, _trusted: bool) -> Answer:
@@ -41,10 +43,12 @@ def _matches(arguments: TopicArguments) -> Ready:
         sight.copy_rows()
         table = MatchColumns(sight)
         mask = table.mask(traders, text)
+        if exact:
+            mask &= table.present()
         rows = filtered(mask, [Range(table.column(name), least, most) for name, least, most in ranges])
         keys = [SortKey(table.column(name), descending) for name, descending in sort]
         total = len(rows)
-        start = min(first, max(0, total - count))
+        start = min(first, total if exact else max(0, total - count))
         rows = ordered(rows, keys, (table.column("trader"), table.column("symbol")))[start : start + count]
         names = collector.table
         marks = names.marks(rows, sight.now_ms)
@@ -112,7 +116,12 @@ class MatchColumns:
 
     def matching(self, mask: NDArray[np.bool_]) -> int:
         """How many rows of the mask match now; the others have just left."""
-        return int(np.count_nonzero(mask & np.isnan(self._table.left_ms[: self._count])))
+        return int(np.count_nonzero(mask & self.present()))
+
+    def present(self) -> NDArray[np.bool_]:
+        """The rows that match now."""
+        present: NDArray[np.bool_] = np.isnan(self._table.left_ms[: self._count])
+        return present
 
     def column(self, name: str, rows: NDArray[np.int64] | None = None) -> NDArray[np.float64] | NDArray[np.int64]:
         """The values by row, or those of some rows."""

@@ -1,12 +1,11 @@
 """The topics `overview` and `history`: the engine at a glance, what is wrong with it, and how it went."""
 
-import time
 from typing import Any
 
 from tickflag.common.diagnosis import engine
+from tickflag.common.diagnosis.buffers import buffers
 from tickflag.common.diagnosis.engine_rates import sums
 from tickflag.common.runtime import Role
-from tickflag.common.units import NS_PER_MS
 from tickflag.common.wire.requests import Service
 from tickflag.services.dashboard.hub.answer import Answer
 from tickflag.services.dashboard.hub.topics.arguments import TopicArguments
@@ -35,9 +34,9 @@ def _overview(arguments: TopicArguments) -> Ready:
                     "latency_ms": sight.figures.latency_ms(),
                     "batch_mode": batch_mode(sight),
                 },
-                "buffers": _buffers(sight, traders),
+                "buffers": buffers(sight.market.channel_words(), traders),
                 "traders": _traders(sight, traders),
-                "recent": sight.collector.signals.newest(RECENT),
+                "recent": sight.collector.signals.newest_moves(RECENT),
                 "problems": problems(sight),
             }
         )
@@ -52,26 +51,6 @@ def _feed(sight: Sight, rates: dict[str, float | None]) -> dict[str, Any]:
         "age_ms": sight.figures.feed.state.get("heartbeat_age_ms"),
         **{name: rates[name] for name in ("ticks_per_s", "flagged_per_cycle", "swap_interval_ms", "swap_time_us")},
     }
-
-
-def _buffers(sight: Sight, traders: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    now_ns = time.monotonic_ns()
-    buffers = []
-    for number, channel in enumerate(sight.market.channels()):
-        oldest_ns = sight.market.oldest_ns(number, channel["closed"])
-        readers = [trader for trader in traders if trader.get("channel") == channel["channel"]]
-        buffers.append(
-            {
-                "channel": channel["channel"],
-                "writing": channel["open"] % 2,
-                "cycle": channel["closed"],
-                "stamp_age_ms": (now_ns - oldest_ns) / NS_PER_MS if oldest_ns else None,
-                "lapped": sum(trader.get("lapped", 0) for trader in readers),
-                "catch_ups": sum(trader["cycles"] - trader["fast"] for trader in readers),
-                "retries": sum(trader["retried"] for trader in readers),
-            }
-        )
-    return buffers
 
 
 def _traders(sight: Sight, traders: list[dict[str, Any]]) -> list[dict[str, Any]]:

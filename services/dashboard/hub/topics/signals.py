@@ -13,17 +13,23 @@ MOST = 1_000
 LIVE_S, PAST_S = 0.5, 30.0
 
 
-def _signals(arguments: TopicArguments) -> Ready:
+def search_of(arguments: TopicArguments) -> tuple[dict[str, int], dict[str, str]]:
+    """Where a search in the journal begins, and its filters, as the collector's `signals.find` has them. Raises
+    Refused."""
     since, before, time_ms = (arguments.number(name) for name in ("since", "before", "time_ms"))
     wanted = {name: arguments.text(name, "") for name in ("trader", "symbol", "text")}
     wanted["event"] = arguments.choice("event", EVENTS, "")
-    count = arguments.count("count", 200, MOST, 1)
-    arguments.end()
     places = (("since", since), ("before", before), ("time_ms", time_ms))
     place = {name: value for name, value in places if value is not None}
     if len(place) > 1:
-        raise Refused("'signals' takes one of the arguments since, before and time_ms")
-    filters = {name: value for name, value in wanted.items() if value}
+        raise Refused("signals are searched for from one place: give one of since, before and time_ms")
+    return place, {name: value for name, value in wanted.items() if value}
+
+
+def _signals(arguments: TopicArguments) -> Ready:
+    place, filters = search_of(arguments)
+    count = arguments.count("count", 200, MOST, 1)
+    arguments.end()
     live = LiveSearch(filters, count)
 
     def answer(sight: Sight, _trusted: bool) -> Answer:

@@ -1,7 +1,7 @@
 // Matches: trader by symbol, live, in a window of the whole list. Sort, filters and columns stand in the address.
 import { once, subscribe } from "../connection.js";
 import { ago, change, NONE, price, score, short, whole } from "../format.js";
-import { download } from "../parts/csv.js";
+import { downloadRows } from "../parts/csv.js";
 import { say } from "../parts/dialogs.js";
 import { waiting } from "../parts/pieces.js";
 import { route, setQuery, symbolAddress, traderAddress } from "../parts/router.js";
@@ -10,7 +10,7 @@ import { overview } from "../parts/status.js";
 import { Rows } from "../rows.js";
 import { computed, effect, html, nothing, signal, untracked } from "../vendor.js";
 
-const PAGE = 2_000; // rows a request of the export
+const PAGE = 2_000, OVERLAP = 100; // rows a request of the export, and those that it has in common with the last one
 const MOST_KEYS = 4; // columns that the engine sorts by at once
 const ENTERED = 1, STALE = 2, LEFT = 3;
 const amount = (key, label, title) => ({ key, label, title, width: "minmax(76px, .7fr)", end: true, text: (row) => short(row[key]), value: (row) => row[key] });
@@ -62,6 +62,19 @@ function argumentsOf(query) {
 function rowsOf(columns, count) {
   const keys = Object.keys(columns);
   return Array.from({ length: count }, (_, index) => Object.fromEntries(keys.map((key) => [key, columns[key][index]])));
+}
+
+/** The rows sorted by several columns; what is not known stands last. */
+function arranged(rows, sort) {
+  const order = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
+  const unknown = (value) => Number(value === null || Number.isNaN(value));
+  return rows.sort((one, other) => {
+    for (const [key, way] of sort) {
+      const found = unknown(one[key]) - unknown(other[key]) || order(one[key], other[key]) * (way === "desc" ? -1 : 1);
+      if (found) return found;
+    }
+    return 0;
+  });
 }
 
 export function open() {
@@ -126,18 +139,19 @@ export function open() {
 
   async function save() {
     try {
-      const all = [];
-      let names = null;
-      for (let first = 0, many = 1; first < many; ) {
-        const { data, columns: values, rows: count } = await once("matches", { ...wanted.peek(), first, count: PAGE });
-        names ??= Object.keys(values).filter((name) => name !== "mark");
-        for (let index = 0; index < count; index += 1) all.push(names.map((name) => values[name][index]));
+      // Asked for in the order of names, which no price changes: so no row is missed between two requests.
+      const args = { ...wanted.peek(), sort: [], rows: "matching" };
+      const all = new Map();
+      let names = [];
+      for (let first = 0, many = 1; first < many; first += PAGE - OVERLAP) {
+        const { data, columns: values, rows: count } = await once("matches", { ...args, first, count: PAGE });
+        names = Object.keys(values).filter((name) => name !== "mark");
+        for (const row of rowsOf(values, count)) all.set(`${row.trader}\n${row.symbol}`, row);
         many = data.total;
-        first += count;
-        if (!count) break;
       }
-      download("matches.csv", names, all);
-      say(`${whole(all.length)} matches saved as matches.csv.`);
+      const list = arranged([...all.values()], wanted.peek().sort);
+      downloadRows("matches.csv", names, list.map((row) => names.map((name) => row[name])));
+      say(`${whole(list.length)} matches saved as matches.csv.`);
     } catch (error) {
       say(error.message, true);
     }

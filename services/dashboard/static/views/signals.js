@@ -11,7 +11,7 @@ import { Rows } from "../rows.js";
 import { computed, effect, html, nothing, signal, untracked } from "../vendor.js";
 
 const COUNT = 500;
-const FIELDS = ["seq", "time_ms", "event", "symbol", "trader", "score", "cycle", "note"];
+const MOST_EXPORTED = 100_000; // by the engine, in one file
 const EVENTS = [["", "All events"], ["entered", "▲ entered"], ["left", "▽ left"], ["score", "· score"]];
 const COLUMNS = [
   { key: "seq", label: "Number", width: "84px", end: true, text: (row) => whole(row.seq), value: (row) => row.seq, look: () => "muted" },
@@ -67,10 +67,12 @@ export function open() {
   const live = () => wanted.value.before === null && wanted.value.time_ms === null;
   const oldest = () => data.value?.signals.at(-1)?.seq;
 
+  /** All that fit, newest first, of the journal: the engine makes the file. */
   function save() {
-    const list = data.peek()?.signals ?? [];
-    download("signals.csv", FIELDS, list.map((one) => FIELDS.map((key) => one[key])));
-    say(`${whole(list.length)} signals saved as signals.csv.`);
+    const { count, ...filters } = wanted.peek();
+    const given = Object.entries(filters).filter(([, value]) => value !== null && value !== "");
+    download(`/api/signals.csv?${new URLSearchParams(given)}`, "signals.csv");
+    say(`All signals that fit are saved as signals.csv, ${whole(MOST_EXPORTED)} at most.`);
   }
 
   function jump(event) {

@@ -5,6 +5,7 @@ import webbrowser
 import pytest
 
 from tests.unit.cli.conftest import Run
+from tickflag.common.login_code import LoginCodes
 from tickflag.common.runtime import Role, Runtime, ServedAddress
 
 TOKEN = "a-token-of-the-test-0123"
@@ -12,17 +13,24 @@ URL = "http://127.0.0.1:8087"
 
 
 def test_a_running_dashboard(runtime: Runtime, run: Run) -> None:
-    """The address without the token, and the link with it; for programs the token alone."""
+    """The address, and a link that counts in place of the token, which only programs get to see."""
     (runtime.folder / "dashboard.token").write_text(f"{TOKEN}\n")
     with Role(runtime, "dashboard"):
         ServedAddress(runtime, "dashboard").write(URL)
-        assert run("dashboard").stdout == f"address    {URL}\nlink       {URL}/login?token={TOKEN}\n"
+        codes = LoginCodes(TOKEN)
+        shown = run("dashboard")
+        address, link = shown.stdout.splitlines()
+        assert address == f"address    {URL}"
+        head, _, code = link.partition("/login?code=")
+        assert head == f"link       {URL}"
+        assert codes.redeem(code)
+        assert TOKEN not in shown.output
         assert run("dashboard", "--token").stdout == f"{TOKEN}\n"
 
 
 @pytest.mark.parametrize("opens", [True, False])
 def test_a_browser_is_opened(runtime: Runtime, run: Run, monkeypatch: pytest.MonkeyPatch, opens: bool) -> None:
-    """With the link, which is not shown; where there is no browser, the words say what to do."""
+    """With a link whose code counts, and not the token; where there is no browser, the words say what to do."""
     opened: list[str] = []
 
     def open_link(link: str) -> bool:
@@ -33,8 +41,12 @@ def test_a_browser_is_opened(runtime: Runtime, run: Run, monkeypatch: pytest.Mon
     (runtime.folder / "dashboard.token").write_text(f"{TOKEN}\n")
     with Role(runtime, "dashboard"):
         ServedAddress(runtime, "dashboard").write(URL)
+        codes = LoginCodes(TOKEN)
         result = run("dashboard", "--open")
-    assert opened == [f"{URL}/login?token={TOKEN}"]
+    (link,) = opened
+    assert link.startswith(f"{URL}/login?code=")
+    assert TOKEN not in link
+    assert codes.redeem(link.partition("=")[2])
     assert result.exit_code == (0 if opens else 1)
     assert TOKEN not in result.output
 

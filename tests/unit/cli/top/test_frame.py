@@ -40,6 +40,7 @@ STATES = {
     "trader": ViewState(page="trader", chosen="trader-1", scroll=3),
     "gone": ViewState(page="trader", chosen="no such trader"),
     "keys": ViewState(page="keys"),
+    "buffers": ViewState(page="buffers"),
 }
 
 
@@ -94,6 +95,41 @@ def test_the_overview_at_80_columns() -> None:
         assert words in found
     assert re.search(r"^trader-2 +running +2,000 +▲ 2 +▽ 2 +90\.0 % +1\.20 ms$", found, re.MULTILINE)
     assert "q end" in found.splitlines()[-1]
+
+
+def test_the_buffers_at_80_columns() -> None:
+    """A line of the overview sums up all channels; their page has each, with both stamps and the swaps."""
+    found = shown(reading())
+    assert "Buffers           B written, oldest 118 ms, lapped 6, catch-ups 33, retries 9\n" in found
+    assert "b buffers" in found.splitlines()[-1]
+    page = shown(reading(), STATES["buffers"]).splitlines()
+    assert page[2].split() == [
+        "Channel",
+        "Writing",
+        "Stamp",
+        "A",
+        "Stamp",
+        "B",
+        "Oldest",
+        "Lapped",
+        "Catch-ups",
+        "Retries",
+    ]
+    for channel, row in zip(("ticker", "1m", "15m"), page[3:6], strict=True):
+        assert row.split() == [channel, "B", "1,234,566", "\N{EN DASH}", "118", "ms", "2", "11", "3"]
+    assert page[6] == "A swap each 100 ms, which takes 24.1 µs."
+    assert all(row in [one.plain for one in paper(reading(), 80, Lettering())] for row in page[2:7])
+
+
+def test_no_buffers() -> None:
+    """Of an engine on another machine, and without a segment."""
+    there = shown(READINGS["remote"].__class__("there", NOON_MS), STATES["buffers"])
+    assert "the buffers are known on the engine's own machine only" in there
+    nothing = reading(buffers=(), rates={})
+    assert "no segment yet" in shown(nothing, STATES["buffers"])
+    assert "written" not in shown(nothing)
+    unknown = reading(buffers=[{**reading().buffers[0], "stamp_age_ms": None}], rates={})
+    assert "A swap each \N{EN DASH}, which takes \N{EN DASH}." in shown(unknown, STATES["buffers"])
 
 
 def test_more_columns_show_more() -> None:

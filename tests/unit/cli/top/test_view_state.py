@@ -51,6 +51,13 @@ def test_filtering() -> None:
     assert after(["/", "up"]).filter == ""
 
 
+def test_the_buffers() -> None:
+    """`b` shows them from wherever one is; any key leads back, and it is a letter in a filter."""
+    assert after(["b"]).page == after(["enter", "b"]).page == "buffers"
+    assert after(["b", "b"]).page == after(["b", "esc"]).page == "overview"
+    assert after(["/", "b"]).filter == "b"
+
+
 def test_choosing() -> None:
     """The chosen trader stays chosen wherever it stands; keys stop at the ends."""
     assert after(["down"]).chosen == "rsi"

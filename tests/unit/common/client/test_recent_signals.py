@@ -34,10 +34,11 @@ def test_earlier_signals_come_before() -> None:
 
 
 def test_earlier_signals_count() -> None:
-    """For the last minute those count as well that are not kept, on either side."""
+    """For the last minute those count as well that are not kept, on either side; each counts once."""
     recent = RecentSignals(keep=2)
     recent.add([_signal(seq, time_ms=5_000) for seq in range(5, 9)])
-    recent.prepend([_signal(3, time_ms=4_000), _signal(4, time_ms=5_000)])
+    recent.prepend([_signal(5, time_ms=5_000), _signal(6, time_ms=5_000)])
+    recent.prepend([_signal(3, time_ms=4_000), _signal(4, time_ms=5_000), _signal(5, time_ms=5_000)])
     recent.prepend([_signal(seq, time_ms=3_000) for seq in (1, 2)])
     assert _numbers(recent.newest(9)) == [8, 7]
     assert recent.last_minute(60_000) == {("rsi", "entered"): 8}
@@ -62,3 +63,18 @@ def test_signals_after_a_number() -> None:
     recent.add([{"seq": seq, "trader": "a", "event": "entered", "time_ms": 1_000} for seq in (1, 2, 3)])
     assert recent.after(0) is None
     assert recent.after(2) == [{"seq": 3, "trader": "a", "event": "entered", "time_ms": 1_000}]
+
+
+def test_entries_and_exits() -> None:
+    """Newest first, without changes of scores, however many of these came since; earlier ones come before, once."""
+    recent = RecentSignals(keep=4)
+    recent.add([_signal(10), _signal(11, "left"), *(_signal(seq, "score") for seq in range(12, 40))])
+    assert _numbers(recent.newest_moves(9)) == [11, 10]
+    assert _numbers(recent.newest_moves(1)) == [11]
+    assert _numbers(recent.newest_moves(0)) == []
+    recent.prepend([_signal(8), _signal(9, "score"), _signal(10), _signal(11, "left"), _signal(12, "score")])
+    assert _numbers(recent.newest_moves(9)) == [11, 10, 8]
+    recent.clear()
+    assert recent.newest_moves(9) == []
+    recent.prepend([_signal(3)])
+    assert _numbers(recent.newest_moves(9)) == [3]

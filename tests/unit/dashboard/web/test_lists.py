@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tickflag.services.dashboard.web.lists import chart_name, pair_list, table, watch_list
+from tickflag.services.dashboard.web.lists import chart_name, csv_lines, pair_list, table, watch_list
 
 
 def row(symbol: str, **fields: Any) -> dict[str, Any]:
@@ -52,9 +52,21 @@ def test_the_table() -> None:
 
 def test_an_empty_table_has_its_names() -> None:
     """A program that reads it finds the columns that never change."""
-    assert table([], {}) == "symbol,trader,score,note,entered\r\n"
+    assert table([], {}) == '"symbol","trader","score","note","entered"\r\n'
 
 
 def test_a_row_without_a_time() -> None:
     """It is left empty."""
-    assert ",," in table([row("a", entered_ms=None, last=1.0)], {})
+    (found,) = csv.DictReader(io.StringIO(table([row("a", entered_ms=None, last=1.0)], {})))
+    assert (found["entered"], found["last"]) == ("", "1.0")
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_no_text_is_a_formula(sign: str) -> None:
+    """Neither a name nor a note, wherever a spreadsheet splits a line; numbers stay numbers."""
+    text = f"{sign}1+1;{sign}2"
+    lines = csv_lines([[text, "a", -1.5]])
+    assert lines.startswith("\"'")
+    assert lines.endswith(',"a",-1.5\r\n')
+    assert next(csv.reader(io.StringIO(lines)))[0] == f"'{text}"
+    assert next(csv.reader(io.StringIO(lines), delimiter=";"))[0].startswith(f"'{text}")

@@ -9,6 +9,7 @@ import pytest
 
 from tickflag.common.client.questions import Known
 from tickflag.common.protocol.rows import UNKNOWN
+from tickflag.common.wire.messages import Signal
 from tickflag.services.dashboard.hub.answer import Answer
 from tickflag.services.dashboard.hub.engine.symbol_slots import SymbolSlots
 from tickflag.services.dashboard.hub.matches.match_table import MatchTable
@@ -88,6 +89,19 @@ def test_filters() -> None:
     assert symbols(shown(sight, ranges={"entered_ms": [0, None]})) == []
     with pytest.raises(NotFound, match="no trader 'other': known are rsi, spread"):
         shown(sight, traders=["other"])
+
+
+def test_only_what_matches_now() -> None:
+    """For programs: without those that have just left, and from exactly where they ask, also behind the end."""
+    sight = sight_of({"rsi": {"S3": 3.0, "S1": 2.0, "S2": 1.0}})
+    left = Signal(seq=10, trader="rsi", symbol="S1", event="left", score=0.0, time_ms=1_000_000_000, cycle=1)
+    sight.collector.table.apply(left)
+    assert symbols(shown(sight)) == ["S1", "S2", "S3"]
+    exact = {"rows": "matching", "sort": [["score", "desc"]]}
+    whole = shown(sight, **exact)
+    assert (symbols(whole), whole.data["total"], whole.data["matching"]) == (["S3", "S2"], 2, 2)
+    assert symbols(shown(sight, **exact, first=1, count=9)) == ["S2"]
+    assert symbols(shown(sight, **exact, first=5)) == []
 
 
 def test_matches_that_may_be_out_of_date() -> None:
