@@ -117,7 +117,7 @@ export async function candleChart(element, { point }) {
       if (known) known.traders.push(signal.trader);
       else shown.set(place, { ...signal, traders: [signal.trader] });
     }
-    const words = shown.size <= 8;
+    const words = shown.size <= 8 && element.clientWidth > 480;
     marks.setMarkers(
       [...shown.values()].map(({ event, candle, traders }) => {
         const text = traders.length > 1 ? String(traders.length) : words ? traders[0] : "";
