@@ -10,6 +10,11 @@ import { effect, html, render, signal, untracked } from "./vendor.js";
 const TITLES = { overview: "Overview", matches: "Matches", traders: "Traders", signals: "Signals", notices: "Notices", flags: "Flags", debug: "Debug" };
 const DIGITS = ["/", "/matches", "/traders", "/signals", "/notices", "/flags", "/debug"];
 
+// A menu closes when something else is clicked, by Escape, and when another view opens.
+const closeMenus = (but) => {
+  for (const menu of document.querySelectorAll("details.menu[open], details.further[open]")) if (!menu.contains(but)) menu.removeAttribute("open");
+};
+
 const opened = signal(null); // {view, draw()}: the view in sight
 let place = "";
 let wanted = 0;
@@ -19,6 +24,7 @@ effect(() => {
   const now = `${view} ${name}`;
   if (now === place) return;
   place = now;
+  closeMenus(null);
   untracked(() => open(view, name));
 });
 
@@ -69,10 +75,6 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// A menu closes when something else is clicked, or by Escape.
-const closeMenus = (but) => {
-  for (const menu of document.querySelectorAll("details.menu[open], details.further[open]")) if (!menu.contains(but)) menu.removeAttribute("open");
-};
 document.addEventListener("pointerdown", (event) => closeMenus(event.target));
 document.addEventListener("keydown", (event) => event.key === "Escape" && closeMenus(null));
 

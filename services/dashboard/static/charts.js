@@ -29,7 +29,7 @@ export async function plot(element, { form, point, top }) {
         scales: { x: { time: true, range: () => reached }, y: { range: (_plot, low, high) => reach(low, high, top) } },
         axes: [
           { stroke: colour("muted"), font: FONT, size: 18, gap: 2, space: 70, grid: { show: false }, ticks: { show: false }, values: (_plot, times) => times.map((time) => clock(time * 1000).slice(0, 5)) },
-          { stroke: colour("muted"), font: FONT, size: 46, gap: 4, space: 26, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, values: (_plot, values) => values.map(form) },
+          { stroke: colour("muted"), font: FONT, size: 54, gap: 4, space: 26, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, values: (_plot, values) => values.map(form) },
         ],
         series: [{}, { stroke: ink, width: 1.25, fill: colour("chart-fill"), points: { show: false }, spanGaps: false }],
         tzDate: (seconds) => UPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
@@ -117,7 +117,7 @@ export async function candleChart(element, { point }) {
       if (known) known.traders.push(signal.trader);
       else shown.set(place, { ...signal, traders: [signal.trader] });
     }
-    const words = shown.size <= 8;
+    const words = shown.size <= 8 && element.clientWidth > 480;
     marks.setMarkers(
       [...shown.values()].map(({ event, candle, traders }) => {
         const text = traders.length > 1 ? String(traders.length) : words ? traders[0] : "";
@@ -157,7 +157,7 @@ export async function candleChart(element, { point }) {
         const step = 10 ** (Math.floor(Math.log10(Math.abs(bars.at(-1).close) || 1)) - 5);
         series.applyOptions({ priceFormat: { type: "custom", formatter: price, minMove: step } });
       }
-      if (fresh) chart.timeScale().setVisibleLogicalRange({ from: Math.max(0, bars.length - 140), to: bars.length + 4 });
+      if (fresh) chart.timeScale().setVisibleLogicalRange({ from: Math.max(0, bars.length - Math.min(140, Math.ceil(element.clientWidth / 6))), to: bars.length + 4 });
     },
     signals(list, seconds) {
       signals = list

@@ -108,11 +108,13 @@ export const yes = (value) => (known(value) ? (value ? "yes" : "no") : NONE);
 export const at = (data, path) => path.split(".").reduce((value, key) => value?.[key], data);
 
 /**
- * A figure that tests can compare with the counter it stands for: its place in the topic's data, and its plain value.
- * `topic` may name a row as well: `traders.rsi`.
+ * A figure that tests can compare with the counter it stands for: its place (topic, perhaps a row, field) and its
+ * plain value.
  */
-export function figure(topic, data, path, form = whole) {
-  const value = at(data, path);
+export function marked(place, value, form = whole) {
   const plain = known(value) && typeof value !== "object" ? String(value) : "";
-  return html`<span class="figure" data-figure="${topic}.${path}" data-value=${plain}>${form(value)}</span>`;
+  return html`<span class="figure" data-figure=${place} data-value=${plain}>${form(value)}</span>`;
 }
+
+/** The figure at `path` of a topic's data. `topic` may name a row as well: `traders.rsi`. */
+export const figure = (topic, data, path, form = whole) => marked(`${topic}.${path}`, at(data, path), form);

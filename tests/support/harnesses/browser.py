@@ -3,10 +3,11 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Response, sync_playwright
 
 from tests.support.processes.waiting import allowed_s, wait_until
 
@@ -17,7 +18,10 @@ ARGUMENTS = (
 )  # fmt: skip
 DESK = (1280, 800)
 PHONE = (390, 844)
+PHONES = ((360, 740), (412, 915))
+"""A small and a large one."""
 WITHIN_S = 10.0
+_CHECKS = Path(__file__).with_name("page_checks.js").read_text()
 
 
 @contextmanager
@@ -47,13 +51,14 @@ class Looker:
         self.page: Page = self._context.new_page()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self._faults.append(f"page: {error}"))
-        self.page.on("request", self._watch)
+        self.page.on("request", lambda request: self._watch(request.url))
+        self.page.on("websocket", lambda socket: self._watch(socket.url))
         self.page.on("response", self._check)
 
-    def open(self, address: str = "/") -> Page:
-        """Open an address of the dashboard, and wait until it has data of the engine."""
+    def open(self, address: str = "/", standing: str = "live") -> Page:
+        """Open an address of the dashboard, and wait until the page says that it is `standing`."""
         self.page.goto(f"{self.url}{address}")
-        self.page.wait_for_selector("[data-standing=live]")
+        self.page.wait_for_selector(f"[data-standing='{standing}']")
         return self.page
 
     def count(self, selector: str) -> int:
@@ -86,6 +91,10 @@ class Looker:
 
         return wait_until(asked, WITHIN_S, expression, lambda: self.page.locator("body").inner_text()[:2_000])
 
+    def check(self, what: str) -> Any:
+        """What one of the checks of `page_checks.js` finds on the page."""
+        return self.page.evaluate(f"({_CHECKS}).{what}()")
+
     def fits(self) -> bool:
         """Whether nothing has to be scrolled sideways."""
         return bool(
@@ -101,16 +110,16 @@ class Looker:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._context.close()
         if kind is None:
-            assert self._faults == []
+            assert not self._faults, self._faults
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not self.lost:
             self._faults.append(f"console: {message.text}")
 
-    def _watch(self, request: Request) -> None:
-        asked = urlsplit(request.url)
+    def _watch(self, url: str) -> None:
+        asked = urlsplit(url)
         if asked.scheme not in ("data", "blob") and asked.netloc != urlsplit(self.url).netloc:
-            self._faults.append(f"a request leaves the machine: {request.url}")
+            self._faults.append(f"a request leaves the machine: {url}")
 
     def _check(self, response: Response) -> None:
         if response.status >= 400 and not self.lost:

@@ -16,11 +16,14 @@ FOLDERS_OF_LONG_TESTS = ("tests/faults/", "tests/integration/")
 
 
 class SlowestFirst(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """Hands out modules as a whole. In the folders of long tests it hands out single tests, unless a module shares a
-    fixture."""
+    """Hands out modules as a whole. In the folders of long tests it hands out single tests, unless a module, or all of
+    its folder, shares a fixture."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
+        folder = path.rpartition("/")[0]
+        if path.startswith(FOLDERS_OF_LONG_TESTS) and _shares_all(folder):
+            return folder
         return nodeid if path.startswith(FOLDERS_OF_LONG_TESTS) and not _shares(path) else path
 
 
@@ -33,3 +36,10 @@ def rank(path: str) -> int:
 def _shares(path: str) -> bool:
     """Whether the module has a fixture that its tests share, such as a running engine."""
     return 'scope="module"' in (ROOT / path).read_text()
+
+
+@cache
+def _shares_all(folder: str) -> bool:
+    """Whether the folder has a fixture that all tests in it share."""
+    conftest = ROOT / folder / "conftest.py"
+    return conftest.exists() and 'scope="session"' in conftest.read_text()

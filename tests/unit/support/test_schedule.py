@@ -39,3 +39,9 @@ def test_what_is_handed_out_as_a_whole(scheduler: Any, path: str, together: bool
     """Modules are handed out whole, except long tests that share nothing."""
     scopes = {scheduler._split_scope(f"{path}::{name}") for name in ("test_one", "test_two[a::b]")}
     assert (len(scopes) == 1) == together
+
+
+def test_a_folder_with_an_engine_of_its_own_stays_together(scheduler: Any) -> None:
+    """All tests of a folder whose conftest shares a fixture run in one process."""
+    paths = ("tests/integration/dashboard/test_page.py", "tests/integration/dashboard/test_views.py")
+    assert len({scheduler._split_scope(f"{path}::test_one") for path in paths}) == 1

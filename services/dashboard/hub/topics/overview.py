@@ -61,6 +61,7 @@ def _traders(sight: Sight, traders: list[dict[str, Any]]) -> list[dict[str, Any]
         {
             "name": trader["name"],
             "state": trader["state"],
+            "restarted": sight.figures.restarts.recent(trader["name"], sight.now_s),
             "matches": counts.get(trader["name"], 0) if sight.collector.ready else trader["matches"],
             "entered": moves.get((trader["name"], "entered"), 0),
             "left": moves.get((trader["name"], "left"), 0),

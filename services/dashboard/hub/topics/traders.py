@@ -80,6 +80,7 @@ def _line(line: dict[str, Any], counts: dict[str, int], batched: list[str], sigh
         **line,
         "label": line.get("label", name),
         "busy": line.get("busy", False),
+        "restarted": sight.figures.restarts.recent(name, sight.now_s),
         "enabled": line["state"] != "disabled",
         "why": why(line),
         "cycle_ms": line["cost_ns"] / NS_PER_MS if line["cost_ns"] else None,

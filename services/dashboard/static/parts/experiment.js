@@ -1,5 +1,5 @@
 // The arms of a feature flag side by side, with the 95 % intervals of their comparison.
-import { bytes, lasting, moment, score, short, whole, NONE } from "../format.js";
+import { bytes, lasting, marked, moment, score, short, NONE } from "../format.js";
 import { html, nothing } from "../vendor.js";
 import { confirmed, perform } from "./dialogs.js";
 import { writable } from "./pieces.js";
@@ -11,13 +11,14 @@ const SCALE = 20; // pixels from half to the same, and on to double
 /** Where a ratio lies, from an eighth to eight times. */
 const across = (ratio) => 60 + SCALE * Math.max(-3, Math.min(3, Math.log2(ratio)));
 
-function interval({ ratio, low, high, why }) {
+function interval({ metric, ratio, low, high, why }) {
+  const shown = (key, value) => marked(`flag.experiment.${metric}.${key}`, value, score);
   if (ratio === null || ratio === undefined) return html`<span class="muted" title=${why || nothing}>${why || NONE}</span>`;
   const known = low !== null && low !== undefined && low > 0;
   const sure = known && (low > 1 || high < 1);
   return html`<span class="interval ${sure ? "sure" : ""}"><svg viewBox="0 0 120 12" width="120" height="12" aria-hidden="true"><path d="M60 0v12" class="same"/>
     <path d=${known ? `M${across(low)} 6H${across(high)}` : "M0 0"} class="span"/><circle cx=${across(Math.max(ratio, 0.01))} cy="6" r="3"/></svg>
-    ${ratio.toFixed(3)}${known ? html` <small>${low.toFixed(3)} to ${high.toFixed(3)}</small>` : html` <small>${why}</small>`}</span>`;
+    ${shown("ratio", ratio)}${known ? html` <small>${shown("low", low)} to ${shown("high", high)}</small>` : html` <small>${why}</small>`}</span>`;
 }
 
 export function experimentTable(experiment, flag) {
@@ -31,7 +32,7 @@ export function experimentTable(experiment, flag) {
   return html`<section><header><h2>Experiment</h2><span class="muted">${experiment.running ? "running" : "ended"}, since ${moment(experiment.since_ms)} UTC</span>${writable() ? html`<button class="quiet" @click=${reset}>Begin anew</button>` : nothing}</header>
     ${sample?.warning ? html`<ul class="problems"><li class="warn"><b>The arms have not the shares they should have (p = ${score(sample.p)}).</b><span>Do not trust the comparison before the cause is known.</span></li></ul>` : nothing}
     <div class="wide-table"><table><thead><tr><th>Metric</th>${arms.map((arm) => html`<th class="end">${arm.arm}</th>`)}${compared ? html`<th>${compared.arm} to ${compared.against}, 95 %</th>` : nothing}</tr></thead><tbody>
-      <tr><th scope="row">Traders, cycles</th>${arms.map((arm) => html`<td class="end">${whole(arm.present)} · ${short(arm.cycles)}</td>`)}${compared ? html`<td></td>` : nothing}</tr>
+      <tr><th scope="row">Traders, cycles</th>${arms.map((arm) => html`<td class="end">${marked(`flag.experiment.${arm.arm}.present`, arm.present)} · ${marked(`flag.experiment.${arm.arm}.cycles`, arm.cycles, short)}</td>`)}${compared ? html`<td></td>` : nothing}</tr>
       ${metrics.map((key) => html`<tr><th scope="row">${METRICS[key][0]}</th>${arms.map((arm) => html`<td class="end" data-figure="flag.experiment.${arm.arm}.${key}" data-value=${arm.means?.[key] ?? ""}>${METRICS[key][1](arm.means?.[key])}</td>`)}
         ${compared ? html`<td>${interval(compared.metrics.find((one) => one.metric === key) ?? {})}</td>` : nothing}</tr>`)}</tbody></table></div></section>`;
 }

@@ -1,6 +1,6 @@
 // One feature flag: value, percentage, forces, ramp, arms side by side, explanation and history.
 import { once, subscribe } from "../connection.js";
-import { moment, NONE, percent } from "../format.js";
+import { marked, moment, NONE, percent } from "../format.js";
 import { html, nothing, signal } from "../vendor.js";
 import { confirmed, perform, say } from "./dialogs.js";
 import { experimentTable } from "./experiment.js";
@@ -108,10 +108,10 @@ export function flagPage(name) {
 
   const explanation = (flag) => html`<section><header><h2>Explain</h2></header><form class="controls" @submit=${explain}><input name="who" aria-label=${flag.by} placeholder=${flag.by === "symbol" ? "Symbol" : "Trader"} autocomplete="off" list="identities" /><datalist id="identities">${Object.keys(flag.traders ?? {}).map((one) => html`<option value=${one}></option>`)}</datalist><button>Explain</button></form>
     ${explained.value ? html`<p><b>${explained.value.name}</b> ${stateWord(explained.value.value ? "on" : "off")}: ${explained.value.why}${explained.value.arm ? ` (arm ${explained.value.arm})` : ""}.
-      ${explained.value.bucket === null || explained.value.bucket === undefined ? "" : `Bucket ${explained.value.bucket}.`} ${explained.value.known ? "" : "The name is not known here."}</p>` : nothing}
+      ${explained.value.bucket === null || explained.value.bucket === undefined ? "" : html`Bucket ${marked("explain.bucket", explained.value.bucket)}.`} ${explained.value.known ? "" : "The name is not known here."}</p>` : nothing}
     ${Object.keys(flag.traders ?? {}).length ? html`<ul class="plainlist flow">${Object.entries(flag.traders).map(([trader, on]) => html`<li>${trader} ${stateWord(on ? "on" : "off")}</li>`)}</ul>` : nothing}</section>`;
 
-  const history = (list) => html`<section><header><h2>History</h2></header><div class="wide-table"><table><thead><tr><th>Time (UTC)</th><th>Who</th><th>Change</th></tr></thead>
+  const history = (list) => html`<section class="past"><header><h2>History</h2></header><div class="wide-table"><table><thead><tr><th>Time (UTC)</th><th>Who</th><th>Change</th></tr></thead>
     <tbody>${list.map((one) => html`<tr><td class="time">${moment(one.time_ms)}</td><td>${one.who}</td><td class="reason"><small>${one.field}</small> ${one.before || NONE} <i aria-label="to">→</i> <b>${one.after || NONE}</b></td></tr>`)}</tbody></table></div>
     ${list.length ? nothing : html`<p class="hint">It was never changed.</p>`}</section>`;
 

@@ -1,5 +1,5 @@
 // The standing of a feature flag: what of all that is set counts for most.
-import { percent } from "../format.js";
+import { marked, percent } from "../format.js";
 import { html } from "../vendor.js";
 import { stateWord } from "./pieces.js";
 
@@ -7,6 +7,6 @@ import { stateWord } from "./pieces.js";
 export function standingOf(flag) {
   if (flag.killed) return stateWord("killed");
   if (flag.setting !== null && flag.setting !== undefined) return html`${stateWord(flag.setting ? "on" : "off")} <small>by the setting</small>`;
-  if (flag.percentage !== null && flag.percentage !== undefined) return html`<span class="percent"><svg viewBox="0 0 60 6" width="60" height="6" aria-hidden="true"><rect width="60" height="6" rx="3" class="track"/><rect width=${Math.max(2, flag.percentage * 0.6)} height="6" rx="3" class="part"/></svg>${percent(flag.percentage)}</span>`;
+  if (flag.percentage !== null && flag.percentage !== undefined) return html`<span class="percent"><svg viewBox="0 0 60 6" width="60" height="6" aria-hidden="true"><rect width="60" height="6" rx="3" class="track"/><rect width=${Math.max(2, flag.percentage * 0.6)} height="6" rx="3" class="part"/></svg>${marked(`flags.${flag.flag}.percentage`, flag.percentage, percent)}</span>`;
   return stateWord(flag.default ? "on" : "off");
 }

@@ -29,6 +29,7 @@ function standing() {
   if (state.value === "connecting") return ["connecting", ""];
   if (state.value === "lost") return ["reconnecting", "bad"];
   if (state.value === "asleep") return ["paused", ""];
+  if (hello.value && !hello.value.readable) return ["token needed", "warn"];
   if (hello.value && !hello.value.monitoring) return ["monitoring off", "warn"];
   if (heardAt.value && now.value - heardAt.value > SILENT_MS) return [`silent for ${Math.round((now.value - heardAt.value) / 1000)} s`, "warn"];
   const feed = overview.value?.feed;

@@ -4,14 +4,17 @@ import { html, nothing } from "../vendor.js";
 import { symbolAddress, traderAddress } from "./router.js";
 
 const GOOD = ["running", "closed", "on", "ok", "live"];
-const BAD = ["failing", "open", "quarantined", "gone", "stale", "dead", "killed"];
-const WARN = ["restarting", "half-open", "waiting", "skipped", "starting", "waiting for approval"];
+const BAD = ["failing", "restarting", "restarted", "open", "quarantined", "gone", "stale", "dead", "killed"];
+const WARN = ["half-open", "waiting", "skipped", "starting", "stopped", "waiting for approval"];
 
 /** A state as a word with a dot, whose shape also tells good from bad. */
 export function stateWord(word, why = "") {
   const look = GOOD.includes(word) ? "good" : BAD.includes(word) ? "bad" : WARN.includes(word) ? "warn" : "";
   return html`<span class="state ${look}" title=${why || nothing}><i aria-hidden="true"></i>${word ?? "–"}</span>`;
 }
+
+/** A trader's state. One that was restarted a moment ago says so, as its fall may have been shorter than a look. */
+export const traderState = ({ state, restarted, why }) => stateWord(state === "running" && restarted ? "restarted" : state, why);
 
 /** entered, left and score, which differ in colour and in shape. */
 export function eventWord(event) {

@@ -1,6 +1,6 @@
 // Debug: the ring of the last updates, commands to the feed, the segment, and the settings as they were resolved.
 import { hello, subscribe } from "../connection.js";
-import { ago, clock, lasting, moment, NONE, price, short, whole } from "../format.js";
+import { bytes, lasting, marked, moment, NONE, short, whole } from "../format.js";
 import { confirmed, perform } from "../parts/dialogs.js";
 import { needsToken, symbolLink, waiting, writable } from "../parts/pieces.js";
 import { overview } from "../parts/status.js";
@@ -9,6 +9,7 @@ import { html, nothing, signal } from "../vendor.js";
 /** A value of any kind, short. */
 function written(value) {
   if (value === null || value === undefined || value === "") return html`<span class="muted">${NONE}</span>`;
+  if (typeof value === "object" && !Object.keys(value).length) return html`<span class="muted">${NONE}</span>`;
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return Number.isInteger(value) ? (Math.abs(value) > 1e15 ? String(value) : whole(value)) : short(value);
   if (Array.isArray(value) && value.every((one) => typeof one !== "object")) return value.join(", ") || html`<span class="muted">${NONE}</span>`;
@@ -17,6 +18,7 @@ function written(value) {
 
 /** A time or a duration by the end of its name, else the value. */
 function told(key, value) {
+  if (key === "bytes") return bytes(value);
   if (typeof value === "number" && key.endsWith("_ms")) return value > 1e11 ? moment(value) : lasting(value);
   return written(value);
 }
@@ -46,21 +48,17 @@ export function open() {
   const commands = (now) => html`<section><header><h2>Commands</h2></header>
     ${writable() ? html`<div class="controls"><button @click=${() => perform("feed.swap", {}, "What was pending is announced.")}>Swap now</button>
       <form class="together" @submit=${burst}><input name="symbols" type="number" min="1" max="1000000" .defaultValue=${String(overview.value?.feed?.symbols ?? 100)} aria-label="Symbols of the burst" /><button>Burst</button></form>
-      <button aria-pressed=${now.ring?.on ?? false} @click=${() => perform("feed.debug", { on: !now.ring?.on }, now.ring?.on ? "The ring is off." : "The ring is on.")}>Ring of updates: ${now.ring?.on ? "on" : "off"}</button>
+      <button ?disabled=${!now.ring} aria-pressed=${now.ring?.on ?? false} @click=${() => perform("feed.debug", { on: !now.ring?.on }, now.ring?.on ? "The ring is off." : "The ring is on.")}>Ring of updates: ${now.ring?.on ? "on" : "off"}</button>
       <button aria-pressed=${hello.value?.monitoring ?? false} @click=${() => monitoring(!hello.value?.monitoring)}>Monitoring: ${hello.value?.monitoring ? "on" : "off"}</button>
       <a class="button" href="/api/bundle" download>Bundle for a report</a></div><p class="muted">A burst is for the synthetic market only. The bundle holds logs and settings, and no secrets.</p>` : needsToken("Commands, settings and the bundle")}</section>`;
 
-  const ring = ({ ring: now }) => html`<section><header><h2>Last updates</h2><span class="muted">${now?.on ? "newest first" : "the ring is off"}</span></header>
+  const ring = ({ ring: now }) => html`<section><header><h2>Last updates</h2><span class="muted">${now?.on ? html`${marked("debug.ring", now.updates?.length)}, newest first` : "the ring is off"}</span></header>
     ${now?.updates?.length ? updates(now.updates) : html`<p class="hint">${now?.on ? "No update yet." : "Switched on, the ring keeps the last 100 updates of the feed."}</p>`}</section>`;
 
-  function updates(list) {
-    const keys = [...new Set(list.flatMap((one) => Object.keys(one)))];
-    const cell = (one, key) => (key === "symbol" ? symbolLink(one[key]) : key === "time_ms" ? clock(one[key]) : key.endsWith("age_ms") ? ago(one[key]) : ["last", "price", "bid", "ask"].includes(key) ? price(one[key]) : written(one[key]));
-    return html`<div class="wide-table scrolled"><table><thead><tr>${keys.map((key) => html`<th class=${key === "symbol" ? "" : "end"}>${key.replaceAll("_ms", "").replaceAll("_", " ")}</th>`)}</tr></thead>
-      <tbody>${list.map((one) => html`<tr>${keys.map((key) => html`<td class=${key === "symbol" ? "" : "end"}>${cell(one, key)}</td>`)}</tr>`)}</tbody></table></div>`;
-  }
+  const updates = (list) => html`<div class="wide-table scrolled"><table><thead><tr><th>symbol</th><th>kind</th><th class="end">age</th></tr></thead>
+    <tbody>${list.map((one) => html`<tr><td>${symbolLink(one.symbol)}</td><td>${one.kind}</td><td class="end">${lasting(one.age_ms)}</td></tr>`)}</tbody></table></div>`;
 
-  const header = (now) => html`<section><header><h2>Segment</h2></header><dl class="facts">${flat(now.header ?? {}).map(([key, value]) => html`<div><dt>${key.replaceAll("_", " ")}</dt><dd data-figure="debug.header.${key}" data-value=${typeof value === "object" ? "" : value}>${told(key, value)}</dd></div>`)}</dl></section>`;
+  const header = (now) => html`<section><header><h2>Segment</h2></header><dl class="facts">${flat(now.header ?? {}).map(([key, value]) => html`<div><dt>${key.replace(/_ms$/, "").replaceAll("_", " ")}</dt><dd data-figure="debug.header.${key}" data-value=${typeof value === "object" ? "" : value}>${told(key, value)}</dd></div>`)}</dl></section>`;
 
   function channels(now) {
     const list = now.channels ?? [];
@@ -74,13 +72,13 @@ export function open() {
     const wanted = filter.value.toLowerCase();
     const list = Object.entries(now.settings).filter(([key]) => key.toLowerCase().includes(wanted));
     return html`<section><header><h2>Settings</h2><input type="search" aria-label="Filter the settings" placeholder="Filter" .value=${filter.value} @input=${(event) => (filter.value = event.target.value)} /></header>
-      <dl class="settings">${list.map(([key, { value, set_by: by }]) => html`<div><dt>${key}</dt><dd>${typeof value === "number" ? String(value) : written(value)}${by === "default" ? nothing : html` <small>${by}</small>`}</dd></div>`)}</dl></section>`;
+      <dl class="settings">${list.map(([key, { value, set_by: by }]) => html`<div><dt>${key}</dt><dd>${typeof value === "number" ? marked(`debug.settings.${key}`, value, String) : written(value)}${by === "default" ? nothing : html` <small>${by}</small>`}</dd></div>`)}</dl></section>`;
   }
 
   return {
     draw() {
       const now = data.value;
-      if (!now) return html`<h1 class="unseen">Debug</h1>${waiting(refused.value)}`;
+      if (!now) return html`<h1 class="unseen">Debug</h1>${waiting(refused.value)}${hello.value?.readable ? commands({}) : nothing}`; // monitoring may have to be switched on again
       return html`<h1 class="unseen">Debug</h1>${commands(now)}<div class="two">${ring(now)}<div>${header(now)}${channels(now)}</div></div>${settings(now)}`;
     },
     close: () => following.end(),

@@ -1,6 +1,6 @@
 // Feature flags: all of them, or one with everything that may be set, its ramp, its arms and its history.
 import { subscribe } from "../connection.js";
-import { NONE, whole } from "../format.js";
+import { marked, NONE, whole } from "../format.js";
 import { needsToken, stateWord, waiting } from "../parts/pieces.js";
 import { flagAddress } from "../parts/router.js";
 import { html, nothing, repeat, signal } from "../vendor.js";
@@ -18,7 +18,7 @@ export function open(name) {
     const all = Object.keys(flag.traders ?? {}).length;
     const forced = Object.keys(flag.force ?? {}).length + Object.keys(flag.owners ?? {}).length;
     return html`<tr><th scope="row"><a href=${flagAddress(flag.flag)}>${flag.flag}</a></th><td class="far">${standingOf(flag)}</td>
-      <td class="end spare">${all ? `${on} of ${all}` : flag.by === "symbol" ? "by symbol" : NONE}</td><td class="end spare">${forced || NONE}</td>
+      <td class="end spare">${all ? html`${marked(`flags.${flag.flag}.on`, on)} of ${whole(all)}` : flag.by === "symbol" ? "by symbol" : NONE}</td><td class="end spare">${marked(`flags.${flag.flag}.forced`, forced || null)}</td>
       <td class=${flag.ramp ? "" : "spare"}>${flag.ramp ? stateWord(flag.ramp.state) : html`<span class="muted">–</span>`}</td><td class="reason">${flag.meaning}${flag.declared_by?.length ? html` <small>declared by ${flag.declared_by.join(", ")}</small>` : nothing}</td></tr>`;
   };
 

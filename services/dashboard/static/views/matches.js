@@ -174,7 +174,7 @@ export function open() {
     const bounds = Object.keys(ranges).length;
     const known = [...new Set([...traders.value, ...(chosen ?? [])])].sort();
     return html`<div class="bar">
-      <input type="search" placeholder="Filter by symbol or trader" aria-label="Filter by symbol or trader" .value=${text} @input=${(event) => setQuery({ text: event.target.value })} />
+      <input type="search" placeholder="Symbol or trader" aria-label="Filter by symbol or trader" .value=${text} @input=${(event) => setQuery({ text: event.target.value })} />
       <details class="menu"><summary>${chosen ? (chosen.length === 1 ? chosen[0] : `${chosen.length} traders`) : "All traders"}</summary><div>
         ${known.map((name) => html`<label class="check"><input type="checkbox" .checked=${chosen?.includes(name) ?? false} @change=${() => setTraders(name)} />${name}</label>`)}
         ${chosen ? html`<button @click=${() => setQuery({ traders: "" })}>All traders</button>` : nothing}</div></details>

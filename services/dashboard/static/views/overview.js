@@ -1,8 +1,8 @@
 // Overview: is the engine well, what matches now, what just came and went, and what the last minutes looked like.
 import { subscribe } from "../connection.js";
 import { plot } from "../charts.js";
-import { ago, bytes, clock, figure, lasting, score, share, short, whole } from "../format.js";
-import { eventWord, fact, spoken, stateWord, symbolLink, traderLink, waiting } from "../parts/pieces.js";
+import { ago, bytes, clock, figure, lasting, marked, score, share, short, whole } from "../format.js";
+import { eventWord, fact, spoken, symbolLink, traderLink, traderState, waiting } from "../parts/pieces.js";
 import { overview, refusal } from "../parts/status.js";
 import { remembered } from "../parts/storage.js";
 import { html, nothing, repeat, signal } from "../vendor.js";
@@ -63,7 +63,7 @@ export function open() {
       )}</div></header>
     <div class="plots">${CHARTS.map(([name, label, form]) => {
       const here = under.value[name];
-      return html`<figure><figcaption><span>${label}</span><b>${form(here ? here.value : latest.value[name])}</b>
+      return html`<figure><figcaption><span>${label}</span><b>${here ? form(here.value) : marked(`history.${name}`, latest.value[name], form)}</b>
         <small>${here ? clock(here.time) : ""}</small></figcaption><div class="plot" id="chart-${name}"></div></figure>`;
     })}</div></section>`;
 
@@ -98,10 +98,10 @@ function headline(data) {
   const show = (path, form) => figure("overview", data, path, form);
   const tile = (label, value, more) => html`<div><dt>${label}</dt><dd>${value}</dd><dd class="more">${more}</dd></div>`;
   return html`<dl class="headline">
-    ${tile("Matches now", whole(matches), html`${whole((data.traders ?? []).length)} traders`)}
+    ${tile("Matches now", marked("overview.matches", matches), html`${marked("overview.count", (data.traders ?? []).length)} traders`)}
     ${tile("Symbols", show("feed.symbols"), html`of ${show("feed.capacity")} places`)}
     ${tile("Ticks a second", show("feed.ticks_per_s", short), html`heartbeat ${show("feed.age_ms", lasting)} ago`)}
-    ${tile("Flagged per cycle", show("feed.flagged_per_cycle", short), html`a cycle each ${show("feed.swap_interval_ms", lasting)}`)}
+    ${tile("Flagged per cycle", show("feed.flagged_per_cycle", short), html`a cycle every ${show("feed.swap_interval_ms", lasting)}`)}
     ${tile("Efficiency", show("engine.efficiency", share), "of evaluations skipped")}
     ${tile("Processor time saved", show("engine.cpu_saving.value", share), saving && saving.low !== null ? html`${show("engine.cpu_saving.low", share)} to ${show("engine.cpu_saving.high", share)}` : "no audit yet")}
     ${tile("Tick to signal", show("engine.latency_ms.p50", lasting), html`99 %: ${show("engine.latency_ms.p99", lasting)}`)}
@@ -110,7 +110,7 @@ function headline(data) {
 }
 
 function traders(data) {
-  const line = (trader) => html`<tr><th scope="row">${traderLink(trader.name)}</th><td>${stateWord(trader.state)}</td>
+  const line = (trader) => html`<tr><th scope="row">${traderLink(trader.name)}</th><td>${traderState(trader)}</td>
     <td class="end"><a href="/matches?traders=${encodeURIComponent(trader.name)}" data-figure="overview.traders.${trader.name}.matches" data-value=${trader.matches ?? ""}>${whole(trader.matches)}</a></td>
     <td class="end enter" data-figure="overview.traders.${trader.name}.entered" data-value=${trader.entered ?? ""}>${trader.entered ? `▲ ${whole(trader.entered)}` : "–"}</td>
     <td class="end leave" data-figure="overview.traders.${trader.name}.left" data-value=${trader.left ?? ""}>${trader.left ? `▽ ${whole(trader.left)}` : "–"}</td></tr>`;
@@ -122,7 +122,7 @@ function traders(data) {
 
 function recent(data) {
   const line = (one) => html`<tr><td class="time">${clock(one.time_ms)}</td><td class="sign">${eventWord(one.event)}</td><th scope="row">${symbolLink(one.symbol)}</th>
-    <td class="middle">${traderLink(one.trader)}</td><td class="end">${score(one.score)}</td><td class="note" title=${one.note || nothing}>${one.note}</td></tr>`;
+    <td class="middle">${traderLink(one.trader)}</td><td class="end">${marked(`overview.recent.${one.seq}`, one.score, score)}</td><td class="note" title=${one.note || nothing}>${one.note}</td></tr>`;
   return html`<section><header><h2>Just entered or left</h2><a href="/signals">All signals</a></header>
     <div class="recent" tabindex="0"><table aria-label="Time, event, symbol, trader, score and note">
     <tbody>${repeat((data.recent ?? []).filter((one) => one.event !== "score"), (one) => one.seq, line)}</tbody></table>

@@ -1,6 +1,6 @@
 // Signals: the journal as it flows. Filters, and a jump to any time or number, stand in the address.
 import { subscribe } from "../connection.js";
-import { score, when, whole } from "../format.js";
+import { marked, score, when, whole } from "../format.js";
 import { download } from "../parts/csv.js";
 import { say } from "../parts/dialogs.js";
 import { eventSign, pick, waiting } from "../parts/pieces.js";
@@ -87,6 +87,7 @@ export function open() {
 
   function bar() {
     const args = wanted.value;
+    const newest = live() ? data.value?.last_seq : data.value?.signals[0]?.seq;
     const traders = [...new Set([...(overview.value?.traders ?? []).map((one) => one.name), ...(args.trader ? [args.trader] : [])])].sort();
     return html`<div class="bar">
       <select aria-label="Trader" @change=${(event) => setQuery({ trader: event.target.value })}>${pick([["", "All traders"], ...traders.map((one) => [one, one])], args.trader)}</select>
@@ -98,7 +99,7 @@ export function open() {
       <button ?disabled=${!oldest() || oldest() <= (data.value?.first_seq ?? 0)} @click=${() => setQuery({ from: oldest() - 1 })}>Older</button>
       <span class="wide">${savedViews("signals")}</span><button class="wide" @click=${save}>CSV</button>
       <span class="count" role="status">${held.value !== null ? html`<span class="held">order held${held.value ? `, ${held.value} waiting` : ""}</span>` : nothing}
-        ${live() ? "live, newest" : "up to"} <b data-figure="signals.last_seq" data-value=${data.value?.last_seq ?? ""}>${whole(live() ? data.value?.last_seq : data.value?.signals[0]?.seq)}</b></span></div>`;
+        ${live() ? "live, newest" : "up to"} <b>${marked(live() ? "signals.last_seq" : "signals.newest", newest)}</b></span></div>`;
   }
 
   return {

@@ -1,7 +1,7 @@
 // Symbol: its candles with the signals of every trader on them, who matches it, and every column of its ticker.
 import { subscribe } from "../connection.js";
 import { candleChart } from "../charts.js";
-import { ago, change, clock, NONE, price, score, short, when, whole } from "../format.js";
+import { ago, change, clock, marked, NONE, price, score, short, when, whole } from "../format.js";
 import { eventSign, eventWord, fact, pick, stateWord, traderLink, waiting } from "../parts/pieces.js";
 import { route, setQuery } from "../parts/router.js";
 import { overview } from "../parts/status.js";
@@ -101,8 +101,9 @@ export function open(name) {
     const bar = under.value?.bar ?? last.value;
     if (!bar) return html`<div class="legend">${empty.value}</div>`;
     const up = bar.close >= bar.open ? "up" : "down";
-    return html`<div class="legend"><span>O <b class=${up}>${price(bar.open)}</b></span><span>H <b class=${up}>${price(bar.high)}</b></span>
-      <span>L <b class=${up}>${price(bar.low)}</b></span><span>C <b class=${up}>${price(bar.close)}</b></span><span>V <b>${short(bar.volume)}</b></span>
+    const part = (key, form) => (under.value ? form(bar[key]) : marked(`candles.${key}`, bar[key], form));
+    return html`<div class="legend"><span>O <b class=${up}>${part("open", price)}</b></span><span>H <b class=${up}>${part("high", price)}</b></span>
+      <span>L <b class=${up}>${part("low", price)}</b></span><span>C <b class=${up}>${part("close", price)}</b></span><span>V <b>${part("volume", short)}</b></span>
       ${(under.value?.signals ?? []).map((one) => html`<span class=${one.event === "entered" ? "enter" : "leave"}>${eventSign(one.event)} ${clock(one.time_ms)} ${one.trader}${one.note ? `: ${one.note}` : ""}</span>`)}</div>`;
   }
 
@@ -140,7 +141,7 @@ export function open(name) {
 
   const signals = (now) => html`<section class="past"><header><h2>Signals</h2><a href="/signals?symbol=${encodeURIComponent(name)}">All of them</a></header><div class="wide-table scrolled"><table>
     <thead><tr><th>Time</th><th>Event</th><th>Trader</th><th class="end">Score</th><th>Note</th></tr></thead>
-    <tbody>${repeat(now.signals ?? [], (one) => one.seq, (one) => html`<tr><td class="time">${when(one.time_ms)}</td><td>${eventWord(one.event)}</td><th scope="row">${traderLink(one.trader)}</th><td class="end">${score(one.score)}</td><td class="note" title=${one.note || nothing}>${one.note}</td></tr>`)}</tbody></table></div>
+    <tbody>${repeat(now.signals ?? [], (one) => one.seq, (one) => html`<tr><td class="time">${when(one.time_ms)}</td><td>${eventWord(one.event)}</td><th scope="row">${traderLink(one.trader)}</th><td class="end">${marked(`symbol.signals.${one.seq}`, one.score, score)}</td><td class="note" title=${one.note || nothing}>${one.note}</td></tr>`)}</tbody></table></div>
     ${(now.signals ?? []).length ? nothing : html`<p class="hint">The journal holds none.</p>`}</section>`;
 
   return {

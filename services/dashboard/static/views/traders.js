@@ -1,7 +1,7 @@
 // Traders: state, cost and economy of each, and what may be done to it.
 import { subscribe } from "../connection.js";
 import { lasting, share, short, whole } from "../format.js";
-import { needsToken, stateWord, traderLink, waiting } from "../parts/pieces.js";
+import { needsToken, traderLink, traderState, waiting } from "../parts/pieces.js";
 import { circuitWords, traderActions } from "../parts/trader_actions.js";
 import { route, setQuery } from "../parts/router.js";
 import { html, nothing, repeat, signal } from "../vendor.js";
@@ -29,7 +29,7 @@ export function open() {
   const following = subscribe("traders", {}, (now) => (data.value = now), (text) => (refused.value = text));
 
   const line = (trader) => html`<tr><th scope="row">${traderLink(trader.name)}<small>${trader.label && trader.label !== trader.name ? trader.label : ""}</small></th>
-    <td>${stateWord(trader.state, trader.why)}${trader.why ? html`<small class="why" title=${trader.why}>${trader.why}</small>` : nothing}</td>
+    <td>${traderState(trader)}${trader.why ? html`<small class="why" title=${trader.why}>${trader.why}</small>` : nothing}</td>
     <td class=${circuitWords(trader.circuits) === "closed" ? "muted" : "bad"} data-label="Circuits"><span>${circuitWords(trader.circuits)}${trader.batch_mode ? html`<small>batch mode</small>` : nothing}</span></td>
     ${COLUMNS.slice(3).map(([key, label, , form]) => html`<td class="end" data-label=${label}>${key === "matches" ? html`<a href="/matches?traders=${encodeURIComponent(trader.name)}">${traderFigure(trader, key, form)}</a>` : traderFigure(trader, key, form)}</td>`)}
     <td class="end">${traderActions(trader)}</td></tr>`;
