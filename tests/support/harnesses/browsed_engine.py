@@ -24,7 +24,12 @@ _SETTINGS = {
     "TICKFLAG_RECOVERY__BACKOFF_LIMIT_S": "3600",
     "TICKFLAG_RECOVERY__PROBE_S": "3600",
 }
-_ALL = "@hookimpl\ndef evaluate(market):\n    return market.last > 0, market.{score}\n"
+_ALL = """
+@hookimpl
+def evaluate(market):
+    own = np.array([name.isascii() and name.isalnum() for name in market.symbols], bool)
+    return (market.last > 0) & own, market.{score}
+"""
 _NOTHING = "@hookimpl\ndef evaluate(market):\n    return market.last < 0\n"
 _SWING = """
 @hookimpl
@@ -59,8 +64,9 @@ def evaluate(market):
 class BrowsedEngine:
     """The engine, its dashboard, and the browser. Each looker is a browser of its own, without cookies.
 
-    The traders `price` and `size` match every symbol, `nothing` and `moody` none; `swing` matches recorded symbols
-    above 100, with a note; `bold` some, where its feature flag is on. `moody` fails while the file `mood` exists.
+    The traders `price` and `size` match every symbol but recorded ones, which stay as stale matches once the feed is
+    another; `nothing` and `moody` match none; `swing` matches recorded symbols above 100, with a note; `bold` some,
+    where its feature flag is on. `moody` fails while the file `mood` exists.
     """
 
     def __init__(self, engine: Engine, browser: Browser) -> None:
