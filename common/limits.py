@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import socket
 import sys
 
 MOST_DESCRIPTORS = 1 << 16
@@ -34,6 +35,16 @@ def descriptors_left() -> int:
     except OSError:  # not even the folder can be opened
         return 0
     return descriptor_limit() - used
+
+
+def keeps_descriptors(spare: int) -> bool:
+    """Whether this process can open one more descriptor and keep `spare` ones, which is cheap to know: a new one has
+    the lowest number that is free."""
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.fileno() < descriptor_limit() - spare
+    except OSError:
+        return False
 
 
 def descriptor_shortage(who: str, needed: int) -> str:
