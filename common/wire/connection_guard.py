@@ -35,7 +35,7 @@ class ConnectionGuard:
         most_of_one = min(MOST_OF_ONE, max(16, descriptor_limit() // 8))
         self._watched: dict[str, Connections] = {}
         for name, bound in sockets.items():
-            self._watched[name] = Connections(context, bound, MOST, most_of_one, spare)
+            self._watched[name] = Connections(context, bound, MOST, most_of_one, spare, self._make_room)
             endpoint: Any = bound.last_endpoint
             self._watched[name].bound_at(endpoint.decode())
             reveal(bound, name)  # from now on nobody is let in unseen
@@ -65,6 +65,12 @@ class ConnectionGuard:
             for name, connections in self._watched.items():
                 connections.step()
                 self._tell(name, connections)
+
+    def _make_room(self) -> bool:
+        """Hang up one connection, at whatever socket a process has most of them."""
+        if any(connections.ending for connections in self._watched.values()):
+            return False
+        return max(self._watched.values(), key=lambda connections: connections.most_of_any).hang_up_one()
 
     def _tell(self, name: str, connections: Connections) -> None:
         told, next_s = self._told.get(name, (0, 0.0))

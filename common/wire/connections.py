@@ -5,8 +5,8 @@ ZeroMQ itself has no limit. At a local socket it even ends the process where no 
 
 import contextlib
 import socket
-import struct
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,13 @@ from zmq.utils.monitor import parse_monitor_message
 
 from tickflag.common.limits import descriptor_limit, keeps_descriptors
 from tickflag.common.wire.accept_gate import AcceptGate, borrowed, find_gate, place_of
+from tickflag.common.wire.socket_owner import peer_process
 from tickflag.common.wire.sockets import Context, Socket
 
 PER_STEP = 1_000
-SHARES = 4  # whoever has no more than this part of `most_of_one` is not hung up for others
+SHARES = 8  # whoever has no more than this part of `most_of_one` is not hung up for others
 SPARE_DESCRIPTORS = 24  # left for what the process does besides, and for one client at each of its ports
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_ACCEPT_FAILED | zmq.EVENT_DISCONNECTED
-_PEERCRED = getattr(socket, "SO_PEERCRED", 17)  # of Linux
-_PEER = struct.Struct("iII")  # process, user, group
 
 
 class Connections:
@@ -40,7 +39,10 @@ class Connections:
         most: int,
         most_of_one: int | None = None,
         spare: int = SPARE_DESCRIPTORS,
+        make_room: Callable[[], bool] | None = None,
     ) -> None:
+        """`make_room` hangs up a connection somewhere where someone waits and no descriptor is left; False where there
+        is none to spare."""
         self._watched, self._most, self._most_of_one, self._spare = watched, most, most_of_one, spare
         self._open: dict[int, int] = {}
         """Descriptor -> process of the peer, 0 where unknown; of those that are being hung up too, oldest first."""
@@ -60,6 +62,7 @@ class Connections:
         self.socket.linger = 0
         self.socket.rcvhwm = 0  # else ZeroMQ's own thread waits for us while a flood fills the queue
         self.socket.connect(address)
+        self._make_room = make_room or self.hang_up_one
         self._someone_waits = False
 
     def bound_at(self, endpoint: str) -> None:
@@ -80,6 +83,25 @@ class Connections:
         count = self._take_events()
         self._let_in()
         return count
+
+    @property
+    def ending(self) -> bool:
+        """Whether connections were hung up that ZeroMQ has not closed yet."""
+        return bool(self._ending)
+
+    @property
+    def most_of_any(self) -> int:
+        """How many connections that process has which has most."""
+        return max(self._of_process.values(), default=0)
+
+    def hang_up_one(self) -> bool:
+        """Hang up the newest connection of the process that has most. False where another one is ending already, or
+        where even that process has no more than its share."""
+        count = self.most_of_any
+        if self.ending or not count or (self._most_of_one is not None and count <= self._most_of_one // SHARES):
+            return False
+        self._hang_up(next(one for one, of in reversed(self._open.items()) if self._of_process[of] == count))
+        return True
 
     def hang_up(self) -> None:
         """End all connections; clients can connect again."""
@@ -122,27 +144,15 @@ class Connections:
             self._someone_waits = False
             return
         waited, self._someone_waits = self._someone_waits, gate.someone_waits()
-        if not self._someone_waits or self._ending:
-            return
-        greedy = self._newest_of_the_greediest()
-        if greedy is not None or not waited:
+        if self._someone_waits and (self._make_room() or not waited):
             self.refused += 1
             self.reason = f"the limit of {descriptor_limit():,} open files is nearly reached"
-        if greedy is not None:
-            self._hang_up(greedy)
-
-    def _newest_of_the_greediest(self) -> int | None:
-        """A connection of the process that has most; None where even that has no more than its share."""
-        process, count = max(self._of_process.items(), key=lambda item: item[1], default=(0, 0))
-        if self._most_of_one is not None and count <= self._most_of_one // SHARES:
-            return None
-        return next((one for one, of in reversed(self._open.items()) if of == process), None)
 
     def _accepted(self, descriptor: int) -> None:
         process = 0
         if self._most_of_one is not None:
             with contextlib.suppress(OSError), borrowed(descriptor) as connection:
-                process = _process(connection)
+                process = peer_process(connection)
         self._open[descriptor] = process
         self._of_process[process] += 1
         reason = self._too_many(descriptor, process)
@@ -172,9 +182,3 @@ class Connections:
             if place_of(connection) == self._bound_at:
                 connection.shutdown(socket.SHUT_RDWR)
                 self._ending.add(descriptor)
-
-
-def _process(connection: socket.socket) -> int:
-    """The process at the other end. Raises OSError where the system does not tell."""
-    process: int = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, _PEERCRED, _PEER.size))[0]
-    return process

@@ -6,6 +6,7 @@ from typing import Any
 import zmq
 
 from tickflag.common.errors import MessageError, TickflagError
+from tickflag.common.limits import descriptor_share
 from tickflag.common.log import Logger
 from tickflag.common.settings import Settings
 from tickflag.common.wire import sockets
@@ -52,7 +53,7 @@ class Port:
         self.bound = ""
         """The address with its port; empty while the socket is not bound."""
         self.socket = open_tcp(context, role, address, keys)
-        self.connections = Connections(context, self.socket, most_connections)
+        self.connections = Connections(context, self.socket, descriptor_share(2, 6, most_connections))
 
     def try_bind(self) -> None:
         """Bind the socket unless it is bound. Where that is impossible, the log says so once."""

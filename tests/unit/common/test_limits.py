@@ -119,3 +119,10 @@ def test_descriptors_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "socket", short)
     assert not limits.keeps_descriptors(0)
+
+
+@pytest.mark.parametrize(("left", "share"), [(10, 6), (80, 8), (400, 128)])
+def test_a_share_of_descriptors(monkeypatch: pytest.MonkeyPatch, left: int, share: int) -> None:
+    """A few always, and never more than wanted."""
+    monkeypatch.setattr(limits, "descriptors_left", lambda: left)
+    assert limits.descriptor_share(2, 6, 128) == share

@@ -78,7 +78,7 @@ def test_few_descriptors_are_left(runtime: Runtime, monkeypatch: pytest.MonkeyPa
     """Nobody is let in, and one line says so; then somebody is, for whom a connection of the greediest is hung up."""
     room = 1
     monkeypatch.setattr(connection_guard, "LOOK_MS", 1)
-    monkeypatch.setattr(connection_guard, "MOST_OF_ONE", 16)
+    monkeypatch.setattr(connection_guard, "MOST_OF_ONE", 32)
     monkeypatch.setattr(connections, "keeps_descriptors", lambda spare: room > 0)
     log = RecordedLog()
     context: Context = zmq.Context()
