@@ -1,6 +1,7 @@
 """The few exceptions that more than one module raises, and the exit codes that tell of them."""
 
 import errno
+import json
 import re
 from collections.abc import Iterator
 
@@ -42,6 +43,19 @@ class MessageError(TickflagError):
 
 class PluginError(TickflagError):
     """A trader plugin broke its contract; the message names the plugin and the hook."""
+
+
+def damage_in_words(error: BaseException) -> str:
+    """What is wrong with a file of ours of which reading, or looking into what it holds, failed with that error."""
+    if isinstance(error, OSError):
+        return error.strerror or "it cannot be read"
+    if isinstance(error, json.JSONDecodeError):
+        return f"no JSON: {error.msg}, line {error.lineno}"
+    if isinstance(error, UnicodeDecodeError):
+        return "no text"
+    if isinstance(error, KeyError) and error.args:
+        return f"{str(error.args[0])[:80]!r} is missing, or means nothing"
+    return "a value is of another kind, or out of its limits"
 
 
 def is_shortage(error: BaseException) -> bool:

@@ -23,7 +23,7 @@ LIFELINE = "TICKFLAG_LIFELINE"
 """The environment variable that names the descriptor of a pipe. Whoever starts a service with it keeps the other end:
 the service ends when that is closed, which the end of its starter does, however it comes."""
 
-DESCRIPTORS = 64  # that a service has open before the first client comes
+DESCRIPTORS = 96  # that a service has open before the first client comes, keeps spare, and needs for some clients
 
 KILL_AFTER_S = 4.0  # a stop is over within 5 s
 

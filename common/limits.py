@@ -3,11 +3,13 @@
 import contextlib
 import os
 import resource
+import socket
 import sys
 
 MOST_DESCRIPTORS = 1 << 16
 ALLOCATION_FACTOR = 4
 """Allocations of a trader fail at so many times `trader.memory_limit_mb`; its process is ended from the limit on."""
+_OF_THE_ENGINE = 64  # descriptors of its own clients, and spare ones
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -34,6 +36,21 @@ def descriptors_left() -> int:
     except OSError:  # not even the folder can be opened
         return 0
     return descriptor_limit() - used
+
+
+def keeps_descriptors(spare: int) -> bool:
+    """Whether this process can open one more descriptor and keep `spare` ones, which is cheap to know: a new one has
+    the lowest number that is free."""
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.fileno() < descriptor_limit() - spare
+    except OSError:
+        return False
+
+
+def descriptor_share(parts: int, least: int, most: int) -> int:
+    """How many descriptors strangers may take of those that are left: few where the engine itself needs them."""
+    return min(most, max(least, (descriptors_left() - _OF_THE_ENGINE) // parts))
 
 
 def descriptor_shortage(who: str, needed: int) -> str:

@@ -16,7 +16,7 @@ class RampStep(NamedTuple):
 
     percentage: Percentage
     hold_s: Annotated[float, Field(ge=0, le=LONGEST_S)]
-    """Least time before the next step."""
+    """Least time before the next step; after the last step, before the ramp is done."""
     approval: bool = False
     """The step is taken only after somebody approved it."""
 
@@ -30,7 +30,7 @@ class RampStage(NamedTuple):
     """How many steps were taken."""
     state: Literal["holding", "waiting for approval", "halted", "done"]
     due_ms: int | None = None
-    """When the next step is due."""
+    """When the next step is due, or after the last step, when the ramp is done."""
 
 
 class Ramp(Part):
@@ -73,4 +73,6 @@ class Ramp(Part):
                 return RampStage(percentage, taken, "holding", due_ms)
             percentage = step.percentage
             due_ms += round(step.hold_s * MS_PER_S)
+        if due_ms > now_ms:
+            return RampStage(percentage, len(self.steps), "holding", due_ms)
         return RampStage(percentage, len(self.steps), "done")

@@ -15,6 +15,7 @@ from tickflag.common.wire.codec import MAX_REQUEST_BYTES, decode_as, encode
 from tickflag.common.wire.keys import KeyPair
 from tickflag.common.wire.messages import Reply, Request
 from tickflag.common.wire.monitor import Monitor
+from tickflag.common.wire.socket_owner import impostor
 from tickflag.common.wire.sockets import (
     COMMANDS_CLIENT,
     FEED_COMMANDS_CLIENT,
@@ -110,11 +111,20 @@ class _Neighbour:
     def __init__(self, context: Context, runtime: Runtime, service: Service) -> None:
         self._runtime, self._service = runtime, service
         self.socket = open_socket(context, runtime, _SOCKETS[service])
+        self._looked = False
 
     def check(self) -> None:
-        """Raises Unreachable where the service does not run."""
+        """Raises Unreachable where the service does not run, or another process has replaced the file of its socket."""
         if Role.holder(self._runtime, self._service) is None:
             raise not_running(self._runtime, self._service)
+        endpoint = _SOCKETS[self._service].endpoint
+        other = 0 if self._looked else impostor(self._runtime, self._service, endpoint)
+        self._looked = True
+        if other:
+            raise Unreachable(
+                f"the process {other} listens at {self._runtime.folder / endpoint} in place of the {self._service}: "
+                f"end it, and restart the {self._service}"
+            )
 
     def silence(self, timeout_s: float) -> str:
         """The words for an answer that did not come in time."""

@@ -6,6 +6,7 @@ never opened without CURVE.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -74,9 +75,11 @@ REMOTE_SIGNALS_OUT = TcpRole("remote.signals", zmq.PUB, True, 10_000, LINGER_MS,
 REMOTE_SIGNALS_IN = TcpRole("remote.signals", zmq.SUB, False, 100_000, 0, MAX_FRAME_BYTES)
 
 
-def open_socket(context: Context, runtime: Runtime, role: SocketRole, subscribe: bytes | None = b"") -> Socket:
+def open_socket(
+    context: Context, runtime: Runtime, role: SocketRole, subscribe: bytes | None = b"", hidden: bool = False
+) -> Socket:
     """A socket as `role` asks, bound or connected. `subscribe` is the topic of a SUB socket; None subscribes to
-    nothing."""
+    nothing. A `hidden` one is bound at a name of its own, and nobody finds it before `reveal`."""
     socket: Any = context.socket(role.kind)
     socket.linger = role.linger_ms
     if role.conflate:
@@ -92,7 +95,7 @@ def open_socket(context: Context, runtime: Runtime, role: SocketRole, subscribe:
     socket.set(zmq.RECONNECT_IVL_MAX, 1_000)
     if role.kind == zmq.SUB and subscribe is not None:
         socket.subscribe(subscribe)
-    endpoint = runtime.socket(role.endpoint)
+    endpoint = runtime.socket(role.endpoint[:-1] + "~" if hidden else role.endpoint)  # the longest path has a limit
     if role.binds:
         # A crashed owner leaves its socket file. Whoever binds holds the role's lock, so nobody else uses the file.
         (runtime.folder / role.endpoint).unlink(missing_ok=True)
@@ -104,6 +107,13 @@ def open_socket(context: Context, runtime: Runtime, role: SocketRole, subscribe:
     else:
         socket.connect(endpoint)
     return socket  # type: ignore[no-any-return] # Any above: zmq types options per socket kind
+
+
+def reveal(socket: Socket, name: str) -> None:
+    """Give the file of a bound socket the name at which clients look for it."""
+    endpoint: Any = socket.last_endpoint
+    path = Path(endpoint.decode().removeprefix("ipc://"))
+    path.rename(path.with_name(name))
 
 
 def open_tcp(context: Context, role: TcpRole, endpoint: str, keys: KeyPair, server: bytes | None = None) -> Socket:

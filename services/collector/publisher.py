@@ -35,8 +35,8 @@ class SignalPublisher:
     ) -> None:
         self._runtime, self._journal, self._control, self._clock = runtime, journal, control, clock
         self._remote = remote
-        self._signals = open_socket(context, runtime, sockets.SIGNALS_OUT)
-        self._controls = open_socket(context, runtime, sockets.CONTROL_OUT)
+        self._signals = open_socket(context, runtime, sockets.SIGNALS_OUT, hidden=True)
+        self._controls = open_socket(context, runtime, sockets.CONTROL_OUT, hidden=True)
         self.control_version = 0
         """Version of the control state that was published last."""
 

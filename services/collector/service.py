@@ -111,8 +111,8 @@ class Collector:
         self._heartbeat_due_ns = self._expire_due_ns = now_ns
 
         self._remote = open_remote(settings, log, core.commands.answer)
-        self._results = open_socket(context, runtime, sockets.RESULTS_IN)
-        self._requests = open_socket(context, runtime, sockets.COMMANDS_SERVER)
+        self._results = open_socket(context, runtime, sockets.RESULTS_IN, hidden=True)
+        self._requests = open_socket(context, runtime, sockets.COMMANDS_SERVER, hidden=True)
         self._responder = Responder(self._requests, core.commands.answer, self._drop, REQUESTS_PER_STEP)
         self._publisher = SignalPublisher(context, runtime, journal, self._control, clock, self._remote)
         bound = {sockets.RESULTS_IN.endpoint: self._results, sockets.COMMANDS_SERVER.endpoint: self._requests}

@@ -60,8 +60,8 @@ class Feed:
         self._beat_due_ns = 0
         self._control = open_socket(context, runtime, CONTROL_IN)
         self._limits = RateLimits(self._control, settings.flags)
-        self._events = open_socket(context, runtime, EVENTS_OUT)
-        self._commands = open_socket(context, runtime, FEED_COMMANDS_SERVER)
+        self._events = open_socket(context, runtime, EVENTS_OUT, hidden=True)
+        self._commands = open_socket(context, runtime, FEED_COMMANDS_SERVER, hidden=True)
         bound = {EVENTS_OUT.endpoint: self._events, FEED_COMMANDS_SERVER.endpoint: self._commands}
         self._guard = ConnectionGuard(context, bound, log)
         self._responder = Responder(self._commands, self._answer, self._drop, 1)

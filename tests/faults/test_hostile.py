@@ -4,6 +4,7 @@ import json
 import os
 import random
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from tests.support.markets.ledger import Ledger, ledger_env, settled, write_ledg
 from tests.support.processes.commands import run_command
 from tests.support.processes.forged import forged
 from tests.support.processes.hostile import COLLECTOR, DAMAGED, FEED, SUPERVISOR, of_other_types, request
+from tickflag.common.errors import TickflagError
 from tickflag.common.segment import layout
 from tickflag.common.wire.requests import Service
 from tickflag.common.wire.sockets import Context
@@ -27,6 +29,11 @@ from tickflag.common.wire.sockets import Context
 COMMANDS = {"collector": COLLECTOR, "feed": FEED, "trader": SUPERVISOR}
 LOOK = {"collector": "status", "feed": "status", "trader": "supervisor"}
 """A request that changes nothing."""
+ASKS: dict[Service, str] = {
+    "trader": "trader restart by-array",
+    "collector": "matches by-array",
+    "feed": "segment swap",
+}
 FLOOD = 20_000
 NOBODY = 65_534
 
@@ -170,6 +177,79 @@ def _answered(client: zmq.Socket[bytes], number: int) -> bool:
         if msgpack.unpackb(client.recv())[2] == number:
             return True
     return False
+
+
+IMPOSTOR = """
+import os, sys, zmq
+context = zmq.Context()
+socket = context.socket(zmq.ROUTER)
+os.unlink(sys.argv[1])
+socket.bind("ipc://" + sys.argv[1])
+print("there", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="SO_PEERCRED is of Linux")
+def test_a_socket_file_that_was_replaced(engine: Engine) -> None:
+    """Whoever asks says in one line which process listens there instead, and takes nothing from it."""
+    for service, line in ASKS.items():
+        path = engine.runtime.folder / f"{service}-commands"
+        command = [sys.executable, "-c", IMPOSTOR, str(path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as impostor:
+            assert impostor.stdout is not None
+            assert impostor.stdout.readline() == "there\n"
+            told = f"the process {impostor.pid} listens at {path} in place of the {service}: "
+            with pytest.raises(TickflagError) as refused:
+                engine.request(service, LOOK[service])
+            assert str(refused.value).startswith(told)
+            done = engine.cli(*line.split())
+            assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+            assert told in done.stderr
+        assert engine.stop(service) == 0
+        engine.start(service)
+        engine.wait(partial(engine.request, service, LOOK[service]), what="a restart puts the file right")
+
+
+def test_forged_events_and_control(engine: Engine) -> None:
+    """Whoever holds the files of events and control state can say nothing that ends or misleads a worker or the
+    supervisor, and what comes from the engine afterwards counts."""
+    assert engine.stop("trader") == 0
+    frames = [frame for frame in forged("by-array") if len(frame) < 100_000]
+    before = {trader: engine.matches(trader) for trader in ("by-array", "by-symbol")}
+    context: Context = zmq.Context()
+    sockets = []
+    for name in ("feed-events", "collector-control", "collector-signals"):
+        (engine.runtime.folder / name).unlink()
+        socket = context.socket(zmq.XPUB)
+        socket.linger = 0
+        socket.set_hwm(0)
+        socket.bind(engine.runtime.socket(name))
+        sockets.append(socket)
+    events, control, _ = sockets
+    engine.start("trader")
+    topics: set[bytes] = set()
+    while not (control.poll(0) and topics):  # a worker has come
+        engine.wait(lambda: events.poll(0), what="a worker follows the events")
+        topics.add(events.recv()[1:])
+    for frame in frames:
+        control.send(frame)
+        for topic in topics:
+            events.send(topic + frame)
+    engine.wait(lambda: engine.trader("by-array")["state"] == "running", what="it runs")
+    for socket in sockets:
+        socket.close()
+    context.term()
+    for service in ("feed", "collector"):
+        assert engine.stop(service) == 0
+        engine.start(service)
+    engine.wait(
+        lambda: {trader: engine.matches(trader) for trader in before} == before,
+        what="the matches are right",
+    )
+    for service in SERVICES:
+        assert engine.alive(service)
+        assert "Traceback" not in engine.output(service)
 
 
 STRANGER = """

@@ -49,6 +49,21 @@ GOOD = """
         return market.last > 0, market.last
 """
 
+BY_SETTING = """
+    from pydantic import BaseModel
+
+    class Mine(BaseModel):
+        divisor: int = 1
+
+    @hookimpl
+    def settings():
+        return Mine
+
+    @hookimpl
+    def evaluate(market, settings):
+        return market.last > 1 // settings.divisor
+"""
+
 
 @pytest.fixture
 def mood(tmp_path: Path) -> Path:
@@ -128,6 +143,22 @@ def test_an_operator_releases(engine: Engine, mood: Path) -> None:
     assert _circuits(engine, "moody")["plugin"] == "closed"
     assert "released by" in engine.cli("notices").stdout
     assert engine.cli("trader", "release", "steady").returncode == 1
+
+
+@pytest.mark.parametrize("backoff_s", ["60"])
+def test_other_settings_end_a_quarantine(engine: Engine) -> None:
+    """Settings that mend a trader count as much as a file: nothing is held against it, and no list shows the fault."""
+    tables = engine.folder / "configs" / "traders.toml"
+    write_trader(engine.plugins, "moody", BY_SETTING)
+    tables.write_text("[moody]\nsettings = { divisor = 0 }\n")
+    engine.wait(lambda: engine.trader("moody")["state"] == "quarantined", what="it is quarantined")
+    assert "by zero" in engine.trader("moody")["fault"]
+    tables.write_text("[moody]\nsettings = { divisor = 2 }\n")
+    engine.wait(lambda: _circuits(engine, "moody")["plugin"] == "closed", what="nothing is held against it")
+    assert engine.trader("moody")["fault"] == ""
+    engine.wait(lambda: engine.trader("moody")["state"] == "running" and engine.trader("moody")["synced"], what="runs")
+    assert "it runs with other settings" in engine.cli("notices").stdout
+    assert "by zero" not in engine.cli("traders").stdout
 
 
 @pytest.mark.parametrize("backoff_s", ["60"])

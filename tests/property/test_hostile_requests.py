@@ -19,7 +19,14 @@ from tests.support.stand_ins.recorded_log import RecordedLog
 from tickflag.common.errors import MessageError
 from tickflag.common.log import Logger
 from tickflag.common.wire.responder import Responder
-from tickflag.common.wire.sockets import TRADER_COMMANDS_CLIENT, Context, Socket, open_socket
+from tickflag.common.wire.sockets import (
+    TRADER_COMMANDS_CLIENT,
+    TRADER_COMMANDS_SERVER,
+    Context,
+    Socket,
+    open_socket,
+    reveal,
+)
 from tickflag.services.collector.commands import CollectorCommands
 from tickflag.services.collector.control import ControlState
 from tickflag.services.collector.flags.commands import FlagCommands
@@ -164,6 +171,7 @@ def supervisor() -> Iterator[tuple[SupervisorCommands, StubFleet, Socket]]:
     with runtime_folder() as runtime:
         fleet = StubFleet()
         commands = SupervisorCommands(context, runtime, cast(Fleet, fleet), False)
+        reveal(commands.socket, TRADER_COMMANDS_SERVER.endpoint)
         client = open_socket(context, runtime, TRADER_COMMANDS_CLIENT)
         yield commands, fleet, client
         client.close(0)

@@ -20,6 +20,8 @@ class RosterEntry(Record):
     """The version of the code: of its package, else of its file's content."""
     log: Text = ""
     """Name of its log file, without `.log`."""
+    settings: Text = ""
+    """Digest of the settings of its own that it runs with; empty where it has none, or never ran."""
 
 
 class Roster(Message):

@@ -5,6 +5,8 @@ import socket
 import threading
 import time
 
+from tickflag.common.limits import descriptor_share
+
 CLIENTS = 32
 LIFE_S = 10.0  # for request, page and answer together: a client that sends a byte now and then is no reason to wait
 
@@ -16,12 +18,13 @@ class Clients:
         self._changed = threading.Condition()  # guards the field that follows
         self._began: dict[socket.socket, float] = {}
         """Connection -> when it began, oldest first. Those that were hung up are not among them."""
+        self._most = descriptor_share(4, 4, CLIENTS)
 
     def add(self, client: socket.socket) -> None:
         """Note a new connection, and hang up the oldest one where there are too many."""
         with self._changed:
             self._began[client] = time.monotonic()
-            if len(self._began) > CLIENTS:
+            if len(self._began) > self._most:
                 self._hang_up(next(iter(self._began)))
 
     def remove(self, client: socket.socket) -> None:

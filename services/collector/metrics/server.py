@@ -8,6 +8,7 @@ The threads share the bytes of the page and two numbers, but no object that the 
 """
 
 import errno
+import os
 import selectors
 import socket
 import socketserver
@@ -18,7 +19,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from tickflag.common.errors import is_shortage
+from tickflag.common.limits import keeps_descriptors
 from tickflag.common.log import Logger
+from tickflag.common.wire.connections import SPARE_DESCRIPTORS
 from tickflag.services.collector.metrics.clients import Clients
 
 PATH = "/metrics"
@@ -130,6 +133,8 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def get_request(self) -> Any:
         try:
+            if not keeps_descriptors(SPARE_DESCRIPTORS):  # those are for the engine
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             client, address = super().get_request()
         except OSError as error:
             self.starved = is_shortage(error)

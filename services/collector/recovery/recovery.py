@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tickflag.common.clock import Clock
+from tickflag.common.errors import damage_in_words
 from tickflag.common.log import Logger
 from tickflag.common.settings_schema.collector import RecoveryBlock
 from tickflag.common.units import MS_PER_S, NS_PER_MS, NS_PER_S
@@ -48,8 +49,9 @@ class Recovery:
         self._circuits = Circuits(self._limits)
         self._restore(record_store)
         self._clean_cycles: dict[str, tuple[int, int]] = {}  # trader -> incarnation, its clean cycles so far
-        self._versions: dict[str, str] = {}
-        self._renewed_ms: dict[str, int] = {}  # trader -> when another version of its code was first heard of
+        self._versions: dict[str, tuple[str, str]] = {}
+        """Trader -> version of the code and digest of the settings that it runs with."""
+        self._renewed_ms: dict[str, int] = {}  # trader -> when another of one of them was first heard of
         self._circuits_changed = self._errors_changed = False  # since they were written
         self._errors_due_ns = 0
         self.transitions: dict[tuple[str, str, str], int] = {}
@@ -72,15 +74,18 @@ class Recovery:
             self.update_control()
 
     def apply_roster(self, message: Roster) -> None:
-        """Release each trader of which another version of the code runs."""
+        """Release each trader of which another version of the code runs, or which runs with other settings."""
         for entry in message.traders:
-            before = self._versions.get(entry.name, "")
-            if entry.trader_version and entry.trader_version != before:
-                self._versions[entry.name] = entry.trader_version
-                if before:
+            before, now = self._versions.get(entry.name), (entry.trader_version, entry.settings)
+            if entry.trader_version and now != before:
+                self._versions[entry.name] = now
+                if before is not None:
                     self._renewed_ms[entry.name] = self._now_ms()
                     self._circuits.release(self._clock.monotonic_ns(), entry.name)
-                    self.update_control("another version of its code runs")
+                    same_code = before[0] == now[0]
+                    self.update_control(
+                        "it runs with other settings" if same_code else "another version of its code runs"
+                    )
 
     def release(self, trader: str, who: str) -> bool:
         """Close both circuits of a trader for an operator; False where the trader never failed."""
@@ -143,7 +148,7 @@ class Recovery:
 
     def trader_status(self, trader: str) -> dict[str, Any]:
         """The state of each circuit, and the text of the last error if it is not older than a minute, nor of another
-        version of the code than the one that runs."""
+        version of the code, or other settings, than it runs with."""
         errors = self._circuits.book.errors(trader)
         recent = bool(errors) and self._now_ms() - errors[0].last_ms < RECENT_MS
         recent = recent and errors[0].last_ms >= self._renewed_ms.get(trader, 0)
@@ -199,4 +204,4 @@ class Recovery:
             if errors is not None:
                 self._circuits.book = ErrorBook.of_saved(errors)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:  # another version wrote them
-            self._log.warning("what was saved of the circuits cannot be used", reason=repr(error))
+            self._log.warning("what was saved of the circuits cannot be used", reason=damage_in_words(error))

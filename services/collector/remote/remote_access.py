@@ -1,10 +1,12 @@
 """RemoteAccess: the collector's sockets for other machines, encrypted, and only for the keys of a folder."""
 
+import time
 from typing import Any
 
 import zmq
 
 from tickflag.common.errors import MessageError, TickflagError
+from tickflag.common.limits import descriptor_share
 from tickflag.common.log import Logger
 from tickflag.common.settings import Settings
 from tickflag.common.wire import sockets
@@ -15,6 +17,8 @@ from tickflag.common.wire.responder import Answer, Responder
 from tickflag.common.wire.sockets import Context, Socket, TcpRole, open_tcp, try_send
 from tickflag.services.collector.commands import REQUESTS_PER_STEP
 from tickflag.services.collector.remote.zap_handler import ZapHandler
+
+QUIET_S = 60.0  # between two lines about a flood of connections
 
 
 def open_remote(settings: Settings, log: Logger, answer: Answer) -> "RemoteAccess | None":
@@ -49,7 +53,7 @@ class Port:
         self.bound = ""
         """The address with its port; empty while the socket is not bound."""
         self.socket = open_tcp(context, role, address, keys)
-        self.connections = Connections(context, self.socket, most_connections)
+        self.connections = Connections(context, self.socket, descriptor_share(2, 6, most_connections))
 
     def try_bind(self) -> None:
         """Bind the socket unless it is bound. Where that is impossible, the log says so once."""
@@ -112,6 +116,7 @@ class RemoteAccess:
                 self._commands.socket, answer, self._drop, REQUESTS_PER_STEP, lambda: self._allowed.names
             )
         self._dropped = self._refused_before = self._hung_up_before = 0
+        self._quiet_until_s = 0.0
         self._told_trouble: list[str] = []
         self.refresh()
 
@@ -137,6 +142,7 @@ class RemoteAccess:
             self._signals.connections.hang_up()
         for port in self._ports.values():
             port.try_bind()
+            port.connections.step()  # anything in this process may have freed a descriptor for who waits
         if self._allowed.trouble != self._told_trouble:
             self._told_trouble = self._allowed.trouble
             for trouble in self._told_trouble:
@@ -144,14 +150,7 @@ class RemoteAccess:
         if self._zap_handler.refused != self._refused_before:
             count, self._refused_before = self._zap_handler.refused - self._refused_before, self._zap_handler.refused
             self._log.warning("strangers refused", count=count, last=self._zap_handler.last_refused)
-        if self._hung_up != self._hung_up_before:
-            count, self._hung_up_before = self._hung_up - self._hung_up_before, self._hung_up
-            self._log.warning(
-                "connections hung up",
-                count=count,
-                reason=", ".join(filter(None, (port.connections.reason for port in self._ports.values()))),
-                do="let a firewall keep strangers from the ports",
-            )
+        self._tell_hung_up(time.monotonic())
 
     def about(self) -> dict[str, Any]:
         """What the answer to `status` tells of remote access."""
@@ -174,6 +173,17 @@ class RemoteAccess:
     @property
     def _hung_up(self) -> int:
         return sum(port.connections.refused for port in self._ports.values())
+
+    def _tell_hung_up(self, now_s: float) -> None:
+        if self._hung_up != self._hung_up_before and now_s >= self._quiet_until_s:
+            self._quiet_until_s = now_s + QUIET_S
+            count, self._hung_up_before = self._hung_up - self._hung_up_before, self._hung_up
+            self._log.warning(
+                "connections hung up",
+                count=count,
+                reason=", ".join(filter(None, (port.connections.reason for port in self._ports.values()))),
+                do="let a firewall keep strangers from the ports",
+            )
 
     def _drop(self, _error: MessageError) -> None:
         self._dropped += 1

@@ -32,7 +32,7 @@ class SupervisorCommands:
     """Answers the requests that come to its own socket. One thread."""
 
     def __init__(self, context: sockets.Context, runtime: Runtime, fleet: Fleet, safe: bool) -> None:
-        self._socket = sockets.open_socket(context, runtime, sockets.TRADER_COMMANDS_SERVER)
+        self._socket = sockets.open_socket(context, runtime, sockets.TRADER_COMMANDS_SERVER, hidden=True)
         self._path = runtime.folder / sockets.TRADER_COMMANDS_SERVER.endpoint
         self._responder = Responder(self._socket, self._answer, self._drop, REQUESTS_PER_STEP)
         self._fleet, self._safe = fleet, safe

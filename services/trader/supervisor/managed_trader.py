@@ -34,7 +34,7 @@ class ManagedTrader:
         self.assignment = assignment
         self.state = TraderState.STOPPED
         self.name = assignment.name or name
-        self.version = ""
+        self.version = self._settings_digest = ""
         self.owns_name = False
         """The trader's name was granted, and no other trader has it."""
         self.tried = False
@@ -84,6 +84,7 @@ class ManagedTrader:
             reason="; ".join(filter(None, (self._reason, self._excess, self._absent)))[:4096],
             trader_version=self.version,
             log=self.workers.log_path(self.assignment).stem,
+            settings=self._settings_digest,
         )
 
     def drain_exits(self) -> list[WorkerExit]:
@@ -119,9 +120,9 @@ class ManagedTrader:
 
     def reload(self, assignment: Assignment, now_ns: int) -> None:
         """Load the code and settings of `assignment`. This ends a quarantine, as the fault may be mended."""
-        self.assignment = assignment
         if self.workers.switching:
             self._promote()
+        self.assignment = assignment
         if self.state is TraderState.QUARANTINED:
             self._recovery.waive_quarantine()
             self.start(now_ns)
@@ -232,6 +233,7 @@ class ManagedTrader:
         current = self.workers.current
         assert current is not None
         self.name, self.version, self.owns_name = current.name, current.version, True
+        self._settings_digest = self.assignment.settings_digest
         self.due_ns = 0
         self._reason = ""
         self.workers.run_current(inherits)

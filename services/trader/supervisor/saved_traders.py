@@ -5,7 +5,7 @@ import contextlib
 import json
 from pathlib import Path
 
-from tickflag.common.errors import TickflagError
+from tickflag.common.errors import TickflagError, damage_in_words
 
 FILE = "traders.json"
 
@@ -33,8 +33,8 @@ class SavedTraders:
             self.life = max(0, int(found.get("life", 0)))
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            self.fault = f"{path}: {error!r}"
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            self.fault = f"{path}: {damage_in_words(error)}"
 
     def save_switch(self, label: str, on: bool) -> None:
         """Keep an operator's decision until the next one. Raises TickflagError where the file cannot be written."""

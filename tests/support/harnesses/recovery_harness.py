@@ -63,8 +63,8 @@ class RecoveryHarness:
             )
         )
 
-    def version(self, version: str) -> None:
-        entry = RosterEntry(name="rsi", state="running", trader_version=version)
+    def version(self, version: str, settings: str = "") -> None:
+        entry = RosterEntry(name="rsi", state="running", trader_version=version, settings=settings)
         self.recovery.apply_roster(Roster(pid=1, time_ms=1, traders=[entry]))
 
     def ask(self, what: str, **arguments: Any) -> Any:

@@ -103,6 +103,33 @@ def no_cache(one: Condition) -> None:
     one.env["XDG_CACHE_HOME"] = str(_blocked(one))
 
 
+def foreign_cache(one: Condition) -> None:
+    """The cache folder is another user's, who could put machine code there."""
+    if os.getuid() != 0:
+        pytest.skip("only root can give a folder away")
+    _instead_of_the_cache(one)
+    folder = one.base / "cache" / "tickflag"
+    folder.mkdir(parents=True)
+    os.chown(folder, 65_534, 65_534)
+    one.env["XDG_CACHE_HOME"] = str(folder.parent)
+
+
+def cache_not_writable(one: Condition) -> None:
+    """The cache folder is there, and nothing can be written to it, not by root either."""
+    if not Path("/sys/kernel").is_dir():
+        pytest.skip("no /sys")
+    _instead_of_the_cache(one)
+    one.env["XDG_CACHE_HOME"] = "/sys/kernel"
+
+
+def cache_of_all(one: Condition) -> None:
+    """NUMBA_CACHE_DIR names a folder to which everybody may write."""
+    folder = one.base / "named"
+    folder.mkdir()
+    folder.chmod(0o777)
+    one.env["NUMBA_CACHE_DIR"] = str(folder)
+
+
 def _instead_of_the_cache(one: Condition) -> None:
     """A temporary folder, with the kernels in the place that is used where there is no cache: compiling takes long."""
     one.env["TMPDIR"] = str(one.base)
@@ -146,6 +173,12 @@ def latin_1(one: Condition) -> None:
 def c_locale(one: Condition) -> None:
     """The plain locale, with ASCII only."""
     one.env.update(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+
+
+def bare_container(one: Condition) -> None:
+    """A user id without a name and home, and the plain locale."""
+    without_name_and_home(one)
+    c_locale(one)
 
 
 def closed_output(one: Condition) -> None:
@@ -210,11 +243,15 @@ CONDITIONS: tuple[Callable[[Condition], None], ...] = (
     without_a_name,
     without_name_and_home,
     no_cache,
+    foreign_cache,
+    cache_not_writable,
+    cache_of_all,
     no_state,
     no_runtime,
     long_temporary_folder,
     latin_1,
     c_locale,
+    bare_container,
     closed_output,
     full_output,
     dead_output,

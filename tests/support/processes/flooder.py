@@ -4,7 +4,6 @@ It says `there` when it has sent what it can, and stays connected until its inpu
 """
 
 import contextlib
-import itertools
 import socket
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from tests.support.documents.pages import ROOT
 from tests.support.processes.waiting import WITHIN_S, allowed_s
 
 MANY = 1_500
-SOME = 150
 STREAM_BYTES = 64 << 20
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
 SEND_S = 2.0
@@ -43,11 +41,6 @@ def many(place: str, _kind: str) -> Iterator[socket.socket]:
     for _ in range(MANY):
         if time.monotonic() < until_s:
             yield connected(place)
-
-
-def some(place: str, _kind: str) -> Iterator[socket.socket]:
-    """A few of these: what a low limit has room for."""
-    yield from itertools.islice(many(place, _kind), SOME)
 
 
 def garbage(place: str, _kind: str) -> Iterator[socket.socket]:
@@ -116,7 +109,7 @@ class Flooder:
 
 
 def _flood(kind: str, place: str, socket_type: str) -> None:
-    flood = next(one for one in (*KINDS, some) if one.__name__ == kind)
+    flood = next(one for one in KINDS if one.__name__ == kind)
     kept: list[socket.socket] = []
     with contextlib.suppress(OSError):  # hung up, or nothing is taken any more
         kept.extend(flood(place, socket_type))

@@ -1,10 +1,11 @@
 """What the machine lacks, as libraries tell of it."""
 
 import errno
+import json
 
 import pytest
 
-from tickflag.common.errors import NO_MEMORY, NO_THREADS, TickflagError, shortage_of
+from tickflag.common.errors import NO_MEMORY, NO_THREADS, TickflagError, damage_in_words, shortage_of
 
 
 def _blocked_output() -> BlockingIOError:
@@ -46,3 +47,20 @@ def test_the_error_behind_counts() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
     assert shortage_of(one) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EACCES, "Permission denied"), "Permission denied"),
+        (OSError("odd"), "it cannot be read"),
+        (json.JSONDecodeError("Expecting value", "\n\n?", 2), "no JSON: Expecting value, line 3"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "no text"),
+        (KeyError("names"), "'names' is missing, or means nothing"),
+        (KeyError(), "a value is of another kind, or out of its limits"),
+        (TypeError("'int' object is not iterable"), "a value is of another kind, or out of its limits"),
+    ],
+)
+def test_damage_in_words(error: Exception, words: str) -> None:
+    """What is wrong with a file, and nothing of Python."""
+    assert damage_in_words(error) == words

@@ -1,7 +1,9 @@
 """Limits are for a process's whole life, so each test has a process of its own."""
 
+import errno
 import os
 import resource
+import socket
 import sys
 
 import pytest
@@ -102,3 +104,25 @@ def test_what_is_said_of_too_much_memory() -> None:
     """The limit itself is not too much."""
     assert limits.memory_verdict(1_024, 1_024) == ""
     assert limits.memory_verdict(1_025, 1_024) == "took 1,025 MB of memory, of 1,024 (`trader.memory_limit_mb`)"
+
+
+def test_descriptors_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the number of the next descriptor; where there is none, none are."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        number = probe.fileno()
+    monkeypatch.setattr(limits, "descriptor_limit", lambda: number + 11)
+    assert limits.keeps_descriptors(10)
+    assert not limits.keeps_descriptors(11)
+
+    def short(_family: int) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socket", short)
+    assert not limits.keeps_descriptors(0)
+
+
+@pytest.mark.parametrize(("left", "share"), [(10, 6), (80, 8), (400, 128)])
+def test_a_share_of_descriptors(monkeypatch: pytest.MonkeyPatch, left: int, share: int) -> None:
+    """A few always, and never more than wanted."""
+    monkeypatch.setattr(limits, "descriptors_left", lambda: left)
+    assert limits.descriptor_share(2, 6, 128) == share

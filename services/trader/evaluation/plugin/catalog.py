@@ -1,5 +1,7 @@
 """Catalog: all traders to run: files of the plugin folder, traders of packages, and instances of both."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, distributions
@@ -27,6 +29,12 @@ class Assignment:
     fault: str = ""
     group: str = ""
     """The traders of one group share a process; empty for a trader with a process of its own."""
+
+    @property
+    def settings_digest(self) -> str:
+        """Tells settings apart without telling them; empty for none."""
+        text = json.dumps(self.settings, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16] if self.settings else ""
 
     @property
     def shown_source(self) -> str:

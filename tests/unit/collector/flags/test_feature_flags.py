@@ -9,6 +9,7 @@ from tests.support.harnesses.fake_trader import FakeTrader
 from tests.support.harnesses.flags_harness import FlagsHarness
 from tickflag.common.errors import TickflagError
 from tickflag.common.flags.buckets import bucket
+from tickflag.common.units import NS_PER_S
 
 
 def test_defaults_are_not_published(harness: FlagsHarness) -> None:
@@ -57,6 +58,15 @@ class TestRollBack:
         assert harness.log.lines[-1][2] == {"flag": "audit", "trader": trader, "reason": "its circuit opened"}
         assert harness.flags.roll_back_for(trader, "again") == []
 
+    def test_the_last_step_is_on_trial_while_it_is_held(self, harness: FlagsHarness) -> None:
+        """A failure within that time rolls back; after it the ramp is done."""
+        harness.ask("set", flag="audit", value=5)
+        for passed_s, rolled_back in ((59, ["audit"]), (60, [])):
+            harness.ask("ramp", flag="audit", steps=[[50, 60]])
+            trader = self._among(harness, True)
+            harness.clock.now_ns += passed_s * NS_PER_S
+            assert harness.flags.roll_back_for(trader, "its circuit opened") == rolled_back
+
     def test_a_disk_that_is_full_is_only_told(self, harness: FlagsHarness) -> None:
         """Recovery goes on without the rollback."""
         harness.ask("ramp", flag="audit", steps=[[50, 60], [100, 0]])
@@ -77,7 +87,7 @@ class TestRollBack:
         """Nothing is rolled back for a trader that was on before the ramp, is not on yet, is forced, or whose ramp is
         done."""
         harness.ask("set", flag="audit", value=5)
-        harness.ask("ramp", flag="audit", steps=[[50, 60]] if whose == "done" else [[50, 60], [100, 0]])
+        harness.ask("ramp", flag="audit", steps=[[50, 0]] if whose == "done" else [[50, 60], [100, 0]])
         trader = self._among(harness, whose != "not yet")
         if whose == "before":
             trader = next(name for name in (f"t{number}" for number in range(1_000)) if bucket("audit", name) < 5_000)

@@ -184,6 +184,16 @@ def test_a_shortage_of_descriptors_is_waited_for(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_client_waits_where_few_descriptors_are_left(server: MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those are for the engine; the client gets its answer when others are free."""
+    server.show(b"page\n", server.ticket or 0)
+    monkeypatch.setattr(metrics_server, "PAUSE_S", 0.01)
+    answers = [False, False, True]
+    monkeypatch.setattr(metrics_server, "keeps_descriptors", lambda _spare: answers.pop(0) if answers else True)
+    assert get(urllib.parse.urljoin(server.url, "/"))[0] == 404
+    assert not answers
+
+
 def test_a_port_that_is_taken_is_left_for_the_next(server: MetricsServer) -> None:
     """One warning names both ports."""
     taken = urllib.parse.urlsplit(server.url).port or 0

@@ -76,6 +76,25 @@ def test_a_line_has_no_fault_of_another_version(harness: RecoveryHarness) -> Non
     assert harness.recovery.trader_status("rsi")["fault"] == "it gaps"
 
 
+def test_a_line_has_no_fault_of_other_settings(harness: RecoveryHarness) -> None:
+    """The same code with other settings is another trial, and trusted as another version is."""
+    harness.cycle = harness.clock.wall_ns() // 1_000_000
+    harness.version("1", "a")
+    harness.fail("raise", 6)
+    harness.write()
+    harness.version("1", "a")
+    assert harness.recovery.trader_status("rsi")["fault"] == "it raises"
+    harness.clock.now_ns += NS_PER_S
+    harness.version("1", "b")
+    assert harness.recovery.trader_status("rsi")["fault"] == ""
+    assert harness.modes()[1] == {}
+    assert harness.write() == [("plugin circuit", "closed", "it runs with other settings")]
+    harness.version("2", "c")
+    harness.fail("raise")
+    harness.version("", "d")  # of a trader that does not run yet
+    assert harness.recovery.states("rsi")["plugin"] == "closed"
+
+
 class TestCleanCycles:
     def test_those_before_a_failure_do_not_count_after_it(self, harness: RecoveryHarness) -> None:
         """A failure says how many cycles before it were clean; the next heartbeat counts from there."""
@@ -145,10 +164,18 @@ class TestRestart:
         harness.clock.now_ns += 10 * NS_PER_S
         assert set(harness.recovery.drain_documents(errors_too=False)) == {"circuits", "errors"}
 
-    @pytest.mark.parametrize("circuits", [{"rsi": {}}, [1], {"rsi": {"tracking": {"state": "open"}}}])
-    def test_what_cannot_be_used_is_told(self, harness: RecoveryHarness, circuits: Any) -> None:
-        """All circuits are closed then."""
+    @pytest.mark.parametrize(
+        ("circuits", "words"),
+        [
+            ({"rsi": {}}, "'tracking' is missing, or means nothing"),
+            ([1], "a value is of another kind, or out of its limits"),
+            ({"rsi": {"tracking": {"state": "open"}}}, "is missing, or means nothing"),
+        ],
+    )
+    def test_what_cannot_be_used_is_told(self, harness: RecoveryHarness, circuits: Any, words: str) -> None:
+        """All circuits are closed then; the log says in plain words what is wrong."""
         harness.record_store.write([], {"circuits": circuits})
         harness.start()
         assert harness.modes() == ([], {}, {})
         assert harness.log.events()[-1] == "what was saved of the circuits cannot be used"
+        assert harness.log.lines[-1][2]["reason"].endswith(words)

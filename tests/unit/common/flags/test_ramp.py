@@ -43,6 +43,16 @@ def test_approvals_go_to_their_steps_in_order() -> None:
     assert ramp.at(30_000) == RampStage(3.0, 3, "done")
 
 
+def test_the_last_step_is_held_too() -> None:
+    """The ramp is done when the time of its last step is over; halted before, it stands still."""
+    ramp = Ramp(started_ms=1_000, steps=(RampStep(5.0, 60.0), RampStep(100.0, 10.0)))
+    assert ramp.at(61_000) == RampStage(100.0, 2, "holding", 71_000)
+    assert ramp.at(70_999) == RampStage(100.0, 2, "holding", 71_000)
+    assert ramp.at(71_000) == RampStage(100.0, 2, "done")
+    halted = ramp.model_copy(update={"halted_ms": 65_000})
+    assert halted.at(80_000) == RampStage(100.0, 2, "halted")
+
+
 def test_halted_it_stands_still() -> None:
     """The percentage stays where it was; a finished ramp stays finished."""
     ramp = Ramp(started_ms=1_000, steps=STEPS, halted_ms=30_000)
@@ -68,7 +78,7 @@ def test_it_only_grows_with_time(holds: list[tuple[int, bool]], approvals: list[
         assert first.due_ms > min(times)
         assert ramp.at(first.due_ms - 1).step == first.step
         then = ramp.at(first.due_ms)
-        assert then.step > first.step or then.state == "waiting for approval"
+        assert then.step > first.step or then.state in ("waiting for approval", "done")
 
 
 @pytest.mark.parametrize("steps", [[], [(5, 1), (5, 1)], [(5, 1), (4, 1)], [(5, -1)], [(101, 1)], [(5,)]])

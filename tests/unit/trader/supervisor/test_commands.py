@@ -16,7 +16,7 @@ from tickflag.common.runtime import Runtime
 from tickflag.common.settings import Settings
 from tickflag.common.wire.codec import decode_as, encode
 from tickflag.common.wire.messages import Reply, Request
-from tickflag.common.wire.sockets import TRADER_COMMANDS_CLIENT, TRADER_COMMANDS_SERVER, Context, open_socket
+from tickflag.common.wire.sockets import TRADER_COMMANDS_CLIENT, TRADER_COMMANDS_SERVER, Context, open_socket, reveal
 from tickflag.services.trader.evaluation.plugin.catalog import Assignment
 from tickflag.services.trader.supervisor.commands import SupervisorCommands
 from tickflag.services.trader.supervisor.fleet import Fleet
@@ -38,6 +38,7 @@ def ask(request: pytest.FixtureRequest, runtime: Runtime, fleet: Fleet) -> Itera
     """Send a request, let the commands answer it, and give the reply. The parameter is safe mode."""
     context: Context = zmq.Context()
     commands = SupervisorCommands(context, runtime, fleet, request.param)
+    reveal(commands.socket, TRADER_COMMANDS_SERVER.endpoint)
     client = open_socket(context, runtime, TRADER_COMMANDS_CLIENT)
 
     def ask(what: str, **arguments: Any) -> Reply:

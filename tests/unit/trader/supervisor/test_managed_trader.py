@@ -49,7 +49,7 @@ def test_it_starts(trader: ManagedTrader, server: FakeForkServer, log: RecordedL
     )
     assert line(trader) == {
         "name": "alpha", "state": "running", "pid": server.newest.pid, "restarts": 0, "source": "/traders/alpha.py",
-        "reason": "", "trader_version": "1", "log": "alpha",
+        "reason": "", "trader_version": "1", "log": "alpha", "settings": "",
     }  # fmt: skip
     assert log.events() == ["trader runs"]
 

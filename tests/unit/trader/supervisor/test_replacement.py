@@ -148,3 +148,14 @@ def test_a_stop_ends_a_version_that_loads(running: ManagedTrader, server: FakeFo
     server.processes[0].end()
     running.step(NOW_NS)
     assert not running.alive
+
+
+def test_settings_count_once_they_run(running: ManagedTrader, server: FakeForkServer) -> None:
+    """The roster tells other settings when the worker that has them runs, and not before."""
+    assert line(running)["settings"] == ""
+    changed = assigned(settings={"period": 28})
+    running.reload(changed, NOW_NS)
+    load_newest(running, server)
+    assert line(running)["settings"] == ""
+    running.reload(assigned(settings={"period": 29}), NOW_NS)  # in the middle of the change: the first one runs then
+    assert line(running)["settings"] == changed.settings_digest

@@ -50,14 +50,30 @@ def test_without_room_nothing_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "{}", '{"switched": 3, "names": {}}', '{"switched": {}, "names": []}']
+    ("content", "words"),
+    [
+        (b"", "no JSON: Expecting value, line 1"),
+        (b"{\n", "no JSON: Expecting property name enclosed in double quotes, line 2"),
+        (b"[]", "a value is of another kind, or out of its limits"),
+        (b"[" * 100_000, "a value is of another kind, or out of its limits"),
+        (b"{}", "'switched' is missing, or means nothing"),
+        (b"\xff", "no text"),
+        (b'{"switched": 3, "names": {}}', "a value is of another kind, or out of its limits"),
+        (b'{"switched": {}, "names": []}', "a value is of another kind, or out of its limits"),
+        (b'{"switched": {}, "names": {}, "life": "x"}', "a value is of another kind, or out of its limits"),
+    ],
 )
-def test_a_damaged_file_counts_as_empty(tmp_path: Path, content: str) -> None:
-    """`fault` names the file."""
+def test_a_damaged_file_counts_as_empty(tmp_path: Path, content: bytes, words: str) -> None:
+    """`fault` names the file and says in plain words what is wrong with it."""
     path = tmp_path / "traders.json"
-    path.write_text(content)
+    path.write_bytes(content)
     saved = SavedTraders(path)
-    assert (saved.switches, saved.names) == ({}, {})
-    assert str(path) in saved.fault
+    assert saved.fault == f"{path}: {words}"
     saved.save_switch("a.py", False)
     assert SavedTraders(path).switches == {"a.py": False}
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """The system's words are taken."""
+    (tmp_path / "traders.json").mkdir()
+    assert SavedTraders(tmp_path / "traders.json").fault == f"{tmp_path / 'traders.json'}: Is a directory"

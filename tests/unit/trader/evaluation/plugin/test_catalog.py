@@ -74,6 +74,8 @@ def test_tables_are_instances(folder: Path, packages: None) -> None:
     found = read_catalog(folder, tables)
     assert _labels(found) == ["traders.slow", "traders.fast", "traders.b", "traders.mine", "pack.py"]
     assert found[0] == Assignment("traders.slow", "a", folder / "a.py", "slow", {"period": 28})
+    other = Assignment("traders.slow", "a", folder / "a.py", "slow", {"period": 29})
+    assert found[1].settings_digest == "" != found[0].settings_digest != other.settings_digest
     assert not found[1].enabled
     assert found[2].source == folder / "b.py"
     assert found[3].shown_source == "mine.extra"
