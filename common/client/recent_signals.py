@@ -1,5 +1,6 @@
 """RecentSignals: the newest signals, the newest entries and exits, and how many of these were in the last minute."""
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -20,18 +21,20 @@ class RecentSignals:
         self._seconds: deque[tuple[int, dict[tuple[str, str], int]]] = deque()
         self._oldest: int | None = None
         """The lowest number seen, kept or not."""
+        self._since_ms = math.inf
+        """All signals from this time on were seen, but for those of the same second."""
 
     def clear(self) -> None:
         """Another journal begins."""
         self._signals.clear()
         self._moves.clear()
         self._seconds.clear()
-        self._oldest = None
+        self._oldest, self._since_ms = None, math.inf
 
     def add(self, signals: Sequence[dict[str, Any]]) -> None:
         """Add the next signals."""
         if self._oldest is None and signals:
-            self._oldest = signals[0]["seq"]
+            self._oldest, self._since_ms = signals[0]["seq"], min(self._since_ms, signals[0]["time_ms"])
         self._signals.extend(signals)
         self._moves.extend(signal for signal in signals if signal["event"] != "score")
         for signal in signals:
@@ -39,13 +42,17 @@ class RecentSignals:
             key = (signal["trader"], signal["event"])
             counts[key] = counts.get(key, 0) + 1
 
-    def prepend(self, signals: Sequence[dict[str, Any]]) -> None:
+    def prepend(self, signals: Sequence[dict[str, Any]], whole: bool = False) -> None:
         """Put earlier signals, in order, before those that are known. All count for the last minute, whether they are
-        kept or not."""
-        later, moves, seconds, oldest = list(self._signals), list(self._moves), list(self._seconds), self._oldest
+        kept or not. `whole`: there are none before them."""
+        later, moves, seconds = list(self._signals), list(self._moves), list(self._seconds)
+        oldest, since_ms = self._oldest, self._since_ms
         self.clear()
         self.add([signal for signal in signals if oldest is None or signal["seq"] < oldest])
-        self._oldest = oldest if self._oldest is None else self._oldest
+        if self._oldest is None:
+            self._oldest, self._since_ms = oldest, since_ms
+        if whole:
+            self._since_ms = -math.inf
         self._signals.extend(later)
         self._moves.extend(moves)
         for second, counts in seconds:
@@ -74,9 +81,11 @@ class RecentSignals:
             return None
         return [signal for signal in self._signals if signal["seq"] > seq]
 
-    def last_minute(self, now_ms: float) -> dict[tuple[str, str], int]:
-        """(trader, event) -> how often in the last minute."""
+    def last_minute(self, now_ms: float) -> dict[tuple[str, str], int] | None:
+        """(trader, event) -> how often in the last minute; None where signals of that minute were not seen."""
         oldest = int(now_ms) // MS_PER_S - MINUTE_S
+        if self._since_ms >= (oldest + 1) * MS_PER_S:
+            return None
         while self._seconds and self._seconds[0][0] <= oldest:
             self._seconds.popleft()
         sums: dict[tuple[str, str], int] = {}

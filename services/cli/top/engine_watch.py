@@ -27,7 +27,8 @@ SELDOM_S = 2.0
 """Between two questions whose answers hardly change, or are long."""
 RECENT = 200
 _EVENTS_PER_STEP = 50
-_PAST = 1_000
+_PAST, _PAST_PAGES = 1_000, 20
+"""So much of the journal is read at most for what came and went in the last minute."""
 _AGAIN_S = 5.0
 """Until following begins anew after it failed."""
 _ROLES = ("feed", "collector", "trader")
@@ -46,6 +47,7 @@ class EngineWatch:
         self._link: CollectorLink | None = None
         self._link_due_s = 0.0
         self._followed = False
+        self._journal_id = ""
         self._no_signals = ""
         self._contact = CollectorContact()
         self._status: Known = Known()
@@ -202,6 +204,7 @@ class EngineWatch:
                     case MatchSets():
                         self._signals.clear()
                         self._followed, self._no_signals = True, ""
+                        self._journal_id = event.place.journal_id
                         self._read_past(event.place.signal, event.place.journal_id)
                     case NewSignals():
                         self._signals.add([dict(signal.__dict__) for signal in event.signals])
@@ -210,12 +213,15 @@ class EngineWatch:
             self._unfollow()
             self._link_due_s = now_s + _AGAIN_S
 
-    def _read_past(self, last: int, journal_id: str) -> None:
-        """The signals up to number `last`."""
+    def _read_past(self, last: int, journal_id: str, pages: int = _PAST_PAGES) -> None:
+        """The signals up to number `last`, back to a minute ago."""
 
         def take(answer: Any, error: TickflagError | None) -> None:
-            if error is None:
-                self._signals.prepend([one for one in answer["signals"][::-1] if one["seq"] <= last])
+            if error is not None or journal_id != self._journal_id:
+                return
+            self._signals.prepend(answer["signals"][::-1], answer["whole"])
+            if self._signals.last_minute(time.time_ns() / NS_PER_MS) is None and not answer["whole"] and pages > 1:
+                self._read_past(answer["reached"] - 1, journal_id, pages - 1)
 
         arguments = {"before": last + 1, "limit": _PAST, "journal_id": journal_id}
         self._questions.ask("collector", "signals.find", arguments, take)

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser
 
-from tests.support.harnesses.browser import CHROMIUM, Looker, chromium
+from tests.support.harnesses.browser import Looker
 from tests.support.harnesses.dashboard import HubStandIn, served
 from tickflag.services.dashboard.hub.answer import Answer
 from tickflag.services.dashboard.hub.topics.matches import NUMBER_COLUMNS
 from tickflag.services.dashboard.hub.viewer import Viewer
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is missing")
 
 TOTAL = 5_000
 LEAST_WINDOW, MOST_WINDOW = 20, 80
@@ -82,8 +81,8 @@ def hub() -> BusyMarket:
 
 
 @pytest.fixture
-def looker(hub: BusyMarket) -> Iterator[Looker]:
-    with served(hub) as site, chromium() as browser, Looker(browser, site.url) as looker:
+def looker(hub: BusyMarket, browser: Browser) -> Iterator[Looker]:
+    with served(hub) as site, Looker(browser, site.url) as looker:
         yield looker
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from tests.support.harnesses.browsed_engine import BrowsedEngine
 from tests.support.harnesses.browser import Looker
-from tests.support.oracles.dashboard_figures import PageCounters, Reading
+from tests.support.oracles.dashboard_figures import PageCounters, Reading, ring_length
 from tests.support.processes.waiting import wait_until
+from tickflag.common.segment.layout import DEBUG_RING
 
 SHOWN = """() => [...document.querySelectorAll("[data-figure]")]
     .map((element) => [element.dataset.figure, element.dataset.value ?? "", element.textContent])"""
@@ -31,6 +32,7 @@ def frozen(site: BrowsedEngine) -> Iterator[Reading]:
 
     site.engine.wait(measured, what="both arms are measured")
     site.engine.request("feed", "debug", on=True)
+    site.engine.wait(lambda: ring_length(site.engine) == DEBUG_RING, what="the ring is full")
     site.engine.send("feed", signal.SIGSTOP)
     last: list[Any] = [None]
 

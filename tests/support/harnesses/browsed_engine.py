@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
-from tests.support.harnesses.browser import DESK, Looker, chromium
+from tests.support.harnesses.browser import DESK, Looker
 from tests.support.harnesses.engine import Engine, write_trader
 from tickflag.common.runtime import ServedAddress
 
@@ -117,8 +117,8 @@ class BrowsedEngine:
 
 
 @contextmanager
-def browsed_engine(folder: Path) -> Iterator[BrowsedEngine]:
-    """Start all; it is ready once every symbol matches."""
+def browsed_engine(folder: Path, browser: Browser) -> Iterator[BrowsedEngine]:
+    """Start engine and dashboard; all is ready once every symbol matches."""
     plugins = folder / "plugins"
     write_trader(plugins, "price", _ALL.format(score="last"))
     write_trader(plugins, "size", _ALL.format(score="volume"))
@@ -126,7 +126,7 @@ def browsed_engine(folder: Path) -> Iterator[BrowsedEngine]:
     write_trader(plugins, "swing", _SWING)
     write_trader(plugins, "bold", _BOLD.format(seen=os.fspath(folder / "seen")), flags={"bold": False})
     write_trader(plugins, "moody", _MOODY.format(mood=os.fspath(folder / "mood")))
-    with Engine(folder, _SETTINGS, plugins) as engine, chromium() as browser:
+    with Engine(folder, _SETTINGS, plugins) as engine:
         engine.start()
         engine.wait_ready()
         engine.wait(lambda: len(engine.matches("size")) == SYMBOLS, what="every symbol matches")

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from tests.support.harnesses.engine import Engine
 from tickflag.common.diagnosis.resolved_settings import resolved_settings
 from tickflag.common.diagnosis.segment_facts import channel_facts, header_facts
-from tickflag.common.segment.layout import CANDLE_FIELDS, CYCLE_RING, DEBUG_RING, SYMBOL_COUNT
+from tickflag.common.segment.layout import CANDLE_FIELDS, CYCLE_RING, DEBUG_HEAD, DEBUG_RING, SYMBOL_COUNT
 
 NO_LESS = (0.0, float("inf"))
 _NOW = ("ticks_per_s", "processed_per_s")
@@ -50,6 +50,12 @@ class Reading:
         still = [{**one, "age_ms": 0, "cpu_ns": 0} for one in self.traders.values()]
         self.standing = still, self.status["collector"]["last_seq"], self.channels
         self.signals = engine.signals(max(0, self.status["collector"]["last_seq"] - 12_000))
+
+
+def ring_length(engine: Engine) -> int:
+    """How many updates the debug ring holds."""
+    with engine.segment() as segment:
+        return min(int(segment.arrays.living[DEBUG_HEAD]), len(segment.arrays.debug))
 
 
 class PageCounters:
@@ -105,7 +111,8 @@ class PageCounters:
         for name, matches in reading.matches.items():
             known[f"traders.{name}.matches"] = len(matches)
             known |= {f"traders.{name}.{event}": self._last_minute(name, event) for event in ("entered", "left")}
-        known |= {f"recent.{one['seq']}": one["score"] for one in reading.signals[-20:]}
+        moves = [one for one in reading.signals if one["event"] != "score"]
+        known |= {f"recent.{one['seq']}": one["score"] for one in moves[-20:]}
         history = dict.fromkeys(_NOW, 0.0) | dict.fromkeys(_UNKNOWN)
         history["cpu_saving"] = None if saving["saving"] is None else float(f"{saving['saving']:.6g}")
         return {f"overview.{name}": value for name, value in known.items()} | {

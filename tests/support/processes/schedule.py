@@ -42,4 +42,4 @@ def _shares(path: str) -> bool:
 def _shares_all(folder: str) -> bool:
     """Whether the folder has a fixture that all tests in it share."""
     conftest = ROOT / folder / "conftest.py"
-    return conftest.exists() and 'scope="session"' in conftest.read_text()
+    return conftest.exists() and 'scope="package"' in conftest.read_text()

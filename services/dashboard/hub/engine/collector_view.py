@@ -24,10 +24,9 @@ from tickflag.services.dashboard.hub.matches.match_table import MatchTable
 
 EVENTS_PER_STEP = 50
 PAST_PAGE, PAST_PAGES = 5_000, 10
-"""So much of the journal is read for the times at which the present matches entered. The first page holds only the
-newest signals, so that whoever begins to look does not wait for the others."""
-COUNTED_PAGES = 2
-"""The signals of so many pages count for what came and went in the last minute."""
+"""So much of the journal is read at most for the times at which the present matches entered, and for what came and went
+in the last minute. The first page holds only the newest signals, so that whoever begins to look does not wait for the
+others."""
 KEPT_NOTICES = 1_000
 
 
@@ -118,11 +117,10 @@ class CollectorView:
             signals = [Signal(**signal) for signal in answer["signals"]]
             for signal in signals:
                 self.table.explain(signal)
-            if self._pages < COUNTED_PAGES:
-                self.signals.prepend([_document(signal) for signal in signals[::-1]])
+            self.signals.prepend([_document(signal) for signal in signals[::-1]], answer["whole"])
             self._pages += 1
-            wanted = PAST_PAGES if self.table.unexplained else COUNTED_PAGES
-            if not answer["whole"] and self._pages < wanted:
+            wanted = self.table.unexplained or self.signals.last_minute(wall_ms()) is None
+            if wanted and not answer["whole"] and self._pages < PAST_PAGES:
                 self._read_past(answer["reached"])
 
         limit = PAST_PAGE if self._pages else KEEP

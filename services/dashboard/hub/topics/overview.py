@@ -63,8 +63,8 @@ def _traders(sight: Sight, traders: list[dict[str, Any]]) -> list[dict[str, Any]
             "state": trader["state"],
             "restarted": sight.figures.restarts.recent(trader["name"], sight.now_s),
             "matches": counts.get(trader["name"], 0) if sight.collector.ready else trader["matches"],
-            "entered": moves.get((trader["name"], "entered"), 0),
-            "left": moves.get((trader["name"], "left"), 0),
+            "entered": None if moves is None else moves.get((trader["name"], "entered"), 0),
+            "left": None if moves is None else moves.get((trader["name"], "left"), 0),
         }
         for trader in traders
     ]

@@ -41,6 +41,7 @@ def test_earlier_signals_count() -> None:
     recent.prepend([_signal(3, time_ms=4_000), _signal(4, time_ms=5_000), _signal(5, time_ms=5_000)])
     recent.prepend([_signal(seq, time_ms=3_000) for seq in (1, 2)])
     assert _numbers(recent.newest(9)) == [8, 7]
+    recent.prepend([], whole=True)
     assert recent.last_minute(60_000) == {("rsi", "entered"): 8}
     assert recent.last_minute(64_500) == {("rsi", "entered"): 5}
     recent.add([_signal(9, time_ms=6_000)])
@@ -50,10 +51,27 @@ def test_earlier_signals_count() -> None:
 def test_what_happened_in_the_last_minute() -> None:
     """By trader and event; a signal whose time is older than the one before counts with that one."""
     recent = RecentSignals()
+    recent.prepend([], whole=True)
     recent.add([_signal(10), _signal(11, "left"), _signal(12), _signal(13, time_ms=11_000)])
     assert recent.last_minute(60_000) == {("rsi", "entered"): 3, ("rsi", "left"): 1}
     assert recent.last_minute(70_999) == {("rsi", "entered"): 2, ("rsi", "left"): 1}
     assert recent.last_minute(80_000) == {}
+
+
+def test_a_minute_that_is_not_known_has_no_counts() -> None:
+    """It is known back to the oldest signal that was seen, but not in that one's second; or to the journal's begin."""
+    recent = RecentSignals()
+    assert recent.last_minute(1_000) is None
+    recent.add([_signal(100)])
+    assert recent.last_minute(159_999) is None
+    recent.prepend([_signal(99)])
+    assert recent.last_minute(158_999) is None
+    assert recent.last_minute(159_000) == {("rsi", "entered"): 1}
+    recent.prepend([_signal(98), _signal(99)], whole=True)
+    assert recent.last_minute(100_000) == {("rsi", "entered"): 3}
+    assert recent.last_minute(160_000) == {}
+    recent.clear()
+    assert recent.last_minute(160_000) is None
 
 
 def test_signals_after_a_number() -> None:

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tickflag.common.client.follower.events import MatchSets, Place
 from tickflag.common.runtime import Runtime
+from tickflag.services.dashboard.hub.engine import collector_view
 from tickflag.services.dashboard.hub.engine.collector_view import PAST_PAGES, CollectorView
 
 LAST = 60_000
@@ -52,14 +55,17 @@ def test_the_newest_signals_come_first(tmp_path: Path) -> None:
     assert view.signals.newest(1)[0]["seq"] == LAST
 
 
-def test_the_past_is_read_until_it_explains_the_matches(tmp_path: Path) -> None:
-    """At least as far as the last minute's counts need, at most so many pages."""
+def test_the_past_is_read_until_it_explains_the_matches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And until the last minute is known, at most so many pages."""
+    monkeypatch.setattr(collector_view, "wall_ms", lambda: LAST + 55_000)
     journal = JournalStandIn()
     view = _following(journal, tmp_path)
     journal.answer("entered")
+    assert view.signals.last_minute(LAST + 55_000) is None
     counted = journal.answer("entered")
     assert journal.asked == []
-    assert view.signals.last_minute(LAST) == {("a", "entered"): 1_000 + counted}
+    assert counted == 5_000
+    assert view.signals.last_minute(LAST + 55_000) == {("a", "entered"): 4_001}
     journal = JournalStandIn()
     _following(journal, tmp_path)
     pages = 0
