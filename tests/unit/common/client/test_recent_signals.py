@@ -67,6 +67,8 @@ def test_a_minute_that_is_not_known_has_no_counts() -> None:
     recent.prepend([_signal(99)])
     assert recent.last_minute(158_999) is None
     assert recent.last_minute(159_000) == {("rsi", "entered"): 1}
+    recent.clear()
+    recent.add([_signal(99), _signal(100)])
     recent.prepend([_signal(98), _signal(99)], whole=True)
     assert recent.last_minute(100_000) == {("rsi", "entered"): 3}
     assert recent.last_minute(160_000) == {}
