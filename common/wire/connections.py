@@ -21,6 +21,7 @@ from tickflag.common.wire.sockets import Context, Socket
 PER_STEP = 1_000
 SHARES = 8  # whoever has no more than this part of `most_of_one` is not hung up for others
 SPARE_DESCRIPTORS = 24  # left for what the process does besides, and for one client at each of its ports
+SPARE_OF_STRANGERS = SPARE_DESCRIPTORS + 16  # left by who comes over the network: local clients still get in then
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_ACCEPT_FAILED | zmq.EVENT_DISCONNECTED
 
 
@@ -128,11 +129,16 @@ class Connections:
                 self._gate.shut()
             if event["event"] != zmq.EVENT_ACCEPT_FAILED:  # its value is the reason
                 descriptor = int(event["value"])
-                self._of_process[self._open.pop(descriptor, 0)] -= 1
-                self._ending.discard(descriptor)
+                self._forget(descriptor)
                 if event["event"] == zmq.EVENT_ACCEPTED:
                     self._accepted(descriptor)
         return PER_STEP
+
+    def _forget(self, descriptor: int) -> None:
+        """The connection is gone, or its number belongs to another one."""
+        if descriptor in self._open:
+            self._of_process[self._open.pop(descriptor)] -= 1
+        self._ending.discard(descriptor)
 
     def _let_in(self) -> None:
         """Let in the next client where there is room; else hang up one connection for it, if there is one to spare."""

@@ -21,7 +21,7 @@ from typing import Any, Self
 from tickflag.common.errors import is_shortage
 from tickflag.common.limits import keeps_descriptors
 from tickflag.common.log import Logger
-from tickflag.common.wire.connections import SPARE_DESCRIPTORS
+from tickflag.common.wire.connections import SPARE_OF_STRANGERS
 from tickflag.services.collector.metrics.clients import Clients
 
 PATH = "/metrics"
@@ -133,7 +133,7 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def get_request(self) -> Any:
         try:
-            if not keeps_descriptors(SPARE_DESCRIPTORS):  # those are for the engine
+            if not keeps_descriptors(SPARE_OF_STRANGERS):  # those are for the engine
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             client, address = super().get_request()
         except OSError as error:

@@ -11,7 +11,7 @@ from tickflag.common.log import Logger
 from tickflag.common.settings import Settings
 from tickflag.common.wire import sockets
 from tickflag.common.wire.allowlist import AllowList
-from tickflag.common.wire.connections import Connections
+from tickflag.common.wire.connections import SPARE_OF_STRANGERS, Connections
 from tickflag.common.wire.keys import KeyPair, load_pair
 from tickflag.common.wire.responder import Answer, Responder
 from tickflag.common.wire.sockets import Context, Socket, TcpRole, open_tcp, try_send
@@ -53,7 +53,9 @@ class Port:
         self.bound = ""
         """The address with its port; empty while the socket is not bound."""
         self.socket = open_tcp(context, role, address, keys)
-        self.connections = Connections(context, self.socket, descriptor_share(2, 6, most_connections))
+        self.connections = Connections(
+            context, self.socket, descriptor_share(2, 6, most_connections), spare=SPARE_OF_STRANGERS
+        )
 
     def try_bind(self) -> None:
         """Bind the socket unless it is bound. Where that is impossible, the log says so once."""
