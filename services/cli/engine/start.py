@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ from tickflag.common.streams import complain
 from tickflag.services.cli.connection import local_settings
 
 if TYPE_CHECKING:
+    from tickflag.common.wire.requests import Service
     from tickflag.services.cli.engine.line_writer import LogFile
 
-SERVICES = ("feed", "collector", "trader")
+SERVICES: "tuple[Service, ...]" = ("feed", "collector", "trader")
 BESIDE = ("dashboard",)
 """Services that the engine does not need: where one ends, the others go on."""
 STARTER = "starter"
@@ -27,6 +29,7 @@ STARTER = "starter"
 PROCFILE = "".join(f"{service}: exec python -P -m tickflag.services.{service}\n" for service in (*SERVICES, *BESIDE))
 DETACH_WITHIN_S = 30.0
 DASHBOARD_WITHIN_S = 5.0
+ANSWER_S = 1.0
 _LOOK_S = 0.05
 
 
@@ -100,7 +103,7 @@ def _run(runtime: Runtime, log: Path | None, limit_s: float | None, commands: di
 def _detach(
     runtime: Runtime, log: Path, limit_s: float | None, procfile: Path | None, commands: dict[str, str]
 ) -> None:
-    """Start `tickflag start` in a session of its own, and wait until each service has its role.
+    """Start `tickflag start` in a session of its own, and wait until each service answers.
 
     Raises TickflagError with its last words where it ends before.
     """
@@ -115,9 +118,9 @@ def _detach(
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    roles = [STARTER, *(service for service in SERVICES if f"{service}.1" in commands)]
+    services = [service for service in SERVICES if f"{service}.1" in commands]
     deadline = time.monotonic() + DETACH_WITHIN_S
-    while any(Role.holder(runtime, role) is None for role in roles) and time.monotonic() < deadline:
+    while not _all_answer(runtime, services) and time.monotonic() < deadline:
         if process.poll() is not None:
             with log.open("rb") as file:
                 file.seek(before)
@@ -131,6 +134,21 @@ def _detach(
     click.echo(
         f"next  {command_line('status')}\n      {command_line('signals --follow')}\n      {command_line('stop')}"
     )
+
+
+def _all_answer(runtime: Runtime, services: "Sequence[Service]") -> bool:
+    """Whether the starter and the services are there. One that has its role only may still find a mistake."""
+    from tickflag.common.wire.requests import Client
+
+    if any(Role.holder(runtime, role) is None for role in (STARTER, *services)):
+        return False
+    try:
+        for service in services:
+            with Client(runtime, service, ANSWER_S) as client:
+                client.ask("traders" if service == "trader" else "status")
+    except TickflagError:  # not yet
+        return False
+    return True
 
 
 def _dashboard(runtime: Runtime, commands: dict[str, str], deadline: float) -> str:

@@ -89,7 +89,6 @@ def test_the_page_connects_again_by_itself(site: BrowsedEngine) -> None:
         looker.wait(f"{shown} !== {json.dumps(before)}")
         assert looker.count("#notice [role=alert]") == 0
         assert page.evaluate("window.untouched")
-        name = looker.text("[role=row][aria-rowindex] a")
-        page.click(f"[role=row] a:text-is('{name}')")
-        page.wait_for_url(f"**/symbol/{name}")
+        page.click("[role=row][aria-rowindex] a")
+        page.wait_for_url("**/symbol/*")
         assert looker.value("symbol.ticker.last") > 0

@@ -19,6 +19,7 @@ _NOW = ("ticks_per_s", "processed_per_s")
 _UNKNOWN = ("flagged_per_cycle", "swap_interval_ms", "swap_time_us", "efficiency", "latency_ms")
 _TICKER_TIMES = {"event": "age_ms", "recv": "received_age_ms", "last": "last_age_ms"}
 _MINUTE_MS = 60_000
+RECENT_MOVES = 20
 
 
 class Reading:
@@ -49,7 +50,16 @@ class Reading:
             ]
         still = [{**one, "age_ms": 0, "cpu_ns": 0} for one in self.traders.values()]
         self.standing = still, self.status["collector"]["last_seq"], self.channels
-        self.signals = engine.signals(max(0, self.status["collector"]["last_seq"] - 12_000))
+        last_seq = self.status["collector"]["last_seq"]
+        self.signals: list[dict[str, Any]] = []
+        for count in (12_000, 100_000, last_seq):
+            if len(self.moves) < RECENT_MOVES or self.signals[0]["time_ms"] > time.time() * 1_000 - 2 * _MINUTE_MS:
+                self.signals = engine.signals(max(0, last_seq - count))
+
+    @property
+    def moves(self) -> list[dict[str, Any]]:
+        """Entries and exits."""
+        return [one for one in self.signals if one["event"] != "score"]
 
 
 def ring_length(engine: Engine) -> int:
@@ -111,8 +121,7 @@ class PageCounters:
         for name, matches in reading.matches.items():
             known[f"traders.{name}.matches"] = len(matches)
             known |= {f"traders.{name}.{event}": self._last_minute(name, event) for event in ("entered", "left")}
-        moves = [one for one in reading.signals if one["event"] != "score"]
-        known |= {f"recent.{one['seq']}": one["score"] for one in moves[-20:]}
+        known |= {f"recent.{one['seq']}": one["score"] for one in reading.moves[-RECENT_MOVES:]}
         history = dict.fromkeys(_NOW, 0.0) | dict.fromkeys(_UNKNOWN)
         history["cpu_saving"] = None if saving["saving"] is None else float(f"{saving['saving']:.6g}")
         return {f"overview.{name}": value for name, value in known.items()} | {

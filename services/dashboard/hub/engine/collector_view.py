@@ -23,7 +23,7 @@ from tickflag.common.wire.messages import Signal
 from tickflag.services.dashboard.hub.matches.match_table import MatchTable
 
 EVENTS_PER_STEP = 50
-PAST_PAGE, PAST_PAGES = 5_000, 10
+PAST_PAGE, PAST_PAGES, MINUTE_PAGES = 5_000, 10, 60
 """So much of the journal is read at most for the times at which the present matches entered, and for what came and went
 in the last minute. The first page holds only the newest signals, so that whoever begins to look does not wait for the
 others."""
@@ -119,8 +119,9 @@ class CollectorView:
                 self.table.explain(signal)
             self.signals.prepend([_document(signal) for signal in signals[::-1]], answer["whole"])
             self._pages += 1
-            wanted = self.table.unexplained or self.signals.last_minute(wall_ms()) is None
-            if wanted and not answer["whole"] and self._pages < PAST_PAGES:
+            minute_is_known = self.signals.last_minute(wall_ms()) is not None
+            most = (PAST_PAGES if self.table.unexplained else 0) if minute_is_known else MINUTE_PAGES
+            if not answer["whole"] and self._pages < most:
                 self._read_past(answer["reached"])
 
         limit = PAST_PAGE if self._pages else KEEP

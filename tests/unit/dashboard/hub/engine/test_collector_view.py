@@ -9,9 +9,9 @@ import pytest
 from tickflag.common.client.follower.events import MatchSets, Place
 from tickflag.common.runtime import Runtime
 from tickflag.services.dashboard.hub.engine import collector_view
-from tickflag.services.dashboard.hub.engine.collector_view import PAST_PAGES, CollectorView
+from tickflag.services.dashboard.hub.engine.collector_view import MINUTE_PAGES, PAST_PAGES, CollectorView
 
-LAST = 60_000
+LAST = 1_000_000
 
 
 class JournalStandIn:
@@ -56,7 +56,7 @@ def test_the_newest_signals_come_first(tmp_path: Path) -> None:
 
 
 def test_the_past_is_read_until_it_explains_the_matches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And until the last minute is known, at most so many pages."""
+    """And until the last minute is known. At most so many pages for each."""
     monkeypatch.setattr(collector_view, "wall_ms", lambda: LAST + 55_000)
     journal = JournalStandIn()
     view = _following(journal, tmp_path)
@@ -66,10 +66,16 @@ def test_the_past_is_read_until_it_explains_the_matches(tmp_path: Path, monkeypa
     assert journal.asked == []
     assert counted == 5_000
     assert view.signals.last_minute(LAST + 55_000) == {("a", "entered"): 4_001}
+
+
+@pytest.mark.parametrize(("now_ms", "most"), [(LAST + 60_000, PAST_PAGES), (LAST - 300_000, MINUTE_PAGES)])
+def test_the_past_is_not_read_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now_ms: int, most: int) -> None:
+    """Where nothing explains a match, or the minute has very many signals."""
+    monkeypatch.setattr(collector_view, "wall_ms", lambda: now_ms)
     journal = JournalStandIn()
     _following(journal, tmp_path)
     pages = 0
     while journal.asked:
         journal.answer()
         pages += 1
-    assert pages == PAST_PAGES
+    assert pages == most
