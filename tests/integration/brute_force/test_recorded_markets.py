@@ -19,7 +19,11 @@ WHOLE_AT = [
 ]
 
 
-@pytest.mark.parametrize("part", PARTS, ids=str)
+@pytest.mark.parametrize(
+    "part",
+    [pytest.param(part, marks=pytest.mark.soak if part.file.startswith(LONG[1:]) else ()) for part in PARTS],
+    ids=str,
+)
 def test_a_cycle_for_each_moment(part: RecordedPart, test_data: Path, tmp_path: Path) -> None:
     """Candles, 24 h figures, rankings, references and numbers that traders remember, at each moment of a part."""
     found, _ = assert_as_brute_force([part.write(test_data, tmp_path)], tmp_path)
@@ -32,6 +36,7 @@ def test_the_default_pace(part: RecordedPart, test_data: Path, tmp_path: Path) -
     assert_as_brute_force([part.write(test_data, tmp_path)], tmp_path, DEFAULT_PACE)
 
 
+@pytest.mark.soak
 def test_several_recordings(test_data: Path, tmp_path: Path) -> None:
     """Captures of two markets, played together: symbols and moments mix."""
     files = ("raw_cryptofeed_binance.jsonl.gz", "raw_cryptofeed_binance_futures.jsonl.gz")

@@ -79,6 +79,7 @@ def test_candles_and_ticks(
     assert_same(ticks, klines, True, traders, Random(seed), pace)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["ticks", "klines"])
 def test_more_rows_than_a_batch(kind: str, tmp_path: Path) -> None:
     """Moments of 97 symbols that the batches of 65,536 rows cut in two, over 70,000 rows."""

@@ -35,7 +35,10 @@ def ticks(moments: int) -> list[TickRow]:
     return rows
 
 
-@pytest.mark.parametrize(("moments", "group", "pace"), [(680, 65_536, EACH_MOMENT), (60, GROUP, DEFAULT_PACE)])
+@pytest.mark.parametrize(
+    ("moments", "group", "pace"),
+    [pytest.param(680, 65_536, EACH_MOMENT, marks=pytest.mark.soak), (60, GROUP, DEFAULT_PACE)],
+)
 def test_a_moment_across_the_end_of_a_batch(moments: int, group: int, pace: tuple[int, int], tmp_path: Path) -> None:
     """More rows than a batch holds, and row groups that end within moments: rankings and references see whole ones."""
     import pyarrow.parquet
