@@ -68,9 +68,8 @@ class ConnectionGuard:
 
     def _make_room(self) -> bool:
         """Hang up one connection, at whatever socket a process has most of them."""
-        if any(connections.ending for connections in self._watched.values()):
-            return False
-        return max(self._watched.values(), key=lambda connections: connections.most_of_any).hang_up_one()
+        most = max(self._watched.values(), key=lambda connections: connections.most_of_any)
+        return not any(connections.ending for connections in self._watched.values()) and most.hang_up_one()
 
     def _tell(self, name: str, connections: Connections) -> None:
         told, next_s = self._told.get(name, (0, 0.0))

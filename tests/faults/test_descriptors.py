@@ -12,7 +12,7 @@ from tests.support.harnesses.engine import SERVICES, Engine, write_trader
 from tests.support.harnesses.keyring import Keyring
 from tests.support.markets.ledger import BY_ARRAY
 from tests.support.processes.commands import PYTHON, run_command, tickflag_command
-from tests.support.processes.descriptors import no_more_descriptors
+from tests.support.processes.descriptors import no_more_descriptors, wait_settled
 from tests.support.processes.flooder import Flooder
 
 LIMITED = ("sh", "-c", 'ulimit -n "$0" && exec "$@"')
@@ -64,6 +64,7 @@ def test_services_that_get_no_more(engine: Engine) -> None:
     engine.wait_ready()
     with ExitStack() as stack:
         seq = _last_seq(engine)
+        wait_settled([engine.pid(service) for service in SERVICES])
         for service in SERVICES:
             stack.enter_context(no_more_descriptors(engine.pid(service)))
         write_trader(engine.plugins, "added", BY_ARRAY)

@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
+import signal
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -191,3 +193,35 @@ def _references(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for one in value:
             yield from _references(one)
+
+
+def test_no_bot_acts_on_a_dead_engine(engine: Engine, site: Site) -> None:
+    """Lists and signals are refused while the feed stands still, and while no collector runs; then they are back."""
+    lists = [f"/api/lists/{TRADER}.{kind}" for kind in ("json", "txt", "csv")]
+
+    def refused(paths: Sequence[str], words: str) -> bool:
+        answers = [site.get(path) for path in paths]
+        return all(answer.status_code == 503 and words in answer.text for answer in answers)
+
+    engine.send("feed", signal.SIGSTOP)
+    try:
+        engine.wait(lambda: refused(lists, "the feed is stale"), what="lists are refused without the feed")
+    finally:
+        engine.send("feed", signal.SIGCONT)
+    engine.wait(lambda: len(site.get(lists[0]).json().get("pairs", ())) == 50, what="the list is back")
+    engine.stop("collector")
+    engine.wait(lambda: refused([*lists, "/api/signals"], "no collector is running"), what="all is refused")
+    assert site.get("/readyz").json()["reasons"][0] == "no collector is running"
+    engine.start("collector")
+    engine.wait(lambda: len(site.get(lists[0]).json().get("pairs", ())) == 50, what="the list is back")
+
+
+def test_no_bot_acts_on_stale_matches(engine: Engine, site: Site) -> None:
+    """The matches of a trader whose worker stands still are left out of lists."""
+    pid = engine.trader(TRADER)["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        engine.wait(lambda: site.get(f"/api/lists/{TRADER}.json").json().get("pairs") == [], what="none is sure")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    engine.wait(lambda: len(site.get(f"/api/lists/{TRADER}.json").json()["pairs"]) == 50, what="the list is back")

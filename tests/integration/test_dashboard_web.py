@@ -32,9 +32,9 @@ def hub() -> HubStandIn:
         "symbol": Answer({"symbol": NAME, "known": True, "ticker": {"last": float("nan")}}),
         "signals": Answer({"journal_id": "j1", "signals": [{"seq": 3}, {"seq": 2}]}),
         "matches": Answer(
-            {"total": 2},
+            {"total": 2, "away": ""},
             2,
-            {"entered_ms": np.array([0.0, 0.0]), "score": np.array([2.0, 1.0])},
+            {"entered_ms": np.array([0.0, 0.0]), "score": np.array([2.0, 1.0]), "mark": np.array([0.0, 1.0])},
             {"trader": ["rsi", "rsi"], "symbol": [NAME, "BTC/USDT"], "note": ["up", ""]},
         ),
     }

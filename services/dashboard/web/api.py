@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from tickflag.common.errors import TickflagError
 from tickflag.services.dashboard.hub.answer import Answer, dumps
 from tickflag.services.dashboard.hub.hub import Hub
+from tickflag.services.dashboard.hub.matches.match_table import STALE
 from tickflag.services.dashboard.hub.refusals import NotFound, Refused, TokenNeeded
 from tickflag.services.dashboard.web.guard import caller_of, refusal
 from tickflag.services.dashboard.web.lists import LISTS, TEXT_TYPES
@@ -111,6 +112,8 @@ class Api:
             # The numbers of another journal say nothing here: begin at its beginning.
             answer = await self.ask(request, "signals", {"since": 0, "count": count, **filters})
         document = answer.document()
+        if away := document.pop("away", ""):
+            raise TickflagError(away)  # the newest that is known may be old
         document["signals"] = document["signals"][::-1]
         return json_response(document)
 
@@ -119,11 +122,18 @@ class Api:
         if not dot or kind not in LISTS:
             raise NotFound(f"a list ends in {', '.join(f'.{one}' for one in LISTS)}")
         check_names(request, "count", *(["exchange"] if kind == "txt" else []))
-        rows = (await self._rows(request, trader)).document()["rows"]
-        listed = LISTS[kind](rows, request.query_params)
+        listed = LISTS[kind](await self._sure_rows(request, trader), request.query_params)
         if not isinstance(listed, str):
             return json_response(listed)
         return Response(listed, headers={"content-type": TEXT_TYPES[kind]})
+
+    async def _sure_rows(self, request: Request, trader: str) -> list[dict[str, Any]]:
+        """The matches that are up to date, for a bot that acts on them. Raises TickflagError where none can be."""
+        document = (await self._rows(request, trader)).document()
+        feed = (await self.ask(request, "overview", {})).data["feed"]
+        if document["away"] or feed["state"] != "running":
+            raise TickflagError(document["away"] or f"the feed is {feed['state']}")
+        return [row for row in document["rows"] if row["mark"] != STALE]
 
     async def _rows(self, request: Request, trader: str) -> Answer:
         count = whole_number(request, "count", 1, MOST_ROWS) or MOST_ROWS

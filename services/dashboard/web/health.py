@@ -45,7 +45,7 @@ def unready(overview: Any) -> Iterator[str]:
         yield f"the feed is {feed.get('state', 'not known')}"
     traders = overview.get("traders", ())
     if not traders:
-        yield "no trader is known"
+        yield from [problem["text"] for problem in overview.get("problems", ())] or ["no trader is known"]
     for trader in traders:
         if trader["state"] in NOT_ATTACHED:
             yield f"trader {trader['name']} is {trader['state']}"

@@ -2,11 +2,13 @@
 
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import psutil
 import pytest
+
+from tests.support.processes.waiting import wait_until
 
 
 @contextmanager
@@ -24,3 +26,14 @@ def no_more_descriptors(pid: int, more: int = 0) -> Iterator[None]:
     finally:
         if psutil.pid_exists(pid):
             resource.prlimit(pid, resource.RLIMIT_NOFILE, former)
+
+
+def wait_settled(pids: Iterable[int]) -> None:
+    """Wait until the processes have connected to each other: who is let in last finds a descriptor."""
+    last: list[list[int]] = [[]]
+
+    def settled() -> bool:
+        before, last[0] = last[0], [len(os.listdir(f"/proc/{pid}/fd")) for pid in pids]
+        return before == last[0]
+
+    wait_until(settled, what="no more connections come", look_s=1.0)  # clients try again ten times a second

@@ -38,7 +38,7 @@ def _signals(arguments: TopicArguments) -> Ready:
         signals = live.signals(sight)
         status = sight.ask("collector", "status") or {"collector": {"first_seq": None}}
         collector = sight.collector
-        bounds = {"first_seq": status["collector"]["first_seq"], "last_seq": collector.seq}
+        bounds = {"first_seq": status["collector"]["first_seq"], "last_seq": collector.seq, "away": collector.away}
         return Answer({"journal_id": collector.journal_id, **bounds, "whole": live.whole, "signals": signals})
 
     return answer

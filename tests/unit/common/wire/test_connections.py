@@ -1,5 +1,6 @@
 """Connections at a socket, step by step."""
 
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -61,6 +62,19 @@ def test_all_are_hung_up(watched: WatchedSocket) -> None:
     client.settimeout(WITHIN_MS / 1_000)
     while client.recv(100):  # what a ZeroMQ says first
         pass
+
+
+def test_an_accept_that_failed_keeps_nobody_out(watched: WatchedSocket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It closed the gate like any other, and there is no connection to hang up."""
+    watched.connect()
+    failed = {"event": zmq.EVENT_ACCEPT_FAILED, "value": errno.EMFILE}
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "parse_monitor_message", lambda _frames: failed)
+        assert watched.connections.step() == 1
+    assert not watched.connections.shut
+    watched.connections.hang_up()
+    watched.connect()
+    assert watched.connections.step() == 1
 
 
 def test_a_descriptor_of_something_else_is_left_alone(watched: WatchedSocket) -> None:
