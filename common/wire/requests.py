@@ -50,7 +50,10 @@ class KeyRefused(Unreachable):
 
 def not_running(runtime: Runtime, service: Service) -> Unreachable:
     """The error that says that a service does not run, and what to do."""
-    return Unreachable(f"no {service} is running for instance {runtime.folder.name!r} (start it with `tickflag start`)")
+    others = {"starter", *_SOCKETS} - {service}
+    alone = all(Role.holder(runtime, other) is None for other in others)
+    start = "tickflag start" if alone else f"python -P -m tickflag.services.{service}"  # the former would be refused
+    return Unreachable(f"no {service} is running for instance {runtime.folder.name!r} (start it with `{start}`)")
 
 
 class RemoteEngine(NamedTuple):

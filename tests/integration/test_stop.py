@@ -35,6 +35,7 @@ def test_a_detached_engine_that_cannot_start(engine: Engine) -> None:
     done = engine.cli("start", "--detach")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
+    assert "there is no source 'nosuch'" in done.stderr
     assert "start.log" in done.stderr
     engine.wait_gone()
 

@@ -124,9 +124,9 @@ def _detach(
         if process.poll() is not None:
             with log.open("rb") as file:
                 file.seek(before)
-                last = file.read().decode(errors="replace").strip().splitlines()[-1:]
+                last = last_words(file.read().decode(errors="replace"))
             error = AlreadyRunning if process.returncode == EXIT_ALREADY_RUNNING else TickflagError
-            raise error(f"the engine ended at once: {''.join(last).removeprefix('tickflag: ')} (log: {log})")
+            raise error(f"the engine ended at once: {last} (log: {log})")
         time.sleep(_LOOK_S)
     click.echo(f"the engine runs in the background (pid {process.pid}); it writes to {log}")
     if url := _dashboard(runtime, commands, deadline):
@@ -134,6 +134,16 @@ def _detach(
     click.echo(
         f"next  {command_line('status')}\n      {command_line('signals --follow')}\n      {command_line('stop')}"
     )
+
+
+def last_words(output: str) -> str:
+    """Why a start failed, out of what it wrote: the last line of the service that ended by itself, else of all."""
+    lines = output.strip().splitlines()
+    last = lines[-1].removeprefix("tickflag: ") if lines else ""
+    name, ended, _ = last.partition(" ended by itself")
+    parts = [line.partition(" | ") for line in lines if ended]
+    own = [said for who, bar, said in parts if bar and who.split()[-1:] == [name]]
+    return own[-1] if own else last
 
 
 def _all_answer(runtime: Runtime, services: "Sequence[Service]") -> bool:

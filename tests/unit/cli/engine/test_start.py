@@ -9,7 +9,7 @@ import pytest
 from tests.unit.cli.conftest import Run
 from tickflag.common.runtime import Role, Runtime
 from tickflag.services.cli.engine.processes import environment
-from tickflag.services.cli.engine.start import BESIDE, PROCFILE, SERVICES
+from tickflag.services.cli.engine.start import BESIDE, PROCFILE, SERVICES, last_words
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -19,6 +19,24 @@ def test_an_engine_that_runs_is_named(runtime: Runtime, run: Run, service: str) 
         result = run("start")
     assert result.exit_code == 75
     assert result.stderr.startswith(f"tickflag: a {service} is already running for instance 'test' (pid {os.getpid()})")
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("", ""),
+        ("tickflag: the log is full\n", "the log is full"),
+        (
+            "05:26:26 feed.1      | feed: no source 'x'\n05:26:26 system      | feed.1 stopped (rc=1)\n"
+            "05:26:26 trader.1    | stopped\ntickflag: feed.1 ended by itself with status 1, so all were stopped\n",
+            "feed: no source 'x'",
+        ),
+        ("tickflag: feed.1 ended by itself with status -9\n", "feed.1 ended by itself with status -9"),
+    ],
+)
+def test_why_a_start_failed(output: str, words: str) -> None:
+    """The last line of the service that ended, where it said something."""
+    assert last_words(output) == words
 
 
 def test_the_built_in_processes_are_those_of_the_procfile() -> None:

@@ -82,6 +82,14 @@ def test_nobody_runs(runtime: Runtime) -> None:
         client.ask("status")
 
 
+def test_one_service_of_an_engine_does_not_run(runtime: Runtime) -> None:
+    """`tickflag start` would be refused: the line names what starts this service alone."""
+    with Role(runtime, "feed"), Client(runtime, "collector") as client, pytest.raises(Unreachable) as caught:
+        client.ask("status")
+    words = "no collector is running for instance 'test' (start it with `python -P -m tickflag.services.collector`)"
+    assert str(caught.value) == words
+
+
 def test_nobody_answers(runtime: Runtime) -> None:
     """The deadline ends the wait; the error names the process."""
     with (
