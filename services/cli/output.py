@@ -4,9 +4,9 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -15,9 +15,15 @@ from tickflag.common.quantities import duration as duration
 from tickflag.common.streams import says_all, visible
 from tickflag.common.units import MS_PER_S
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 PIPE_WIDTH = 200  # columns, where the output is not a terminal
+_GLUE = "\ue000"  # stands for a blank at which no line ends
+TEXT_ROOM = 24  # columns that a text has at least
 _CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # that JSON leaves as they are
 _STYLES = {
     "running": "green",
@@ -60,8 +66,32 @@ def finite(value: Any) -> Any:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Show a table. A column whose name begins with `>` is right-aligned; known states have a colour."""
+    """Show a table. A column whose name begins with `>` is right-aligned; known states have a colour. On a terminal
+    that is too narrow for it, each row is a block of its own: nothing is cut off, and no number broken."""
     from rich.console import Console
+
+    cells = [[visible(str(cell)) for cell in row] for row in rows]
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    narrow = sys.stdout.isatty() and _least_width(columns, cells) > console.width
+    with console.capture() as captured:
+        for part in _blocks(columns, cells) if narrow else [_table(columns, cells)]:
+            console.print(part)
+    for line in captured.get().replace(_GLUE, " ").splitlines():
+        click.echo(line.rstrip())
+
+
+def _least_width(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
+    """Of a table in which no word is broken, texts have some room, and what is right-aligned stands on one line."""
+    widths = []
+    for column, values in zip(columns, zip(*cells, strict=True), strict=False):
+        title = max(map(len, column.lstrip(">").split()), default=0)
+        room = PIPE_WIDTH if column.startswith(">") else TEXT_ROOM
+        longest = (max(min(len(value), room), *map(len, value.split() or [""])) for value in values)
+        widths.append(max(title, *longest))
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -71,13 +101,28 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         longest = max(map(len, title.split()), default=0)  # a title is never broken within a word
         justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
         table.add_column(title, justify=justify, overflow="fold", min_width=longest)
-    for row in rows:
-        table.add_row(*(Text(visible(str(cell)), _STYLES.get(str(cell), "")) for cell in row))
-    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-    with console.capture() as captured:
-        console.print(table)
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip())
+    for row in cells:
+        table.add_row(*(Text(cell, _STYLES.get(cell, "")) for cell in row))
+    return table
+
+
+def _blocks(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator["RenderableType"]:
+    """Of each row its first cell, and below it the others behind their titles; a long one begins a line."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for first, *others in cells:
+        yield Text(first, "bold")
+        lines = [Text()]
+        for column, cell in zip(columns[1:], others, strict=True):
+            title, style = column.lstrip(">"), _STYLES.get(cell, "")
+            if len(cell) > TEXT_ROOM:
+                lines += [Text.assemble((title, "dim"), " ", (cell, style)), Text()]
+            elif cell:
+                glued = (f"{title} {cell}".strip().replace(" ", _GLUE), style)
+                lines[-1].append_text(Text.assemble("   " if lines[-1] else "", glued))
+        for line in filter(None, lines):
+            yield Padding(line, (0, 0, 0, 2))
 
 
 def share(part: float, whole: float) -> str:

@@ -2,7 +2,9 @@
 
 import json
 import math
+import sys
 
+import click
 import pytest
 
 from tickflag.services.cli import output
@@ -75,3 +77,31 @@ def test_a_title_is_not_broken_within_a_word(
     monkeypatch.setattr(output, "PIPE_WIDTH", 40)
     output.show_table(("trader", ">restarts", ">bytes saved", "why"), [("a" * 30, 1, "2 %", "b" * 60)])
     assert {"trader", "restarts", "bytes", "saved", "why"} <= set(capsys.readouterr().out.split())
+
+
+def test_on_a_narrow_terminal_each_row_is_a_block(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No number and no title is broken, a long text begins a line, and what is empty is left out; where all fits, it is
+    a table."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    columns = ("trader", "state", ">matches", ">cpu", "source", "why")
+    rows = [
+        ("rsi", "quarantined", "1,234", "12.25 s", "rsi.py", "it failed too often: " + "more words " * 5),
+        ("up", "running", "0", "0.01 s", "", ""),
+    ]
+    output.show_table(columns, rows)
+    written = click.unstyle(capsys.readouterr().out)
+    assert [line.rstrip() for line in written.splitlines()] == [
+        "rsi",
+        "  state quarantined   matches 1,234   cpu 12.25 s",
+        "  source rsi.py",
+        "  why it failed too often: more words more words more words",
+        "  more words more words",
+        "up",
+        "  state running   matches 0   cpu 0.01 s",
+    ]
+    output.show_table(columns[:3], [row[:3] for row in rows])
+    assert click.unstyle(capsys.readouterr().out).splitlines()[0].split() == ["trader", "state", "matches"]
