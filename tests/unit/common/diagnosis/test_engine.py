@@ -42,6 +42,12 @@ def test_the_feed(facts: dict[str, Any], found: list[tuple[str, str]]) -> None:
     assert [(one.check, one.level) for one in of_feed(facts)] == found
 
 
+def test_a_stale_feed_is_named() -> None:
+    """The words stand alone, as on a page without the checks' names."""
+    (stale,) = of_feed({"state": "stale", **WELL})
+    assert stale.found.startswith("the feed is stale: last heartbeat ")
+
+
 def test_a_silent_service_and_a_broken_file_of_flags() -> None:
     """Both have a remedy; no trouble is no diagnosis."""
     assert of_silence("collector", 7, "it is busy") == (
