@@ -39,7 +39,12 @@ def of_feed(facts: Mapping[str, Any]) -> Iterator[Diagnosis]:
         return
     age = f"{duration(facts['heartbeat_age_ms'])} ago, {facts['symbols']:,} of {facts['capacity']:,} symbols"
     if facts["state"] == "stale":
-        yield Diagnosis("heartbeat", "fail", f"the feed is stale: last heartbeat {age}", f"pid {facts['pid']} is stuck: look at it, then restart it")
+        yield Diagnosis(
+            "heartbeat",
+            "fail",
+            f"the feed is stale: last heartbeat {age}",
+            f"pid {facts['pid']} is stuck: look at it, then restart it",
+        )
     else:
         yield Diagnosis("heartbeat", "ok", age)
     if facts["refused_symbols"]:
